@@ -1,0 +1,220 @@
+"""Statuses and legal transitions: closed lists and pure tables, nothing else.
+
+The rules are semantics 3.1 (executions), 2.1 to 2.7 (steps, effects) and execution.md (failures, breakers).
+The engine applies a transition in one place (`server/engine/transitions.py`) and only if it stands here.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ExecutionStatus(StrEnum):
+    """Where an execution stands. Completed and cancelled are final; failed can be left by resume or rollback."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class PausedReason(StrEnum):
+    """Why an execution is paused, hence what lets it go on."""
+
+    OPERATOR = "operator"
+    ROLLBACK = "rollback"
+    ROLLBACK_FAILED = "rollback-failed"
+    CREDITS = "credits"
+    LIMIT = "limit"
+    EFFECT = "effect"
+    KEY_REVOKED = "key-revoked"
+
+
+class WaitingReason(StrEnum):
+    """What a waiting execution waits for."""
+
+    TIMER = "timer"
+    RETRY = "retry"
+    APPROVAL = "approval"
+    SIGNAL = "signal"
+    SLOT = "slot"
+    BREAKER = "breaker"
+
+
+class Driver(StrEnum):
+    """Who runs the user's code of an execution."""
+
+    LOCAL = "local"
+    WORKER = "worker"
+    ENGINE = "engine"
+
+
+class Durability(StrEnum):
+    """When a step's record counts as saved: acknowledged by the server, or fsynced in the local spool."""
+
+    STRICT = "strict"
+    RELAXED = "relaxed"
+
+
+class Takeover(StrEnum):
+    """What happens to a `local` execution whose driver is lost: wait for a person, or let a worker go on."""
+
+    NEVER = "never"
+    AUTO = "auto"
+
+
+class StepStatus(StrEnum):
+    """What is recorded of a step. A plain step that is still running has no record: heartbeats list it."""
+
+    RETRYING = "retrying"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class EffectState(StrEnum):
+    """What is known of a side effect (semantics 2.7)."""
+
+    INTENDED = "intended"
+    DONE = "done"
+    NOT_APPLIED = "not_applied"
+    UNKNOWN = "unknown"
+    SKIPPED = "skipped"
+
+
+class EffectDecision(StrEnum):
+    """What a person decides about an effect whose outcome is unknown."""
+
+    CONFIRM = "confirm"
+    REDO = "redo"
+    SKIP = "skip"
+
+
+class FailureStatus(StrEnum):
+    """Disposition of a failure or of one of its occurrences."""
+
+    OPEN = "open"
+    REPLAYED = "replayed"
+    ROLLED_BACK = "rolled_back"
+    IGNORED = "ignored"
+    RESOLVED = "resolved"
+
+
+class BreakerState(StrEnum):
+    """Whether calls through a circuit breaker are let through."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+    HALF_OPEN = "half_open"
+
+
+class CancelOutcome(StrEnum):
+    """What became of the calls that ran when a cancel was asked for (semantics 3.9)."""
+
+    STOPPED = "stopped"
+    STILL_RUNNING = "still_running"
+    UNKNOWN = "unknown"
+
+
+class Runner(StrEnum):
+    """Who would go on with an execution that is resumed or replayed now."""
+
+    WORKER = "worker"
+    ENGINE = "engine"
+    NONE = "none"
+
+
+_S = ExecutionStatus
+
+EXECUTION_TRANSITIONS: dict[ExecutionStatus, frozenset[ExecutionStatus]] = {
+    _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLED}),
+    _S.RUNNING: frozenset({_S.WAITING, _S.PAUSED, _S.COMPLETED, _S.FAILED, _S.QUEUED, _S.CANCELLED}),
+    _S.WAITING: frozenset({_S.RUNNING, _S.QUEUED, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
+    _S.PAUSED: frozenset({_S.QUEUED, _S.RUNNING, _S.CANCELLED, _S.FAILED}),
+    _S.FAILED: frozenset({_S.QUEUED, _S.RUNNING, _S.PAUSED}),
+    _S.COMPLETED: frozenset(),
+    _S.CANCELLED: frozenset(),
+}
+
+FINAL_STATUSES = frozenset({_S.COMPLETED, _S.CANCELLED})
+ENDED_STATUSES = FINAL_STATUSES | {_S.FAILED}
+ROLLBACK_STATUSES = frozenset({_S.FAILED, _S.PAUSED, _S.WAITING})
+RESUMABLE_STATUSES = frozenset({_S.FAILED, _S.PAUSED, _S.WAITING})
+
+
+def may_become(current: ExecutionStatus, target: ExecutionStatus) -> bool:
+    """Say whether an execution may go from `current` to `target`."""
+    return target in EXECUTION_TRANSITIONS[current]
+
+
+EFFECT_TRANSITIONS: dict[EffectState, frozenset[EffectState]] = {
+    EffectState.INTENDED: frozenset({EffectState.DONE, EffectState.NOT_APPLIED, EffectState.UNKNOWN}),
+    EffectState.UNKNOWN: frozenset({EffectState.DONE, EffectState.NOT_APPLIED, EffectState.SKIPPED}),
+    EffectState.NOT_APPLIED: frozenset({EffectState.INTENDED}),
+    EffectState.DONE: frozenset(),
+    EffectState.SKIPPED: frozenset(),
+}
+
+
+class EventType(StrEnum):
+    """The closed list of facts about an execution, named `noun.past_verb`."""
+
+    EXECUTION_STARTED = "execution.started"
+    EXECUTION_QUEUED = "execution.queued"
+    EXECUTION_CLAIMED = "execution.claimed"
+    EXECUTION_RESUMED = "execution.resumed"
+    EXECUTION_WAITED = "execution.waited"
+    EXECUTION_PAUSED = "execution.paused"
+    EXECUTION_COMPLETED = "execution.completed"
+    EXECUTION_FAILED = "execution.failed"
+    EXECUTION_CANCELLED = "execution.cancelled"
+    EXECUTION_INTERRUPTED = "execution.interrupted"
+    EXECUTION_SILENCED = "execution.silenced"
+    EXECUTION_RETURNED = "execution.returned"
+    EXECUTION_ROLLED_BACK = "execution.rolled_back"
+    EXECUTION_REPLAYED = "execution.replayed"
+    CANCEL_REQUESTED = "cancel.requested"
+    STEP_COMPLETED = "step.completed"
+    STEP_ATTEMPT_FAILED = "step.attempt_failed"
+    STEP_FAILED = "step.failed"
+    STEP_REUSED = "step.reused"
+    STEP_INPUT_CHANGED = "step.input_changed"
+    STEP_PATCHED = "step.patched"
+    STEP_ABANDONED = "step.abandoned"
+    CHECKPOINT_SAVED = "checkpoint.saved"
+    EFFECT_INTENDED = "effect.intended"
+    EFFECT_DONE = "effect.done"
+    EFFECT_NOT_APPLIED = "effect.not_applied"
+    EFFECT_UNKNOWN = "effect.unknown"
+    EFFECT_DECIDED = "effect.decided"
+    EFFECT_REPORTED_LATE = "effect.reported_late"
+    EFFECT_DUPLICATED = "effect.duplicated"
+    FAILURE_CAPTURED = "failure.captured"
+    COMPENSATION_PLANNED = "compensation.planned"
+    COMPENSATION_COMPLETED = "compensation.completed"
+    COMPENSATION_FAILED = "compensation.failed"
+    COMPENSATION_SKIPPED = "compensation.skipped"
+    CHILD_STARTED = "child.started"
+    RECORDING_GAPPED = "recording.gapped"
+
+
+class Scope(StrEnum):
+    """What a key or a user may do. `worker` and `ingest` are for machines only."""
+
+    READ = "read"
+    RUN = "run"
+    OPERATE = "operate"
+    WORKER = "worker"
+    INGEST = "ingest"
+    MANAGE = "manage"
+    SERVER = "server"
+
+
+class Environment(StrEnum):
+    """Where a key's executions belong; workers claim only their own."""
+
+    DEV = "dev"
+    STAGING = "staging"
+    PROD = "prod"
