@@ -1,0 +1,100 @@
+"""Sql: one statement, written once, for SQLite and PostgreSQL.
+
+Owns the dialect tokens and how named parameters are spelled for each driver. Does not run anything
+(sqlite.py, postgres.py) and knows no table. What may be written is in docs/architecture.md, "SQL once, two
+databases".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal, get_args
+
+Dialect = Literal["sqlite", "postgres"]
+
+# The whole dialect. `clustered` keeps a table's rows in its primary key on SQLite; PostgreSQL has no such
+# thing. SQLite orders text by its bytes, so on PostgreSQL every text column says so too.
+TOKENS: Final[dict[str, dict[Dialect, str]]] = {
+    "int64": {"sqlite": "INTEGER", "postgres": "BIGINT"},
+    "bytes": {"sqlite": "BLOB", "postgres": "BYTEA"},
+    "text": {"sqlite": "TEXT", "postgres": 'TEXT COLLATE "C"'},
+    "strict": {"sqlite": "STRICT", "postgres": ""},
+    "clustered": {"sqlite": "STRICT, WITHOUT ROWID", "postgres": ""},
+    "for_update": {"sqlite": "", "postgres": "FOR UPDATE"},
+    "skip_locked": {"sqlite": "", "postgres": "FOR UPDATE SKIP LOCKED"},
+}
+
+_LEXER = re.compile(
+    r"""
+      (?P<quoted>   '(?:[^']|'')*' | "(?:[^"]|"")*" )
+    | (?P<comment>  --[^\n]* | /\*.*?\*/ )
+    | (?P<cast>     :: )
+    | :(?P<parameter> [a-z][a-z0-9_]* )
+    | \{(?P<token>  [^{}\n]* )\}
+    | (?P<percent>  % )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Sql:
+    """A statement for both databases: `Sql("SELECT id FROM steps WHERE path = :path {for_update}")`.
+
+    Parameters are `:name`; `{int64}`, `{bytes}`, `{text}`, `{strict}`, `{clustered}`, `{for_update}` and
+    `{skip_locked}` are replaced for the database at hand. Braces and colons inside quotes are left alone.
+    Make one object per statement, at module level: it is rendered once, prepared once, and its columns are
+    checked once. Raises `ValueError` for an unknown token and for `::`, which only PostgreSQL understands.
+    """
+
+    __slots__ = ("_rendered", "parameters", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.parameters = frozenset(_check(text))
+        self._rendered: dict[Dialect, str] = {}
+
+    def render(self, dialect: Dialect) -> str:
+        """Return the statement as `dialect`'s driver takes it, with `:name` or `%(name)s` parameters."""
+        rendered = self._rendered.get(dialect)
+        if rendered is None:
+            rendered = self._rendered[dialect] = _render(self.text, dialect, parameters=True)
+        return rendered
+
+    def __repr__(self) -> str:
+        return f"Sql({' '.join(self.text.split())!r})"
+
+
+def render_script(text: str, dialect: Dialect) -> str:
+    """Return a migration's `text` with its tokens replaced; it has no parameters, so `%` and `:` stay."""
+    return _render(text, dialect, parameters=False)
+
+
+def dialects() -> tuple[Dialect, ...]:
+    """Return both dialects, SQLite first."""
+    return get_args(Dialect)
+
+
+def _check(text: str) -> list[str]:
+    names = []
+    for match in _LEXER.finditer(text):
+        if match["cast"]:
+            raise ValueError(f"`::` is understood by PostgreSQL only; use CAST(... AS ...) in {text!r}")
+        if match["token"] is not None and match["token"] not in TOKENS:
+            raise ValueError(f"unknown token {match[0]} in {text!r}; known are {', '.join(sorted(TOKENS))}")
+        if match["parameter"]:
+            names.append(match["parameter"])
+    return names
+
+
+def _render(text: str, dialect: Dialect, *, parameters: bool) -> str:
+    # psycopg reads every % as the start of a placeholder, also inside quotes.
+    postgres_parameters = parameters and dialect == "postgres"
+
+    def replace(match: re.Match[str]) -> str:
+        if match["token"] is not None:
+            return TOKENS[match["token"]][dialect] if match["token"] in TOKENS else match[0]
+        if match["parameter"] and postgres_parameters:
+            return f"%({match['parameter']})s"
+        return match[0].replace("%", "%%") if postgres_parameters else match[0]
+
+    return _LEXER.sub(replace, text)
