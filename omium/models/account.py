@@ -1,0 +1,94 @@
+"""Tenants, API keys and what the server says about itself."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from omium.models.wire import Command, Name, Reply, TimestampUs
+from omium.states import Environment, Scope
+
+
+class Bootstrap(Command):
+    """Create the first tenant and its owner's key, with the one-time token from the server's data folder."""
+
+    token: str
+    tenant: Name = "default"
+    environment: Environment = Environment.DEV
+
+
+class NewKey(Reply):
+    """A key with its secret, shown this once."""
+
+    secret_fields: ClassVar[frozenset[str]] = frozenset({"api_key"})
+
+    tenant: str
+    tenant_id: str
+    api_key: str
+    api_key_id: str
+    name: str
+    environment: Environment
+    scopes: list[Scope]
+    expires_at_us: int | None = None
+
+
+class CreateKey(Command):
+    name: Name
+    environment: Environment = Environment.DEV
+    scopes: list[Scope] | None = None
+    """None: read, run, operate, worker."""
+    workflows: Annotated[list[Name], Field(max_length=500)] | None = None
+    expires_at_us: TimestampUs | None = None
+
+
+class ApiKey(Reply):
+    id: str
+    name: str
+    status: str
+    environment: Environment
+    scopes: list[Scope]
+    workflows: list[str] | None = None
+    created_at_us: int
+    expires_at_us: int | None = None
+    revoked_at_us: int | None = None
+    last_used_at_us: int | None = None
+
+
+class WhoAmI(Reply):
+    tenant: str
+    tenant_id: str
+    api_key_id: str
+    key_name: str
+    environment: Environment
+    scopes: list[Scope]
+    credits: int | None = None
+    """None while this server does not meter."""
+    server_version: str
+
+
+class ChecklistItem(Reply):
+    name: str
+    done: bool
+    command: str
+
+
+class Status(Reply):
+    """What `omium status` shows."""
+
+    tenant: str
+    tenant_id: str
+    environment: Environment
+    credits: int | None = None
+    checklist: list[ChecklistItem]
+    running: int
+    queued: int
+    waiting: int
+    paused: int
+    open_failures: int
+    executions_today: int
+    success_rate: float | None = None
+    workers: int
+    unserved: list[str] = Field(default_factory=list)
+    """Workflows with queued executions that no worker serves."""
+    server_version: str

@@ -1,0 +1,242 @@
+"""Executions, steps, checkpoints and events as they travel."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from omium.models.wire import Command, Count, Digest, Json, Name, Path, Reply, TimestampUs
+from omium.states import CancelOutcome, Driver, Durability, ExecutionStatus, Runner, StepStatus, Takeover
+
+Comparable = Literal["full", "partial", "none"]
+
+
+class ProcessIdentity(Command):
+    """Which process drives: enough to show, on the same host, that it is gone (semantics 3.3)."""
+
+    host_name: str = ""
+    boot_id: str
+    pid_namespace: str
+    pid: int
+    started_ticks: int
+
+
+class CodeVersion(Command):
+    """The user's code that runs (semantics 2.5), and the command line that would run it again."""
+
+    digest: str = ""
+    git_revision: str | None = None
+    entrypoint: str | None = None
+    cwd: str | None = None
+    command: list[str] = Field(default_factory=list)
+
+
+class Limits(Command):
+    """Limits of one execution; None is the tenant's default."""
+
+    max_steps: Count | None = None
+    max_interruptions: Count = 5
+
+
+class StartExecution(Command):
+    """Begin an execution. With driver `local` the reply is a grant; with `worker` it is queued.
+
+    `id` and `lease_token` may be made by the client, so that a start whose reply was lost, or that was made while
+    the server was away, is the same start when it is sent again.
+    """
+
+    id: str | None = None
+    workflow: Name
+    driver: Driver
+    queue: Name = "default"
+    durability: Durability = Durability.STRICT
+    takeover: Takeover = Takeover.NEVER
+    input: Json = None
+    input_digest: Digest
+    comparable: Comparable = "full"
+    lease_token: str | None = None
+    process: ProcessIdentity | None = None
+    code: CodeVersion | None = None
+    parent_id: str | None = None
+    parent_path: Path | None = None
+    limits: Limits = Limits()
+    started_at_us: TimestampUs | None = None
+
+
+class RunnerAnswer(Reply):
+    """Who would go on with the execution; for `none`, `command` is the command line recorded at its start."""
+
+    runner: Runner
+    command: list[str] = Field(default_factory=list)
+    cwd: str | None = None
+
+
+class Usage(Reply):
+    """Sums of an execution's usage records."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    calls: int = 0
+    reported_cost_microusd: int = 0
+    by_model: dict[str, dict[str, int]] = Field(default_factory=dict)
+
+
+class Execution(Reply):
+    """One durable run; the detail view adds input, output, error, usage and runner."""
+
+    id: str
+    workflow: str
+    environment: str
+    queue: str
+    driver: Driver
+    durability: Durability
+    takeover: Takeover
+    status: ExecutionStatus
+    reason: str | None = None
+    cancelling: bool = False
+    cancel_outcome: CancelOutcome | None = None
+    silent: bool = False
+    generation: int
+    attempt: int
+    """How often a driver has taken it up: its epoch."""
+    interruptions: int
+    last_seq: int
+    steps_completed: int
+    worker_id: str | None = None
+    parent_id: str | None = None
+    parent_path: str | None = None
+    replay_of: str | None = None
+    lineage_root: str
+    started_by: str
+    created_at_us: int
+    started_at_us: int | None = None
+    ended_at_us: int | None = None
+    updated_at_us: int
+    wake_at_us: int | None = None
+
+
+class Step(Reply):
+    """What is recorded of a step."""
+
+    key: str
+    """The path: its identity within the execution."""
+    name: str
+    occurrence: int
+    explicit_key: bool
+    kind: str
+    generation: int
+    epoch: int
+    status: StepStatus
+    attempt: int
+    interruptions: int
+    input: Json = None
+    input_digest: str
+    comparable: Comparable
+    output: Json = None
+    output_size_bytes: int | None = None
+    output_sealed: bool = False
+    error: Json = None
+    effect_key: str | None = None
+    effect_state: str | None = None
+    reused_from: str | None = None
+    edited_by: str | None = None
+    started_at_us: int
+    ended_at_us: int
+    completed_seq: int | None = None
+    superseded_seq: int | None = None
+
+
+class StepAttempt(Reply):
+    """A failed try of a step, and how long was waited before the next."""
+
+    key: str
+    generation: int
+    attempt: int
+    epoch: int
+    error: Json
+    started_at_us: int
+    ended_at_us: int
+    delay_us: int | None = None
+
+
+class Checkpoint(Reply):
+    """State that `checkpoint(name, state)` made durable."""
+
+    id: str
+    name: str
+    key: str
+    seq: int
+    generation: int
+    state: Json = None
+    state_size_bytes: int | None = None
+    created_at_us: int
+    superseded_seq: int | None = None
+
+
+class Event(Reply):
+    """An append-only fact about an execution."""
+
+    seq: int
+    type: str
+    at_us: int
+    data: Json = None
+
+
+class LogLine(Command):
+    """One line that a step wrote, already redacted."""
+
+    at_us: TimestampUs
+    stream: Literal["stdout", "stderr", "log"]
+    level: str | None = None
+    text: str
+
+
+class ExecutionDetail(Execution):
+    """Everything about one execution that fits on a page; long lists have their own endpoints."""
+
+    input: Json = None
+    output: Json = None
+    error: Json = None
+    code: CodeVersion | None = None
+    steps: list[Step] = Field(default_factory=list)
+    steps_next: str | None = None
+    checkpoints: list[Checkpoint] = Field(default_factory=list)
+    children: list[str] = Field(default_factory=list)
+    replays: list[str] = Field(default_factory=list)
+    running_steps: list[str] = Field(default_factory=list)
+    usage: Usage = Usage()
+    cost: Json = None
+    runner: RunnerAnswer
+
+
+class CancelExecution(Command):
+    """Ask that an execution stop."""
+
+    comment: str = ""
+
+
+class PauseExecution(Command):
+    """Ask that an execution pause after the steps that run now."""
+
+    comment: str = ""
+
+
+class ResumeExecution(Command):
+    """Go on with a failed, paused or waiting execution.
+
+    With `process` set the caller drives it itself (reply: a grant); without, it is queued for a worker.
+    """
+
+    process: ProcessIdentity | None = None
+    code: CodeVersion | None = None
+    lease_token: str | None = None
+    comment: str = ""
+
+
+class ResumeAnswer(RunnerAnswer):
+    """What became of a resume that was not taken up by its caller."""
+
+    execution: Execution

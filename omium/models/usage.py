@@ -1,0 +1,44 @@
+"""Usage: tokens and calls that a provider charged for, as reported."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from omium.models.wire import Command, Count, Path, Reply, TimestampUs, Tokens
+
+
+class RecordUsage(Command):
+    """One provider call's usage. `id` is made by the client: the same id is counted once."""
+
+    id: Annotated[str, Field(min_length=1, max_length=200)]
+    execution_id: str | None = None
+    path: Path | None = None
+    attempt: Count | None = None
+    provider: Annotated[str, Field(max_length=200)] | None = None
+    model: Annotated[str, Field(max_length=200)] | None = None
+    input_tokens: Tokens = 0
+    output_tokens: Tokens = 0
+    cached_tokens: Tokens = 0
+    reasoning_tokens: Tokens = 0
+    calls: Count = 1
+    reported_cost_microusd: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    at_us: TimestampUs
+
+
+class UsageRecord(Reply):
+    """A stored usage record."""
+
+    id: str
+    execution_id: str | None = None
+    path: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    calls: int
+    reported_cost_microusd: int | None = None
+    at_us: int
