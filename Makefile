@@ -1,0 +1,60 @@
+# Omium: everything a developer runs. `make` alone lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# One stamp per lock file: a second run finds it newer than the lock and is instant, with or without a network.
+DEV := $(VENV)/.installed-dev
+# Folders that hold Python; those still to come are left out.
+SOURCES := $(wildcard omium tests tools examples benchmarks)
+TYPED := $(wildcard omium tools examples benchmarks tests/typing)
+PYTEST_ARGS ?=
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: $(DEV) ## make .venv from the lock (the other targets do it when needed)
+
+$(VENV)/.installed-%: requirements/%.txt tools/environment.py pyproject.toml
+	@$(PYTHON) tools/environment.py $(VENV) $*
+	@touch $@
+
+.PHONY: test
+test: $(DEV) ## run all tests with branch coverage (PostgreSQL too, if it is installed)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+
+.PHONY: check
+check: $(DEV) ## lint, format, types, layers, lock: everything but the tests
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy $(TYPED)
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python tools/lock.py --check
+
+.PHONY: format
+format: $(DEV) ## format the code and sort the imports
+	@$(BIN)/ruff check --fix-only --quiet $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+.PHONY: lock
+lock: $(DEV) ## pin today's versions in requirements/ (needs a package index)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@$(BIN)/python tools/lock.py
+
+.PHONY: wheelhouse
+wheelhouse: $(DEV) ## fill wheelhouse/ with all that `pip install --no-index` needs on a machine without a network
+	@$(BIN)/python -m pip download --quiet --only-binary :all: --require-hashes -r requirements/base.txt -d wheelhouse
+	@$(BIN)/python -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir wheelhouse .
+	@echo "Install it with: pip install --no-index --find-links wheelhouse omium-os"
+
+.PHONY: clean
+clean: ## remove caches and what was built, keep .venv
+	@rm -rf build dist htmlcov wheelhouse .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +

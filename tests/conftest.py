@@ -1,0 +1,30 @@
+"""What holds for every test: hypothesis profiles, PostgreSQL fixtures, the closing word on what was skipped.
+
+Fixtures for one area belong in that area's own folder. Warnings as errors, asyncio mode and the time limit
+are settings in pyproject.toml.
+"""
+
+import os
+
+import hypothesis
+import pytest
+
+from tests import postgres
+from tests.postgres import database_url, postgres_server, postgres_url
+
+__all__ = ["database_url", "postgres_server", "postgres_url"]  # fixtures are found by name in a conftest
+
+# No deadlines: two shared cores make any single example slow now and then, and pytest's timeout is there.
+hypothesis.settings.register_profile("default", deadline=None, max_examples=100)
+hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("long", deadline=None, max_examples=5_000)
+hypothesis.settings.load_profile(os.environ.get("OMIUM_HYPOTHESIS_PROFILE", "default"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if postgres.find_binaries() is None:
+        terminalreporter.write_line(
+            "The PostgreSQL half of the tests was skipped: its server programs are not on this machine"
+            " (Debian: apt-get install postgresql).",
+            yellow=True,
+        )

@@ -1,0 +1,126 @@
+"""Lock files: requirements/*.txt, every dependency pinned with the hashes of its files.
+
+Owns what goes into which file, and how to tell offline that a file still belongs to pyproject.toml: each file
+carries a digest of the requirements that it was made from. Resolving is uv's work, installing is pip's. The
+reasons are in docs/decisions/002-locked-requirements.md.
+
+    python tools/lock.py            resolve and write all files (needs a package index)
+    python tools/lock.py --check    compare digests only (needs nothing)
+"""
+
+import argparse
+import hashlib
+import shutil
+import subprocess
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "requirements"
+
+
+@dataclass(frozen=True, slots=True)
+class LockFile:
+    """One file: the parts of pyproject.toml that it pins, and whether their own dependencies come too."""
+
+    name: str
+    extras: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    with_project: bool = True
+    with_dependencies: bool = True
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return FOLDER / f"{self.name}.txt"
+
+
+# The first file holds the most and constrains the others, so that all can be installed into one environment.
+LOCK_FILES = (
+    LockFile("dev", extras=("postgres", "langgraph"), groups=("build", "test", "check")),
+    LockFile("base", extras=("postgres",)),
+    LockFile("demo", groups=("build", "demo")),
+    LockFile("model", groups=("model",), with_project=False, with_dependencies=False),
+)
+
+
+def read_requirements(lock_file: LockFile) -> list[str]:
+    """Return what pyproject.toml asks for in `lock_file`'s parts, sorted."""
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        pyproject = tomllib.load(file)
+    project = pyproject["project"]
+    requirements = list(project["dependencies"]) if lock_file.with_project else []
+    for extra in lock_file.extras:
+        requirements += project["optional-dependencies"][extra]
+    for group in lock_file.groups:
+        requirements += pyproject["dependency-groups"][group]
+    return sorted(set(requirements))
+
+
+def compute_digest(lock_file: LockFile) -> str:
+    """Return the digest that tells whether `lock_file` was made from today's requirements."""
+    return hashlib.sha256("\n".join(read_requirements(lock_file)).encode()).hexdigest()[:16]
+
+
+def is_current(lock_file: LockFile) -> bool:
+    """Tell, without a network, whether the file on disk was made from today's requirements."""
+    return (
+        lock_file.path.exists() and f"# inputs: {compute_digest(lock_file)}\n" in lock_file.path.read_text()
+    )
+
+
+def resolve(lock_file: LockFile, constraint: Path | None) -> str:
+    """Return the file's pinned lines for every Linux platform and Python from 3.11 on."""
+    command = [
+        find_uv(), "pip", "compile", "-", "--quiet", "--universal", "--python-version", "3.11",
+        "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
+    ]  # fmt: skip
+    if not lock_file.with_dependencies:
+        command.append("--no-deps")
+    if constraint is not None:
+        command += ["--constraint", str(constraint)]
+    done = subprocess.run(
+        command, input="\n".join(read_requirements(lock_file)), capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        sys.exit(f"uv could not resolve requirements/{lock_file.name}.txt:\n{done.stderr}")
+    return done.stdout
+
+
+def find_uv() -> str:
+    """Return the path of uv, beside this Python or on the PATH."""
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    if found is None:
+        sys.exit("uv is missing: run `make lock`, which installs it into .venv.")
+    return found
+
+
+def write_all() -> None:
+    """Resolve every file anew and write it."""
+    FOLDER.mkdir(exist_ok=True)
+    for lock_file in LOCK_FILES:
+        constraint = None if lock_file is LOCK_FILES[0] else LOCK_FILES[0].path
+        pinned = resolve(lock_file, constraint)
+        head = '# Written by "make lock" from pyproject.toml; do not edit.\n'
+        lock_file.path.write_text(f"{head}# inputs: {compute_digest(lock_file)}\n{pinned}")
+        print(f"requirements/{lock_file.name}.txt: {pinned.count('==')} packages")
+
+
+def main() -> None:
+    """Write the lock files, or with --check compare them with pyproject.toml."""
+    parser = argparse.ArgumentParser(description="Write or check the lock files in requirements/.")
+    parser.add_argument("--check", action="store_true", help="only compare with pyproject.toml, offline")
+    if not parser.parse_args().check:
+        write_all()
+        return
+    stale = [lock_file.name for lock_file in LOCK_FILES if not is_current(lock_file)]
+    if stale:
+        sys.exit(f"Not made from today's pyproject.toml: requirements/{', '.join(stale)}. Run `make lock`.")
+    print("The lock files are current.")
+
+
+if __name__ == "__main__":
+    main()
