@@ -28,7 +28,7 @@ docs/errors.md, and every endpoint declares the codes it may raise.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, cast
 
 Member = str | int | bool | None | list[object] | dict[str, object]
 
@@ -222,13 +222,13 @@ class StepConflict(Problem):
 
 
 class ExecutionExists(Problem):
-    code, status, title = "execution-exists", 409, "An execution with this id exists already, with other content"
+    code, status, title = "execution-exists", 409, "An execution with this id and other content exists"
 
 
 class EffectUnresolved(Problem):
     """Effects with an unknown outcome need a decision first; member `effects` lists them."""
 
-    code, status, title = "effect-unresolved", 409, "An effect's outcome is unknown; confirm, redo or skip it first"
+    code, status, title = "effect-unresolved", 409, "An effect's outcome is unknown: confirm, redo or skip it"
 
 
 class EffectBlocked(Problem):
@@ -244,7 +244,7 @@ class PlanStale(Problem):
 
 
 class PlanNeeded(Problem):
-    code, status, title = "plan-needed", 409, "This replay re-runs effects or is blocked; look at its plan first"
+    code, status, title = "plan-needed", 409, "This replay re-runs effects or is blocked: look at its plan"
 
 
 class NothingToClaim(Problem):
@@ -358,9 +358,11 @@ def from_problem(body: Mapping[str, object], status: int) -> Problem:
     members = {name: value for name, value in body.items() if name not in _ENVELOPE}
     known = problem_classes().get(code)
     if known is None:
-        return UnknownProblem(detail, code=code, status=status, retryable=bool(body.get("retryable")), members=members)
+        return UnknownProblem(
+            detail, code=code, status=status, retryable=bool(body.get("retryable")), members=members
+        )
     problem = known(detail)
-    problem.members = members  # type: ignore[assignment]  # JSON from the wire: any JSON value
+    problem.members = cast("dict[str, Member]", members)  # from the wire: any JSON value
     return problem
 
 
@@ -376,4 +378,4 @@ class UnknownProblem(Problem):
         self.server_code = code
         self.server_status = status
         self.server_retryable = retryable
-        self.members = dict(members)  # type: ignore[assignment]  # JSON from the wire: any JSON value
+        self.members = cast("dict[str, Member]", dict(members))  # from the wire: any JSON value

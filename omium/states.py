@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class ExecutionStatus(StrEnum):
-    """Where an execution stands. Completed and cancelled are final; failed can be left by resume or rollback."""
+    """Where an execution stands. Completed and cancelled are final; resume or rollback can leave failed."""
 
     QUEUED = "queued"
     RUNNING = "running"

@@ -21,7 +21,7 @@ class BreakerPolicy(Command):
 
 
 class BreakerCall(Command):
-    """Outcome of calls through a breaker since the last report, and whether permission for the next is wanted."""
+    """Outcome of calls through a breaker since the last report, and whether the next wants permission."""
 
     name: Name
     policy: BreakerPolicy = BreakerPolicy()

@@ -1,9 +1,9 @@
 """What a driver and the server say to each other while user code runs.
 
 A grant gives (epoch, lease token); every group of writes carries both and changes nothing if they are not the
-current ones (semantics 3.2). Writes of one process travel together: one request holds a group per execution, each
-group is one transaction, and each write in it is answered in order. Every write has a natural key, so a repeat is
-answered as the first time.
+current ones (semantics 3.2). Writes of one process travel together: one request holds a group per execution,
+each group is one transaction, and each write in it is answered in order. Every write has a natural key, so a
+repeat is answered as the first time.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class StepCompleted(_StepWrite):
 
 
 class StepAttemptFailed(_StepWrite):
-    """A try failed. With `delay_us` another follows after that long; without, the step has failed for good."""
+    """A try failed. With `delay_us` another follows after that long; without, the step failed for good."""
 
     type: Literal["step.attempt_failed"] = "step.attempt_failed"
     error: Json

@@ -42,8 +42,8 @@ class Limits(Command):
 class StartExecution(Command):
     """Begin an execution. With driver `local` the reply is a grant; with `worker` it is queued.
 
-    `id` and `lease_token` may be made by the client, so that a start whose reply was lost, or that was made while
-    the server was away, is the same start when it is sent again.
+    `id` and `lease_token` may be made by the client, so that a start whose reply was lost, or that was made
+    while the server was away, is the same start when it is sent again.
     """
 
     id: str | None = None

@@ -18,7 +18,8 @@ class Failure(Reply):
     id: str
     status: FailureStatus
     kind: str
-    """error, timeout, effect-unknown, effect-duplicated, driver-lost, crash-loop, compensation-failed, captured."""
+    """error, timeout, effect-unknown, effect-duplicated, driver-lost, crash-loop, compensation-failed or
+    captured."""
     environment: str
     workflow: str
     fingerprint: str

@@ -1,8 +1,8 @@
 """The two roots of the wire types.
 
-A `Command` is what a client sends: an unknown field is an error, because a typo must not be ignored. A `Reply` is
-what the server sends: unknown fields are kept out silently, so that an older client can talk to a newer server.
-`Json` is any value that `omium.jsonvalue.parse_json` gives; it's not walked again here.
+A `Command` is what a client sends: an unknown field is an error, because a typo must not be ignored. A
+`Reply` is what the server sends: unknown fields are kept out silently, so that an older client can talk to a
+newer server. `Json` is any value that `omium.jsonvalue.parse_json` gives; it's not walked again here.
 """
 
 from __future__ import annotations
