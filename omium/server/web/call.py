@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Answer:
     """An answer that is encoded already: sent as it is, byte for byte."""
 
     body: bytes
@@ -68,7 +68,7 @@ class Call(Generic[BodyT, QueryT]):
         """Run `work(tx)` in one write transaction; it is committed when this returns."""
         return await self.server.db.write(work)
 
-    async def mutate(self, work: Callable[[Tx], BaseModel | None]) -> Reply:
+    async def mutate(self, work: Callable[[Tx], BaseModel | None]) -> Answer:
         """Run a KEYED endpoint's one mutation, together with the record that makes a repeat answer the same.
 
         In one transaction: a known key with the same body gives the stored reply and `work` does not run,
