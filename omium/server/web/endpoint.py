@@ -10,7 +10,7 @@ given.
         scope=Scope.OPERATE, idempotent=Idempotency.KEYED, body=CancelExecution, reply=Execution,
         problems=(NotFound, IllegalTransition), summary="Ask that an execution be cancelled",
     )
-    async def cancel_execution(call: Call[CancelExecution]) -> Reply:
+    async def cancel_execution(call: Call[CancelExecution]) -> Answer:
         execution_id = call.path["execution_id"]
         return await call.mutate(lambda tx: executions.cancel(tx, call.principal, execution_id, call.body))
 
@@ -28,13 +28,13 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from omium.errors import Problem
-from omium.server.web.call import Call, Reply, Stream
+from omium.server.web.call import Answer, Call, Stream
 from omium.states import Scope
 
-__all__ = ["Call", "Endpoint", "Handler", "Idempotency", "Method", "Reply", "Stream", "endpoint"]
+__all__ = ["Answer", "Call", "Endpoint", "Handler", "Idempotency", "Method", "Stream", "endpoint"]
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-Handler = Callable[[Call[Any, Any]], Awaitable[BaseModel | Reply | Stream | None]]
+Handler = Callable[[Call[Any, Any]], Awaitable[BaseModel | Answer | Stream | None]]
 
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
 
@@ -67,7 +67,6 @@ class Endpoint:
     reply: type[BaseModel] | None = None
     status: int = 200
     problems: tuple[type[Problem], ...] = ()
-    secret_fields: tuple[str, ...] = ()
     stream: bool = False
     long_poll: bool = False
     media_type: str = "application/json"
@@ -79,6 +78,11 @@ class Endpoint:
     def name(self) -> str:
         """The handler's name, which is also the operation's id and the client method's name."""
         return str(getattr(self.handler, "__name__", ""))
+
+    @property
+    def secret_fields(self) -> frozenset[str]:
+        """Fields of the reply that are shown once; its model declares them as `secret_fields: ClassVar`."""
+        return getattr(self.reply, "secret_fields", frozenset())
 
     @property
     def path_parameters(self) -> tuple[str, ...]:
@@ -98,7 +102,6 @@ def endpoint(
     reply: type[BaseModel] | None = None,
     status: int = 200,
     problems: tuple[type[Problem], ...] = (),
-    secret_fields: tuple[str, ...] = (),
     stream: bool = False,
     long_poll: bool = False,
     media_type: str = "application/json",
@@ -110,11 +113,11 @@ def endpoint(
 
     `body`, `query` and `reply` are pydantic models, None for no body, no query parameters, an empty reply
     (204). `problems` are those that the handler's own work may raise; what any endpoint may answer (401, 403,
-    413, 429, 500, 503, 507 and so on) is added by the table. `secret_fields` are fields of `reply` that are
-    shown once: the stored reply has none of them, and a repeat answers 409 `secret-not-repeatable` with the
-    reply's `id`. `stream` (server-sent events) and `long_poll` count against the quota of open streams.
-    `body_bytes_max` lowers or raises the body cap for this endpoint. `raw_body` hands `call.raw_body` over
-    unparsed, of any media type.
+    413, 429, 500, 503, 507 and so on) is added by the table. `stream` (server-sent events)
+    and `long_poll` count against the quota of open streams. `body_bytes_max` lowers or raises the body cap for
+    this endpoint. `raw_body` hands `call.raw_body` over unparsed, of any media type. Where the reply's model has
+    `secret_fields`, those are shown once: the stored reply has none of them, and a repeat answers 409
+    `secret-not-repeatable`.
 
     Raises ValueError at import when the declaration contradicts itself.
     """
@@ -134,7 +137,6 @@ def endpoint(
             reply=reply,
             status=status,
             problems=problems,
-            secret_fields=secret_fields,
             stream=stream,
             long_poll=long_poll,
             media_type="text/event-stream" if stream else media_type,
@@ -159,7 +161,5 @@ def _refuse_contradictions(declared: Endpoint) -> None:
         raise ValueError(f"{where}: say what makes a repeat safe, Idempotency.KEYED or Idempotency.NATURAL")
     if declared.idempotent is Idempotency.KEYED and declared.scope is None:
         raise ValueError(f"{where}: an idempotency key belongs to a principal, so this needs a scope")
-    if declared.secret_fields and (declared.reply is None or "id" not in declared.reply.model_fields):
-        raise ValueError(f"{where}: a reply with secrets needs an `id` to name in the answer to a repeat")
     if not declared.summary or declared.summary.endswith("."):
         raise ValueError(f"{where}: the summary is a short phrase without a full stop")
