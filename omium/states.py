@@ -102,6 +102,19 @@ class FailureStatus(StrEnum):
     RESOLVED = "resolved"
 
 
+class FailureKind(StrEnum):
+    """What sort of thing went wrong; part of a failure's identity."""
+
+    ERROR = "error"
+    TIMEOUT = "timeout"
+    EFFECT_UNKNOWN = "effect-unknown"
+    EFFECT_DUPLICATED = "effect-duplicated"
+    DRIVER_LOST = "driver-lost"
+    CRASH_LOOP = "crash-loop"
+    COMPENSATION_FAILED = "compensation-failed"
+    CAPTURED = "captured"
+
+
 class BreakerState(StrEnum):
     """Whether calls through a circuit breaker are let through."""
 

@@ -77,6 +77,7 @@ CREATE TABLE executions (
   parent_id            {text},
   parent_path          {text},
   replay_of            {text},
+  replay_batch         {text},
   lineage_root         {text}  NOT NULL,
   started_by           {text}  NOT NULL,
   queued_us            {int64},
@@ -265,6 +266,8 @@ CREATE TABLE failures (
 CREATE UNIQUE INDEX failures_by_fingerprint ON failures (tenant_id, environment, workflow, fingerprint);
 CREATE INDEX failures_by_status ON failures (tenant_id, status, last_seen_us, id);
 CREATE INDEX failures_by_workflow ON failures (tenant_id, workflow, status, last_seen_us, id);
+CREATE INDEX failures_by_time ON failures (tenant_id, last_seen_us, id);
+CREATE INDEX failures_snoozed ON failures (ignored_until_us) WHERE ignored_until_us IS NOT NULL;
 
 CREATE TABLE failure_occurrences (
   id              {text}  NOT NULL PRIMARY KEY,
@@ -285,6 +288,29 @@ CREATE TABLE failure_occurrences (
 ) {strict};
 CREATE UNIQUE INDEX failure_occurrences_natural ON failure_occurrences (execution_id, seq);
 CREATE INDEX failure_occurrences_by_failure ON failure_occurrences (failure_id, created_us, id);
+CREATE INDEX failure_occurrences_by_status ON failure_occurrences (failure_id, status, created_us, id);
+
+-- A group that is replayed one execution after another; the next one starts at `next_us`.
+CREATE TABLE replay_batches (
+  id             {text}  NOT NULL PRIMARY KEY,
+  tenant_id      {text}  NOT NULL REFERENCES tenants (id),
+  failure_id     {text}  NOT NULL REFERENCES failures (id) ON DELETE CASCADE,
+  started_by     {text}  NOT NULL,
+  status         {text}  NOT NULL CHECK (status IN ('running', 'done', 'stopped')),
+  stopped_reason {text},
+  command        {bytes} NOT NULL,
+  remaining      {int64} NOT NULL CHECK (remaining >= 0),
+  launched       {int64} NOT NULL,
+  skipped        {bytes} NOT NULL,
+  after_us       {int64} NOT NULL,
+  after_id       {text}  NOT NULL,
+  next_us        {int64} NOT NULL,
+  created_us     {int64} NOT NULL,
+  updated_us     {int64} NOT NULL
+) {strict};
+CREATE UNIQUE INDEX replay_batches_running ON replay_batches (failure_id) WHERE status = 'running';
+CREATE INDEX replay_batches_due ON replay_batches (next_us) WHERE status = 'running';
+CREATE INDEX replay_batches_by_failure ON replay_batches (failure_id, created_us);
 
 CREATE TABLE breakers (
   tenant_id    {text}  NOT NULL REFERENCES tenants (id),
