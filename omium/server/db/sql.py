@@ -46,11 +46,12 @@ class Sql:
     checked once. Raises `ValueError` for an unknown token and for `::`, which only PostgreSQL understands.
     """
 
-    __slots__ = ("_rendered", "parameters", "text")
+    __slots__ = ("_rendered", "checked_rows", "parameters", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.parameters = frozenset(_check(text))
+        self.checked_rows: set[type[object]] = set()  # row classes that were compared with the columns
         self._rendered: dict[Dialect, str] = {}
 
     def render(self, dialect: Dialect) -> str:

@@ -1,0 +1,86 @@
+"""Connections to a SQLite file: how they are opened, and how a whole function gets onto their thread.
+
+Owns every pragma and the one private method of aiosqlite that Omium uses. Everything else in this package
+that touches a SQLite file gets its connection here, so the whole process has one way to open it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Literal, TypeVar
+from urllib.parse import quote
+
+import aiosqlite
+
+T = TypeVar("T")
+
+Mode = Literal["rw", "rwc", "ro"]
+
+_STATEMENTS: Final = 1_024  # prepared statements kept per connection: more than Omium has
+_WRITER_CACHE_KIB: Final = 16_384
+_READER_CACHE_KIB: Final = 4_096
+_WAL_KEPT_BYTES: Final = 32 << 20  # what stays on disk of a write-ahead log that once was larger
+
+
+class FileConnection(aiosqlite.Connection):
+    """aiosqlite's connection and thread; `run` hands it a whole function instead of a statement."""
+
+    async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+        """Run `function` with the raw connection on the connection's thread: one hop there, one back."""
+        # Private, the same in aiosqlite 0.21 and 0.22; tests/db/test_sqlite_connection.py holds it to that.
+        result: T = await self._execute(function, self._conn)  # type: ignore[no-untyped-call]
+        return result
+
+
+async def open_connection(connect: Callable[[], sqlite3.Connection]) -> FileConnection:
+    """Return a connection made by `connect` on its own thread; close it, or the process hangs at exit."""
+    connection = FileConnection(connect, iter_chunk_size=64)
+    await connection
+    return connection
+
+
+def connect_writer(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open `path` for the one connection that writes and makes checkpoints."""
+    connection = connect(path, "rwc", busy_timeout_s)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # writer.py makes them, and sees their errors
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT_BYTES}")
+        connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIB}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect_reader(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+    """Open `path` for reading only: it neither writes nor makes checkpoints, even if asked to."""
+    connection = connect(path, "ro", busy_timeout_s)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE_KIB}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def connect(path: Path, mode: Mode, busy_timeout_s: float = 2.0) -> sqlite3.Connection:
+    """Open `path` in autocommit mode: transactions are begun and ended by statements, never by sqlite3."""
+    connection = sqlite3.connect(
+        f"file:{quote(str(path))}?mode={mode}",
+        uri=True,
+        timeout=busy_timeout_s,
+        isolation_level=None,
+        cached_statements=_STATEMENTS,
+    )
+    try:
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
