@@ -5,7 +5,9 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules
 
-PYTHON ?= python3
+# The first Python that is new enough; looked for only when an environment is made.
+PYTHON ?= $(or $(shell for name in python3 python3.13 python3.12 python3.11; do \
+  $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done),python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 # One stamp per lock file: a second run finds it newer than the lock and is instant, with or without a network.
@@ -14,6 +16,7 @@ DEV := $(VENV)/.installed-dev
 SOURCES := $(wildcard omium tests tools examples benchmarks)
 TYPED := $(wildcard omium tools examples benchmarks tests/typing)
 PYTEST_ARGS ?=
+LOCK ?= base
 
 .PHONY: help
 help: ## list the targets
@@ -49,8 +52,8 @@ lock: $(DEV) ## pin today's versions in requirements/ (needs a package index)
 	@$(BIN)/python tools/lock.py
 
 .PHONY: wheelhouse
-wheelhouse: $(DEV) ## fill wheelhouse/ with all that `pip install --no-index` needs on a machine without a network
-	@$(BIN)/python -m pip download --quiet --only-binary :all: --require-hashes -r requirements/base.txt -d wheelhouse
+wheelhouse: $(DEV) ## fill wheelhouse/ for a machine without a network (LOCK=dev: what the tests need, too)
+	@$(BIN)/python -m pip download --quiet --only-binary :all: --require-hashes -r requirements/$(LOCK).txt -d wheelhouse
 	@$(BIN)/python -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir wheelhouse .
 	@echo "Install it with: pip install --no-index --find-links wheelhouse omium-os"
 

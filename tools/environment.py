@@ -5,8 +5,11 @@ installing one lock file and the project itself into it. The Makefile's stamp fi
 
     python3 tools/environment.py .venv dev
 
-Set OMIUM_WHEELHOUSE to a folder made by `make wheelhouse` to install without a network.
+Set OMIUM_WHEELHOUSE to a folder of wheels (`make wheelhouse LOCK=dev`) to install without a network. Written
+so that an old Python gets as far as the sentence that says so.
 """
+
+from __future__ import annotations
 
 import importlib.util
 import os
@@ -38,9 +41,8 @@ def install(folder: Path, lock: str) -> None:
     """Install requirements/`lock`.txt, by hash, and the project itself as an editable install."""
     lock_file = ROOT / "requirements" / f"{lock}.txt"
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    source = []
-    if wheelhouse := os.environ.get("OMIUM_WHEELHOUSE"):
-        source = ["--no-index", "--find-links", str(Path(wheelhouse).resolve())]
+    wheelhouse = os.environ.get("OMIUM_WHEELHOUSE")
+    source = ["--no-index", "--find-links", str(Path(wheelhouse).resolve())] if wheelhouse else []
     print(f"Installing requirements/{lock}.txt ...", flush=True)
     # Wheels only: a missing wheel should say so, not start a compiler that a bare machine doesn't have.
     flags = ["--require-hashes", "--only-binary", ":all:", *(["--no-deps"] if lock == "model" else [])]
