@@ -4,7 +4,9 @@
      ├─ ConnectionLost            the server could not be reached, or did not answer in time
      ├─ ConfigError               a setting or configuration file is wrong
      ├─ Unserialisable            a value cannot be recorded
+     ├─ Undecodable               a recorded value cannot be rebuilt in this process
      ├─ DuplicateStepKey          an explicit step key was used twice in one scope
+     ├─ InvalidStepName           a step's name or path is empty, too long or nested too deep
      ├─ EffectNotApplied          raised by the user: the side effect certainly did not happen
      ├─ EffectUnavailable         an effect could not be announced to the server, so it was not called
      ├─ ForkedDriver              a forked child used its parent's execution
@@ -54,8 +56,21 @@ class Unserialisable(OmiumError):
         self.path = path
 
 
+class Undecodable(OmiumError):
+    """A recorded value cannot be rebuilt here: its class is not loaded, or has changed; see `path`."""
+
+    def __init__(self, message: str, *, type_name: str = "", path: str = "$") -> None:
+        super().__init__(message)
+        self.type_name = type_name
+        self.path = path
+
+
 class DuplicateStepKey(OmiumError):
     """An explicit `key=` was used twice in the same scope."""
+
+
+class InvalidStepName(OmiumError):
+    """A name cannot name a step: it is empty, too long, not printable, or its path is too long or too deep."""
 
 
 class EffectNotApplied(OmiumError):
