@@ -82,8 +82,13 @@ CREATE TABLE executions (
   started_by           {text}  NOT NULL,
   queued_us            {int64},
   wake_us              {int64},
+  suspend              {text},
   cancel_requested_us  {int64},
   cancel_outcome       {text},
+  max_steps            {int64},
+  max_interruptions    {int64} NOT NULL,
+  interruption_streak  {int64} NOT NULL,
+  interruption_steps   {int64} NOT NULL,
   created_us           {int64} NOT NULL,
   started_us           {int64},
   ended_us             {int64},
@@ -98,8 +103,13 @@ CREATE INDEX executions_by_status ON executions (tenant_id, status, created_us, 
 CREATE INDEX executions_by_workflow ON executions (tenant_id, workflow, created_us, id);
 CREATE INDEX executions_by_parent ON executions (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX executions_by_source ON executions (replay_of) WHERE replay_of IS NOT NULL;
-CREATE INDEX executions_queued ON executions (tenant_id, environment, queue, queued_us, id) WHERE status = 'queued';
-CREATE INDEX executions_running ON executions (id) WHERE status = 'running';
+CREATE INDEX executions_queued ON executions (tenant_id, environment, queue, workflow, queued_us, id)
+  WHERE status = 'queued';
+CREATE INDEX executions_rolled_back ON executions (tenant_id, environment, queue, workflow, updated_us, id)
+  WHERE status = 'paused' AND reason = 'rollback';
+CREATE INDEX executions_leased ON executions (lease_touched_us) WHERE status = 'running' AND driver <> 'engine';
+CREATE INDEX executions_by_worker ON executions (worker_id) WHERE worker_id IS NOT NULL AND ended_us IS NULL;
+CREATE INDEX executions_by_starter ON executions (started_by, id) WHERE ended_us IS NULL;
 CREATE INDEX executions_waking ON executions (wake_us) WHERE status = 'waiting' AND wake_us IS NOT NULL;
 CREATE INDEX executions_cancelling ON executions (cancel_requested_us)
   WHERE cancel_requested_us IS NOT NULL AND ended_us IS NULL;
@@ -116,7 +126,8 @@ CREATE TABLE execution_details (
   process        {bytes},
   code           {bytes},
   limits         {bytes} NOT NULL,
-  edits          {bytes}
+  edits          {bytes},
+  running        {bytes}
 ) {strict};
 
 CREATE TABLE epochs (
@@ -224,6 +235,7 @@ CREATE TABLE effects (
   PRIMARY KEY (tenant_id, effect_key)
 ) {strict};
 CREATE INDEX effects_by_execution ON effects (execution_id, intended_seq);
+CREATE INDEX effects_open ON effects (execution_id) WHERE state IN ('intended', 'unknown');
 CREATE INDEX effects_by_lineage ON effects (tenant_id, lineage_root, path, redo);
 
 CREATE TABLE compensations (
@@ -365,6 +377,7 @@ CREATE TABLE workers (
   workflows        {bytes} NOT NULL,
   process          {bytes} NOT NULL,
   concurrency      {int64} NOT NULL,
+  last_workflow    {text}  NOT NULL,
   started_us       {int64} NOT NULL,
   seen_us          {int64} NOT NULL,
   seen_lease_us    {int64} NOT NULL,
