@@ -47,9 +47,16 @@ format: $(DEV) ## format the code and sort the imports
 	@$(BIN)/ruff format $(SOURCES)
 
 .PHONY: lock
-lock: $(DEV) ## pin today's versions in requirements/ (needs a package index)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+lock: $(DEV) $(VENV)/.installed-lock ## pin today's versions in requirements/ (needs a package index)
 	@$(BIN)/python tools/lock.py
+
+.PHONY: beside
+beside: $(DEV) $(VENV)/.installed-lock ## resolve Omium beside each framework's newest version (needs a package index)
+	@$(BIN)/python tools/beside.py
+
+.PHONY: docs
+docs: $(DEV) ## run the documentation's snippets and check its links
+	@$(BIN)/python -m pytest -q tests/docs $(PYTEST_ARGS)
 
 .PHONY: wheelhouse
 wheelhouse: $(DEV) ## fill wheelhouse/ for a machine without a network (LOCK=dev: what the tests need, too)

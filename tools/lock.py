@@ -42,6 +42,7 @@ LOCK_FILES = (
     LockFile("dev", extras=("postgres", "langgraph"), groups=("build", "test", "check")),
     LockFile("base", extras=("postgres",)),
     LockFile("demo", groups=("build", "demo")),
+    LockFile("lock", groups=("lock",), with_project=False),
     LockFile("model", groups=("model",), with_project=False, with_dependencies=False),
 )
 
@@ -94,7 +95,7 @@ def find_uv() -> str:
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
     if found is None:
-        sys.exit("uv is missing: run `make lock`, which installs it into .venv.")
+        sys.exit("uv is missing: run `make lock` or `make beside`, which install it into .venv.")
     return found
 
 
