@@ -1,8 +1,8 @@
 """Graph checkpoints: what a graph framework's saver keeps on the server, and under whose lease.
 
-Owns the rules of saving, finding and listing; whole threads (copy, prune, delete) are in graph_threads.py. All
-bytes are sealed here, outside of any transaction, and opened here again: the database never holds them in clear,
-and this process never decodes them (security.md, Serialisation).
+Owns the rules of saving, finding and listing; whole threads (copy, prune, delete) are in graph_threads.py.
+All bytes are sealed here, outside of any transaction, and opened here again: the database never holds them
+in clear, and this process never decodes what they mean.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class PackedGraph:
 class GraphVault:
     """Seals and opens the bytes of one tenant's graph checkpoints.
 
-    The associated data of every blob is its tenant, table, row and column, so that no stored byte string can be
-    moved to another place and still be opened.
+    The associated data of every blob is its tenant, table, row and column, so that no stored byte string
+    can be moved to another place and still be opened.
     """
 
     def __init__(self, keys: KeyFile, tenant_id: str) -> None:
@@ -251,7 +251,7 @@ class SealedPage:
 
 
 def read_page(tx: Tx, vault: GraphVault, command: ListGraphCheckpoints) -> SealedPage:
-    """Return up to `limit` checkpoints that fit, newest first; bounded in rows looked at and in bytes returned."""
+    """Return up to `limit` checkpoints that fit, newest first; bounded in rows read and bytes returned."""
     before = _NEWEST if command.cursor is None else _parse_cursor(command.cursor)
     if command.cursor is None and command.before is not None:
         before = (command.before, "", "")

@@ -95,7 +95,7 @@ DELETE_CHANNEL = Sql("""
 
 
 def delete_channels(tx: Tx, tenant_id: str, versions: Iterable[tuple[str, str, str, str]]) -> None:
-    """Delete channel versions, each (thread, namespace, channel, version), that no checkpoint names any more."""
+    """Delete channel versions, each (thread, namespace, channel, version): no checkpoint names them now."""
     tx.execute_many(
         DELETE_CHANNEL,
         [
@@ -135,7 +135,7 @@ SUPERSEDE_AFTER = Sql("""
 
 
 def supersede_after(tx: Tx, execution_id: str, after_seq: int, at_seq: int) -> int:
-    """Take back what an execution saved after `after_seq` (a rollback); the rows stay for people to look at."""
+    """Take back what an execution saved after `after_seq` (a rollback); the rows stay for people."""
     return tx.execute(SUPERSEDE_AFTER, execution_id=execution_id, after_seq=after_seq, at_seq=at_seq)
 
 

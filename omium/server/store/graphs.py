@@ -1,7 +1,7 @@
 """Graph checkpoints: the rows behind a graph framework's saver.
 
-Owns `graph_checkpoints`, `graph_channels` and `graph_writes`. Their bytes are sealed before they come here and
-opened after they have left (engine/graphs.py); nothing here knows what they mean.
+Owns `graph_checkpoints`, `graph_channels` and `graph_writes`. Their bytes are sealed before they come here
+and opened after they have left (engine/graphs.py); nothing here knows what they mean.
 """
 
 from __future__ import annotations
@@ -60,8 +60,9 @@ class CheckpointKey:
 
 
 INSERT_CHECKPOINT = Sql("""
-    INSERT INTO graph_checkpoints (tenant_id, thread_id, namespace, checkpoint_id, parent_id, run_id, execution_id,
-                                   seq, checkpoint, metadata, facts, versions, created_us)
+    INSERT INTO graph_checkpoints
+           (tenant_id, thread_id, namespace, checkpoint_id, parent_id, run_id, execution_id,
+            seq, checkpoint, metadata, facts, versions, created_us)
     VALUES (:tenant_id, :thread_id, :namespace, :checkpoint_id, :parent_id, :run_id, :execution_id,
             :seq, :checkpoint, :metadata, :facts, :versions, :created_us)
     ON CONFLICT (tenant_id, thread_id, namespace, checkpoint_id) DO UPDATE
@@ -89,13 +90,15 @@ def insert_channels(tx: Tx, rows: Iterable[Mapping[str, SqlValue]]) -> None:
 
 
 KEEP_WRITE = Sql("""
-    INSERT INTO graph_writes (tenant_id, thread_id, namespace, checkpoint_id, task_path, task_id, idx, channel, value)
+    INSERT INTO graph_writes
+           (tenant_id, thread_id, namespace, checkpoint_id, task_path, task_id, idx, channel, value)
     VALUES (:tenant_id, :thread_id, :namespace, :checkpoint_id, :task_path, :task_id, :idx, :channel, :value)
     ON CONFLICT (tenant_id, thread_id, namespace, checkpoint_id, task_id, idx) DO NOTHING
 """)  # an ordinary write is a task's result: the first one stays
 
 REPLACE_WRITE = Sql("""
-    INSERT INTO graph_writes (tenant_id, thread_id, namespace, checkpoint_id, task_path, task_id, idx, channel, value)
+    INSERT INTO graph_writes
+           (tenant_id, thread_id, namespace, checkpoint_id, task_path, task_id, idx, channel, value)
     VALUES (:tenant_id, :thread_id, :namespace, :checkpoint_id, :task_path, :task_id, :idx, :channel, :value)
     ON CONFLICT (tenant_id, thread_id, namespace, checkpoint_id, task_id, idx) DO UPDATE
        SET channel = excluded.channel, value = excluded.value, task_path = excluded.task_path
@@ -193,7 +196,7 @@ FIND_CHANNEL = Sql("""
 def find_channels(
     tx: Tx, tenant_id: str, thread_id: str, namespace: str, versions: Mapping[str, str]
 ) -> list[ChannelRow]:
-    """Return the stored values of `versions` (channel to version); a version that was never sent is left out."""
+    """Return the stored values of `versions` (channel to version); one that was never sent is left out."""
     where = {"tenant_id": tenant_id, "thread_id": thread_id, "namespace": namespace}
     rows = []
     for channel, version in versions.items():
