@@ -1,0 +1,114 @@
+"""Transitions: the one place where a status changes and where an event gets its number.
+
+Every change of an execution goes through `append_event`, `move` or (a driver's writes) `number_event`: the
+row is updated and the event appended in the same transaction, so the row always equals the fold of its log
+(`fold.py` proves it in tests). Which transition is legal stands in omium/states.py, nowhere else.
+
+If the process dies anywhere here, neither row nor event is there. Called twice, the second call either finds
+another row (`StorageBusy`, try again) or an illegal transition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from omium.errors import IllegalTransition, StorageBusy
+from omium.jsonvalue import JsonValue, json_bytes
+from omium.server.db.tx import Tx
+from omium.server.engine.live import Announcement
+from omium.server.store import events
+from omium.server.store.executions import ExecutionRow, update_execution
+from omium.states import ENDED_STATUSES, EXECUTION_TRANSITIONS, EventType, ExecutionStatus, may_become
+
+# Columns whose change is part of the event, so that folding the log gives the row.
+FOLDED = (
+    "status",
+    "reason",
+    "generation",
+    "epoch",
+    "interruptions",
+    "silent",
+    "worker_id",
+    "wake_us",
+    "suspend",
+    "cancel_outcome",
+    "max_steps",
+)
+
+
+def append_event(
+    tx: Tx, row: ExecutionRow, event: EventType, data: Mapping[str, object] | None = None, **columns: Any
+) -> ExecutionRow:
+    """Append an event, set further `columns` of the row beside it (never a status), and return it.
+
+    `data` must be JSON and redacted. Raises `StorageBusy` when the stored row is not `row` any more, which
+    can only happen if it was read without a lock.
+    """
+    assert "status" not in columns, "a status is changed by move()"
+    return _write(tx, row, replace(row, **columns), event, data or {})
+
+
+def move(
+    tx: Tx,
+    row: ExecutionRow,
+    to: ExecutionStatus,
+    event: EventType,
+    *,
+    reason: str | None = None,
+    data: Mapping[str, object] | None = None,
+    **columns: Any,
+) -> ExecutionRow:
+    """Change the status to `to`, append `event`, set further `columns`, and return the new row.
+
+    What follows from the status is set here: `queued_us`, `ended_us`, `started_us`; a timer (`wake_us`) and a
+    requested pause (`suspend`) end with the status that they belong to. Raises `IllegalTransition`.
+    """
+    if not may_become(ExecutionStatus(row.status), to):
+        raise illegal_transition(row, to)
+    changed: dict[str, Any] = {
+        "status": to.value,
+        "reason": reason,
+        "queued_us": tx.now_us if to is ExecutionStatus.QUEUED else None,
+        "ended_us": tx.now_us if to in ENDED_STATUSES else None,
+        "wake_us": None,
+        "suspend": None,
+        "silent": 0,
+    }
+    if to is ExecutionStatus.RUNNING and row.started_us is None:
+        changed["started_us"] = tx.now_us
+    return _write(tx, row, replace(row, **(changed | columns)), event, data or {})
+
+
+def illegal_transition(row: ExecutionRow, to: ExecutionStatus) -> IllegalTransition:
+    """Return the problem that names where the execution stands and what is possible from there."""
+    allowed: list[object] = sorted(
+        status.value for status in EXECUTION_TRANSITIONS[ExecutionStatus(row.status)]
+    )
+    return IllegalTransition(
+        f"{row.id} is {row.status}, so it cannot become {to.value}.", status_now=row.status, allowed=allowed
+    )
+
+
+def number_event(
+    tx: Tx, row: ExecutionRow, event: EventType, data: Mapping[str, JsonValue], *, seq: int | None = None
+) -> None:
+    """Append an event under a number that `pass_fence` has taken already; by default the row's last one."""
+    number = row.last_seq if seq is None else seq
+    events.insert_event(tx, row.id, number, event.value, json_bytes(dict(data)))
+    tx.after_commit(Announcement(row.tenant_id, row.id, number))
+
+
+def _write(
+    tx: Tx, was: ExecutionRow, row: ExecutionRow, event: EventType, data: Mapping[str, object]
+) -> ExecutionRow:
+    row = replace(row, last_seq=was.last_seq + 1, updated_us=tx.now_us)
+    if not update_execution(tx, was, row):
+        raise StorageBusy(f"{was.id} changed while this was decided; try again.")
+    changed = {name: getattr(row, name) for name in FOLDED if getattr(row, name) != getattr(was, name)}
+    facts = cast("dict[str, JsonValue]", {**data, **changed})
+    events.insert_event(tx, row.id, row.last_seq, event.value, json_bytes(facts))
+    queue = (row.environment, row.queue) if row.status == ExecutionStatus.QUEUED else None
+    tx.after_commit(Announcement(row.tenant_id, row.id, row.last_seq, queue))
+    return row

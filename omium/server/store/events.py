@@ -1,0 +1,58 @@
+"""Events: the append-only log of an execution, numbered without gaps. Rows decide, this log explains.
+
+Owns the statements. The numbers come from the execution's row (`last_seq`), which the same transaction has
+changed, so two events can never take one number (invariant I8). Written by engine/transitions.py only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omium.server.db.tx import Sql, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One fact; `data` is a JSON object, already redacted."""
+
+    seq: int
+    type: str
+    at_us: int
+    data: bytes
+
+
+INSERT = Sql("""
+    INSERT INTO events (execution_id, seq, type, at_us, data)
+    VALUES (:execution_id, :seq, :type, :at_us, :data)
+""")
+
+
+def insert_event(tx: Tx, execution_id: str, seq: int, type_: str, data: bytes) -> None:
+    tx.execute(INSERT, execution_id=execution_id, seq=seq, type=type_, at_us=tx.now_us, data=data)
+
+
+LIST = Sql("""
+    SELECT e.seq, e.type, e.at_us, e.data
+      FROM executions x JOIN events e ON e.execution_id = x.id
+     WHERE x.id = :execution_id AND x.tenant_id = :tenant_id AND e.seq > :after_seq
+     ORDER BY e.seq
+     LIMIT :limit
+""")
+
+
+def list_events(tx: Tx, tenant_id: str, execution_id: str, after_seq: int, limit: int) -> list[EventRow]:
+    """Return up to `limit` events after `after_seq`, in order; none for another tenant's execution."""
+    return tx.all(
+        LIST, EventRow, tenant_id=tenant_id, execution_id=execution_id, after_seq=after_seq, limit=limit
+    )
+
+
+FIND_TYPE = Sql("""
+    SELECT MAX(seq) FROM events WHERE execution_id = :execution_id AND type = :type AND seq > :after_seq
+""")
+
+
+def find_latest(tx: Tx, execution_id: str, type_: str, *, after_seq: int = 0) -> int | None:
+    """Return the number of the newest event of that type after `after_seq`, or None."""
+    seq = tx.value(FIND_TYPE, execution_id=execution_id, type=type_, after_seq=after_seq)
+    return seq if isinstance(seq, int) else None
