@@ -83,9 +83,8 @@ def move(
 
 def illegal_transition(row: ExecutionRow, to: ExecutionStatus) -> IllegalTransition:
     """Return the problem that names where the execution stands and what is possible from there."""
-    allowed: list[object] = sorted(
-        status.value for status in EXECUTION_TRANSITIONS[ExecutionStatus(row.status)]
-    )
+    allowed: list[object] = []
+    allowed.extend(sorted(EXECUTION_TRANSITIONS[ExecutionStatus(row.status)]))
     return IllegalTransition(
         f"{row.id} is {row.status}, so it cannot become {to.value}.", status_now=row.status, allowed=allowed
     )

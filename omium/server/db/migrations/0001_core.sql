@@ -178,7 +178,7 @@ CREATE TABLE steps (
   CHECK ((status = 'completed') = (completed_seq IS NOT NULL))
 ) {strict};
 CREATE UNIQUE INDEX steps_live ON steps (execution_id, path) WHERE superseded_seq IS NULL;
-CREATE INDEX steps_by_order ON steps (execution_id, completed_seq);
+CREATE INDEX steps_by_order ON steps (execution_id, started_us, path);
 
 CREATE TABLE step_attempts (
   execution_id  {text}  NOT NULL REFERENCES executions (id) ON DELETE CASCADE,
@@ -383,4 +383,5 @@ CREATE TABLE workers (
   seen_lease_us    {int64} NOT NULL,
   stopped_us       {int64}
 ) {strict};
-CREATE INDEX workers_by_tenant ON workers (tenant_id, environment, stopped_us, id);
+CREATE INDEX workers_by_tenant ON workers (tenant_id, id);
+CREATE INDEX workers_live ON workers (tenant_id, environment, seen_lease_us) WHERE stopped_us IS NULL;
