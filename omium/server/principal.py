@@ -16,6 +16,7 @@ from omium.states import Environment, Scope
 class PrincipalKind(StrEnum):
     """What stands behind a request."""
 
+    NOBODY = "nobody"
     KEY = "key"
     USER = "user"
     SERVER = "server"
@@ -47,3 +48,7 @@ class Principal:
                 f"This needs the scope {scope.value}; create a key that has it with `omium keys create`.",
                 scope=scope.value,
             )
+
+
+NOBODY = Principal("", "", PrincipalKind.NOBODY, Environment.DEV, frozenset())
+"""Whoever calls an endpoint that asks for no key."""

@@ -1,0 +1,172 @@
+"""Server settings: one table; every field has an environment variable, a unit and a sentence.
+
+Owns the defaults and how text becomes a value. A test demands that docs/operations.md names every variable.
+The client's configuration is omium/config.py.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from omium.errors import ConfigError
+from omium.folders import data_folder
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
+
+
+def _setting(default: Any, variable: str, description: str) -> Any:
+    return field(default=default, metadata={"variable": variable, "description": description})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerSettings:
+    """Everything that an operator may choose; made by `ServerSettings.load` or, in tests, directly."""
+
+    data: Path = field(
+        metadata={"variable": "OMIUM_DATA_DIR", "description": "Folder of database, keys, backups and token."}
+    )
+    database_url: str | None = _setting(
+        None, "OMIUM_DATABASE_URL", "postgresql://...; unset: SQLite in the folder."
+    )
+    host: str = _setting("127.0.0.1", "OMIUM_HOST", "Address to listen on.")
+    port: int = _setting(8720, "OMIUM_PORT", "Port to listen on; 0 takes a free one.")
+    tls: bool = _setting(False, "OMIUM_TLS", "Serve TLS with a certificate of the server's own local CA.")
+    tls_names: tuple[str, ...] = _setting((), "OMIUM_TLS_NAMES", "Further names in that certificate.")
+    behind_proxy: tuple[str, ...] = _setting(
+        (), "OMIUM_BEHIND_PROXY", "Networks (CIDR) of proxies whose X-Forwarded-For and -Proto are believed."
+    )
+    allowed_hosts: tuple[str, ...] = _setting((), "OMIUM_ALLOWED_HOSTS", "Further names for the Host header.")
+    allowed_origins: tuple[str, ...] = _setting(
+        (), "OMIUM_ALLOWED_ORIGINS", "Origins of pages that may call."
+    )
+    log_format: str = _setting("auto", "OMIUM_LOG_FORMAT", "json, console, or auto: console on a terminal.")
+    log_level: str = _setting("info", "OMIUM_LOG_LEVEL", "debug, info, warning or error.")
+    access_log: bool = _setting(
+        False, "OMIUM_ACCESS_LOG", "Log every request; costs about half of the speed."
+    )
+    body_bytes_max: int = _setting(16 * 2**20, "OMIUM_BODY_BYTES_MAX", "Largest request body.")
+    header_bytes_max: int = _setting(64 * 2**10, "OMIUM_HEADER_BYTES_MAX", "Largest request head.")
+    header_deadline_s: float = _setting(10.0, "OMIUM_HEADER_DEADLINE_S", "Time for a head to arrive.")
+    body_deadline_s: float = _setting(10.0, "OMIUM_BODY_DEADLINE_S", "Grace before a body must keep pace.")
+    body_bytes_per_s_min: int = _setting(16 * 2**10, "OMIUM_BODY_BYTES_PER_S_MIN", "That pace.")
+    keep_alive_s: int = _setting(75, "OMIUM_KEEP_ALIVE_S", "How long an idle connection is kept.")
+    connections_max: int = _setting(1024, "OMIUM_CONNECTIONS_MAX", "Open connections in all.")
+    connections_per_address_max: int = _setting(
+        256,
+        "OMIUM_CONNECTIONS_PER_ADDRESS_MAX",
+        "Open connections per address; loopback and proxies have none.",
+    )
+    streams_max: int = _setting(256, "OMIUM_STREAMS_MAX", "Open streams and long polls in all.")
+    streams_per_principal_max: int = _setting(
+        8, "OMIUM_STREAMS_PER_PRINCIPAL_MAX", "The same per key or user."
+    )
+    requests_per_key_per_s: float = _setting(10_000.0, "OMIUM_REQUESTS_PER_KEY_PER_S", "Rate of one key.")
+    requests_per_tenant_per_s: float = _setting(20_000.0, "OMIUM_REQUESTS_PER_TENANT_PER_S", "Of a tenant.")
+    requests_per_address_per_s: float = _setting(
+        100.0, "OMIUM_REQUESTS_PER_ADDRESS_PER_S", "Rate of one address without a valid key."
+    )
+    rate_burst_s: float = _setting(
+        4.0, "OMIUM_RATE_BURST_S", "Seconds of each rate that may be used at once."
+    )
+    key_cache_s: float = _setting(
+        1.0, "OMIUM_KEY_CACHE_S", "How long a key's row is believed without a look."
+    )
+    idempotency_retention_s: int = _setting(
+        7 * 86_400, "OMIUM_IDEMPOTENCY_RETENTION_S", "How long replies are kept for a repeat."
+    )
+    bootstrap_ttl_s: int = _setting(900, "OMIUM_BOOTSTRAP_TTL_S", "How long a one-time token is valid.")
+    drain_s: int = _setting(10, "OMIUM_DRAIN_S", "Time for running requests to end when the server stops.")
+    ballast_bytes: int = _setting(
+        16 * 2**20,
+        "OMIUM_BALLAST_BYTES",
+        "File beside the database that is given up on a full disk; 0: none.",
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("body_bytes_max", "header_bytes_max", "connections_max", "streams_max", "keep_alive_s"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} must be above zero; it is {getattr(self, name)}.")
+        if self.streams_max >= self.connections_max:
+            raise ConfigError(
+                f"streams_max ({self.streams_max}) must leave some of the {self.connections_max} connections"
+                " to plain requests; raise OMIUM_CONNECTIONS_MAX or lower OMIUM_STREAMS_MAX."
+            )
+        _ = self.proxies
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] = os.environ, **chosen: object) -> ServerSettings:
+        """Return settings: `chosen` (from the command line; None counts as not chosen), then `environ`, then defaults.
+
+        Raises `ConfigError` that names the variable.
+        """
+        values: dict[str, Any] = {}
+        for entry in fields(cls):
+            variable = entry.metadata["variable"]
+            if chosen.get(entry.name) is not None:
+                values[entry.name] = chosen[entry.name]
+            elif entry.name == "data":
+                values["data"] = data_folder(environ)
+            elif variable in environ:
+                default = None if entry.default is MISSING else entry.default
+                values[entry.name] = _parse(variable, environ[variable], default)
+        if unknown := set(chosen) - {entry.name for entry in fields(cls)}:
+            raise ConfigError(f"There are no settings named {', '.join(sorted(unknown))}.")
+        return cls(**values)
+
+    @property
+    def proxies(self) -> tuple[IPNetwork, ...]:
+        """Networks whose X-Forwarded-For is believed."""
+        try:
+            return tuple(ipaddress.ip_network(text) for text in self.behind_proxy)
+        except ValueError as error:
+            raise ConfigError(f"{error}; name a network such as 10.0.0.0/8 in --behind-proxy.") from error
+
+    @property
+    def listens_to_strangers(self) -> bool:
+        """Whether others than this machine can reach the server."""
+        if self.host.lower() in _LOOPBACK_NAMES:
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:  # a name: whatever it resolves to
+            return True
+
+    @property
+    def database(self) -> str:
+        """What to open: the PostgreSQL URL, or the path of the SQLite file."""
+        return self.database_url or str(self.data / "omium.sqlite")
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file in the data folder."""
+        return self.database_url is None or not self.database_url.startswith(("postgres://", "postgresql://"))
+
+
+def _parse(variable: str, text: str, default: object) -> object:
+    """Return `text` as the type of `default`."""
+    try:
+        match default:
+            case bool():
+                return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}[
+                    text.lower()
+                ]
+            case int():
+                return int(text)
+            case float():
+                return float(text)
+            case tuple():
+                return tuple(part.strip() for part in text.split(",") if part.strip())
+            case _:
+                return text
+    except (ValueError, KeyError) as error:
+        kind = type(default).__name__
+        raise ConfigError(
+            f"{variable} is {text!r}, which is not a value of type {kind}; correct or unset it."
+        ) from error
