@@ -13,7 +13,7 @@ from psycopg import errors
 
 from omium.errors import DatabaseCorrupt, StorageBusy, StorageFull
 from omium.server.db.postgres_connection import PgConnection
-from omium.server.db.sql import Sql
+from omium.server.db.sql import Sql, null_test_name
 from omium.server.db.transaction import DriverTx, Params, Row
 from omium.server.db.tx import ConstraintViolated
 
@@ -42,7 +42,7 @@ class PostgresTx(DriverTx):
 
     def _fetch(self, sql: Sql, params: Params) -> tuple[Sequence[str], list[Row]]:
         try:
-            self._cursor.execute(sql.render("postgres"), params)
+            self._cursor.execute(sql.render("postgres"), _named(sql, params))
             if self._cursor.description is None:
                 return (), []
             return [column.name for column in self._cursor.description], self._cursor.fetchall()
@@ -51,14 +51,16 @@ class PostgresTx(DriverTx):
 
     def _run(self, sql: Sql, params: Params) -> int:
         try:
-            self._cursor.execute(sql.render("postgres"), params)
+            self._cursor.execute(sql.render("postgres"), _named(sql, params))
         except psycopg.Error as error:
             raise self._fail(error) from error
         return max(self._cursor.rowcount, 0)
 
     def _run_many(self, sql: Sql, rows: list[Params]) -> int:
         try:
-            self._cursor.executemany(sql.render("postgres"), rows)  # a pipeline: one round trip for many rows
+            self._cursor.executemany(
+                sql.render("postgres"), [_named(sql, row) for row in rows]
+            )  # a pipeline: one round trip for many rows
         except psycopg.Error as error:
             raise self._fail(error) from error
         return max(self._cursor.rowcount, 0)
@@ -81,6 +83,12 @@ class PostgresTx(DriverTx):
         self.fault = error
         self._lose(error)
         return translate(error)
+
+
+def _named(sql: Sql, params: Params) -> Params:
+    if not sql.null_tested:
+        return params
+    return {**params, **{null_test_name(name): params[name] for name in sql.null_tested}}
 
 
 def translate(error: psycopg.Error) -> Exception:

@@ -29,7 +29,7 @@ _LEXER = re.compile(
       (?P<quoted>   '(?:[^']|'')*' | "(?:[^"]|"")*" )
     | (?P<comment>  --[^\n]* | /\*.*?\*/ )
     | (?P<cast>     :: )
-    | :(?P<parameter> [a-z][a-z0-9_]* )
+    | :(?P<parameter> [a-z][a-z0-9_]* ) (?P<null_test> \s+ (?i: IS (?: \s+ NOT )? \s+ NULL ) \b )?
     | \{(?P<token>  [^{}\n]* )\}
     | (?P<percent>  % )
     """,
@@ -46,11 +46,14 @@ class Sql:
     checked once. Raises `ValueError` for an unknown token and for `::`, which only PostgreSQL understands.
     """
 
-    __slots__ = ("_rendered", "checked_rows", "parameters", "text")
+    __slots__ = ("_rendered", "checked_rows", "null_tested", "parameters", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.parameters = frozenset(_check(text))
+        self.null_tested = frozenset(
+            match["parameter"] for match in _LEXER.finditer(text) if match["null_test"]
+        )
         self.checked_rows: set[type[object]] = set()  # row classes that were compared with the columns
         self._rendered: dict[Dialect, str] = {}
 
@@ -63,6 +66,15 @@ class Sql:
 
     def __repr__(self) -> str:
         return f"Sql({' '.join(self.text.split())!r})"
+
+
+def null_test_name(parameter: str) -> str:
+    """Return the name under which PostgreSQL gets `parameter` once more, for `:parameter IS NULL`.
+
+    It finds no type for a bare parameter in such a test when the value is None, and a cast of the parameter
+    itself would also change its type in the rest of the statement.
+    """
+    return f"{parameter} is null"
 
 
 def render_script(text: str, dialect: Dialect) -> str:
@@ -95,6 +107,8 @@ def _render(text: str, dialect: Dialect, *, parameters: bool) -> str:
         if match["token"] is not None:
             return TOKENS[match["token"]][dialect] if match["token"] in TOKENS else match[0]
         if match["parameter"] and postgres_parameters:
+            if match["null_test"]:
+                return f"CAST(%({null_test_name(match['parameter'])})s AS TEXT){match['null_test']}"
             return f"%({match['parameter']})s"
         return match[0].replace("%", "%%") if postgres_parameters else match[0]
 
