@@ -8,6 +8,7 @@ beat (heartbeat.py).
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Mapping
@@ -46,8 +47,18 @@ class Lease:
     """Why the lease is gone, once it is; it never comes back."""
     recording_gap: str | None = None
     """Why nothing more is recorded (the spool was full), once that has happened: it stays so."""
+    cancel_requested: bool = False
+    """What the newest answer said: somebody asked that the execution be cancelled."""
+    suspend: str | None = None
+    """What the newest answer said: why the driver has to stop before its next step."""
+    group_prefix: bytes = field(init=False, repr=False)
+    """How a group of writes under this lease begins on the wire; made once, for the hot path."""
     lock: threading.RLock = field(default_factory=threading.RLock, repr=False)
     """For what the driver keeps per execution: counters, the set of running paths."""
+
+    def __post_init__(self) -> None:
+        names = {"execution_id": self.execution_id, "epoch": self.epoch, "lease_token": self.token}
+        self.group_prefix = json.dumps(names, separators=(",", ":")).encode()[:-1]
 
     @classmethod
     def from_grant(
@@ -90,6 +101,12 @@ class Lease:
         if self.lost is None:
             self.lost = reason
         return LeaseLost(self.lost)
+
+    def hear(self, group: Mapping[str, object]) -> None:
+        """Take note of what a `models.driver.GroupResult` says beside its results."""
+        self.cancel_requested = bool(group.get("cancel_requested"))
+        suspend = group.get("suspend")
+        self.suspend = None if suspend is None else str(suspend)
 
     def note_ack(self, sent_us: int) -> None:
         """Note that the server acknowledged what was sent at `sent_us`; an older answer changes nothing."""
