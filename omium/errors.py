@@ -13,7 +13,7 @@
      ├─ StepFailed                a step failed for good
      │   └─ StepTimeout           … because it took longer than its timeout
      ├─ StorageError              the database refused (server only)
-     │   ├─ DatabaseCorrupt, DatabaseTooNew, DatabaseLocked, MigrationChanged
+     │   ├─ DatabaseCorrupt, DatabaseTooNew, DatabaseLocked, MigrationChanged, SealBroken
      └─ Problem                   an RFC 9457 problem: code, status, title, detail, members
          └─ one class per code, below
 
@@ -117,6 +117,10 @@ class DatabaseLocked(StorageError):
 
 class MigrationChanged(StorageError):
     """A migration that was already applied has another checksum than the one in this package."""
+
+
+class SealBroken(StorageError):
+    """A sealed value cannot be opened: another key file, or the bytes were changed or moved."""
 
 
 class Suspension(BaseException):
