@@ -1,0 +1,150 @@
+"""Compensations: what a rollback planned is run one by one, newest effect first, before anything goes on.
+
+    planned -> pending -> completed
+                       -> failed: the list stops, inbox item, paused(rollback-failed); a driver may try again
+                       -> skipped, by a person
+
+Owns the end of each and of the list. The list is made in rollback.py. Whoever serves the workflow runs it: a
+driver that is granted an execution in paused(rollback) is given nothing else to do, and the grant is over
+with the list.
+"""
+
+from __future__ import annotations
+
+from omium.errors import IllegalTransition, StepConflict
+from omium.jsonvalue import json_bytes, parse_json
+from omium.models.driver import CompensationEnded
+from omium.models.replay import CompensationView
+from omium.server.db.tx import Tx
+from omium.server.engine.failures import as_error, close_occurrences, record_occurrence
+from omium.server.engine.transitions import append_event, move
+from omium.server.principal import Principal
+from omium.server.store import compensations as store
+from omium.server.store.compensations import CompensationRow, PendingCompensation
+from omium.server.store.executions import ExecutionRow, get_execution, lock_execution
+from omium.states import EventType, ExecutionStatus, FailureKind, FailureStatus, PausedReason
+
+ROLLBACK_REASONS = frozenset({PausedReason.ROLLBACK.value, PausedReason.ROLLBACK_FAILED.value})
+
+
+def list_pending(tx: Tx, row: ExecutionRow) -> list[PendingCompensation]:
+    """List the compensations that have not ended, the next one first; one that failed may be tried again."""
+    return store.list_pending(tx, row.tenant_id, row.id, row.generation)
+
+
+def has_pending(tx: Tx, row: ExecutionRow) -> bool:
+    """Say whether a rollback of `row` still has compensations to run: it cannot be resumed until then."""
+    return store.count_unended(tx, row.id, row.generation) > 0
+
+
+def end_compensation(tx: Tx, row: ExecutionRow, write: CompensationEnded) -> ExecutionRow:
+    """Record how a compensation ended and return the execution's row, which is paused after the last one.
+
+    `row` is locked and running under the caller's grant. The same write again changes nothing; another end of
+    one that has ended is `StepConflict`. `write.error` is stored as it is: redact it first. If the process
+    dies in here, nothing is recorded, and the driver sends the write again or the next one runs the
+    compensation again, with the same key (the receiver honours it: compensations are idempotent effects).
+    """
+    found = store.find_compensation(tx, row.id, row.generation, write.position)
+    if found is None:
+        raise StepConflict(f"{row.id} has no compensation {write.position} in generation {row.generation}.")
+    failed = write.error is not None
+    if found.status in ("completed", "skipped") or (failed and found.attempt == write.attempt):
+        return _repeated(row, found, failed)
+    _refuse_out_of_order(tx, row, write.position)
+    error = as_error(write.error)
+    store.end_compensation(
+        tx,
+        found,
+        status="failed" if failed else "completed",
+        attempt=write.attempt,
+        error=json_bytes(error) if failed else None,
+    )
+    about = {"position": found.position, "path": found.path, "effect_key": found.effect_key}
+    if failed:
+        row = append_event(tx, row, EventType.COMPENSATION_FAILED, {**about, "attempt": write.attempt})
+        record_occurrence(
+            tx, row, kind=FailureKind.COMPENSATION_FAILED, path=found.path, seq=row.last_seq, error=error
+        )
+        return _pause(tx, row, PausedReason.ROLLBACK_FAILED)
+    store.mark_compensated(tx, row.tenant_id, found.effect_key)
+    row = append_event(tx, row, EventType.COMPENSATION_COMPLETED, {**about, "attempt": write.attempt})
+    return row if has_pending(tx, row) else _pause(tx, row, PausedReason.ROLLBACK)
+
+
+def _repeated(row: ExecutionRow, found: CompensationRow, failed: bool) -> ExecutionRow:
+    if (found.status == "failed") != failed:
+        raise StepConflict(f"Compensation {found.position} of {row.id} is {found.status} already.")
+    return row
+
+
+def _refuse_out_of_order(tx: Tx, row: ExecutionRow, position: int) -> None:
+    following = store.list_pending(tx, row.tenant_id, row.id, row.generation)[0]
+    if following.position != position:
+        raise StepConflict(
+            f"Compensation {position} of {row.id} cannot end before {following.position}: the newest is"
+            " undone first."
+        )
+
+
+def _pause(tx: Tx, row: ExecutionRow, reason: PausedReason) -> ExecutionRow:
+    return move(
+        tx,
+        row,
+        ExecutionStatus.PAUSED,
+        EventType.EXECUTION_PAUSED,
+        reason=reason.value,
+        lease_digest=None,
+        worker_id=None,
+    )
+
+
+def skip_compensations(
+    tx: Tx, principal: Principal, execution_id: str, reason: str
+) -> list[CompensationView]:
+    """Skip every compensation that has not ended, so that the execution can be resumed.
+
+    What they would have undone stays done. A second call finds nothing to skip and says so by the same list.
+    """
+    row = lock_execution(tx, principal.tenant_id, execution_id)
+    unended = list_pending(tx, row)
+    if unended:
+        if row.status != ExecutionStatus.PAUSED or row.reason not in ROLLBACK_REASONS:
+            raise IllegalTransition(
+                f"{row.id} is {row.status}; compensations are skipped while it is paused for a rollback.",
+                status_now=row.status,
+                allowed=[ExecutionStatus.PAUSED.value],
+            )
+        for each in unended:
+            found = store.find_compensation(tx, row.id, row.generation, each.position)
+            assert found is not None
+            store.end_compensation(
+                tx, found, status="skipped", attempt=found.attempt, decided_by=principal.id
+            )
+        row = append_event(
+            tx,
+            row,
+            EventType.COMPENSATION_SKIPPED,
+            {"paths": [each.path for each in unended], "by": principal.id, "comment": reason},
+            reason=PausedReason.ROLLBACK.value,
+        )
+        close_occurrences(tx, row, status=FailureStatus.RESOLVED, by=principal.id, reason=reason)
+    return list_compensations(tx, principal.tenant_id, execution_id)
+
+
+def list_compensations(tx: Tx, tenant_id: str, execution_id: str) -> list[CompensationView]:
+    """List what every rollback of an execution planned; raises `NotFound` for a foreign execution."""
+    get_execution(tx, tenant_id, execution_id)
+    return [_view(row) for row in store.list_compensations(tx, execution_id)]
+
+
+def _view(row: CompensationRow) -> CompensationView:
+    return CompensationView(
+        position=row.position,
+        generation=row.generation,
+        key=row.path,
+        compensate=row.compensate,
+        status=row.status,
+        attempt=row.attempt,
+        error=parse_json(row.error) if row.error else None,
+    )

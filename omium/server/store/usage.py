@@ -1,0 +1,121 @@
+"""Usage records: what providers charged for, as reported. Counted once by the id that the client made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omium.server.db.sql import Sql
+from omium.server.db.tx import Tx
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """One report; `environment`, `workflow` and `api_key_id` say where it belongs."""
+
+    tenant_id: str
+    id: str
+    execution_id: str | None
+    path: str | None
+    attempt: int | None
+    environment: str
+    workflow: str | None
+    api_key_id: str
+    provider: str | None
+    model: str | None
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    calls: int
+    reported_cost_microusd: int | None
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class UsageSum:
+    """Usage of one provider's model, summed."""
+
+    provider: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    calls: int
+    reported_cost_microusd: int
+
+
+@dataclass(frozen=True, slots=True)
+class PathTokens:
+    """Tokens of one step, all its attempts together."""
+
+    path: str
+    tokens: int
+
+
+_COLUMNS = """tenant_id, id, execution_id, path, attempt, environment, workflow, api_key_id, provider, model,
+       input_tokens, output_tokens, cached_tokens, reasoning_tokens, calls, reported_cost_microusd, at_us"""
+
+INSERT = Sql(f"""
+    INSERT INTO usage_records ({_COLUMNS})
+    VALUES (:tenant_id, :id, :execution_id, :path, :attempt, :environment, :workflow, :api_key_id, :provider,
+            :model, :input_tokens, :output_tokens, :cached_tokens, :reasoning_tokens, :calls,
+            :reported_cost_microusd, :at_us)
+    ON CONFLICT (tenant_id, id) DO NOTHING
+""")  # the id is the client's: a repeat, however late, counts once
+
+
+def insert_usage(tx: Tx, row: UsageRow) -> bool:
+    """Insert a record; False where its id was counted already."""
+    return tx.execute(INSERT, **{name: getattr(row, name) for name in row.__dataclass_fields__}) == 1
+
+
+# Sums are cast: PostgreSQL adds BIGINTs to a NUMERIC, which is no plain integer.
+SUM = Sql("""
+    SELECT COALESCE(provider, '') AS provider, COALESCE(model, '') AS model,
+           CAST(SUM(input_tokens) AS {int64}) AS input_tokens,
+           CAST(SUM(output_tokens) AS {int64}) AS output_tokens,
+           CAST(SUM(cached_tokens) AS {int64}) AS cached_tokens,
+           CAST(SUM(reasoning_tokens) AS {int64}) AS reasoning_tokens,
+           CAST(SUM(calls) AS {int64}) AS calls,
+           CAST(COALESCE(SUM(reported_cost_microusd), 0) AS {int64}) AS reported_cost_microusd
+      FROM usage_records
+     WHERE execution_id = :execution_id AND tenant_id = :tenant_id
+     GROUP BY 1, 2 ORDER BY 1, 2
+""")
+PATHS = Sql("""
+    SELECT COALESCE(path, '') AS path, CAST(SUM(input_tokens + output_tokens) AS {int64}) AS tokens
+      FROM usage_records
+     WHERE execution_id = :execution_id AND tenant_id = :tenant_id
+     GROUP BY 1
+""")
+LIST = Sql(f"""
+    SELECT {_COLUMNS}
+      FROM usage_records
+     WHERE execution_id = :execution_id AND tenant_id = :tenant_id AND (at_us, id) > (:after_us, :after_id)
+     ORDER BY at_us, id LIMIT :limit
+""")
+
+
+def sum_usage(tx: Tx, tenant_id: str, execution_id: str) -> list[UsageSum]:
+    """Sum an execution's records by provider and model."""
+    return tx.all(SUM, UsageSum, tenant_id=tenant_id, execution_id=execution_id)
+
+
+def sum_tokens_by_path(tx: Tx, tenant_id: str, execution_id: str) -> list[PathTokens]:
+    return tx.all(PATHS, PathTokens, tenant_id=tenant_id, execution_id=execution_id)
+
+
+def list_usage(
+    tx: Tx, tenant_id: str, execution_id: str, *, after_us: int, after_id: str, limit: int
+) -> list[UsageRow]:
+    """List an execution's records in the order in which they happened."""
+    return tx.all(
+        LIST,
+        UsageRow,
+        tenant_id=tenant_id,
+        execution_id=execution_id,
+        after_us=after_us,
+        after_id=after_id,
+        limit=limit,
+    )
