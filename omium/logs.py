@@ -29,7 +29,15 @@ _SECRET_TEXT = re.compile(r"\bom_[a-z]+_[0-9A-Za-z_]{16,}|(?<=://)[^/\s:@]+:[^@\
 
 def get_logger(name: str) -> FilteringBoundLogger:
     """Return the logger of the module `name`; it follows `configure_logs` whenever that is called."""
-    return cast("FilteringBoundLogger", structlog.get_logger(logger=name))
+    # Not `logger=`: structlog before 26 has a parameter of that name.
+    return cast("FilteringBoundLogger", structlog.get_logger(_logger_name=name))
+
+
+def _name_logger(_logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+    """Show the name given to `get_logger` as `logger`, as for the standard library's loggers."""
+    if name := event.pop("_logger_name", None):
+        event["logger"] = name
+    return event
 
 
 def configure_logs(log_format: LogFormat = "auto", level: str = "info", stream: TextIO | None = None) -> None:
@@ -58,7 +66,7 @@ def configure_logs(log_format: LogFormat = "auto", level: str = "info", stream: 
         ]
     )
     structlog.configure(
-        processors=[*shared, *final],
+        processors=[_name_logger, *shared, *final],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.WriteLoggerFactory(file=target),
         cache_logger_on_first_use=False,

@@ -21,6 +21,11 @@ hypothesis.settings.register_profile("long", deadline=None, max_examples=5_000)
 hypothesis.settings.load_profile(os.environ.get("OMIUM_HYPOTHESIS_PROFILE", "default"))
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Number long values instead of spelling them: ids stay readable, and the same in every worker."""
+    return argname if isinstance(val, str | bytes) and len(val) > 40 else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse test ids that differ between processes: parallel workers must agree on them."""
     unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
