@@ -102,7 +102,7 @@ class ServerSettings:
 
     @classmethod
     def load(cls, environ: Mapping[str, str] = os.environ, **chosen: object) -> ServerSettings:
-        """Return settings: `chosen` (from the command line; None counts as not chosen), then `environ`, then defaults.
+        """Return settings: `chosen` (by the command line; None is not chosen), then `environ`, then defaults.
 
         Raises `ConfigError` that names the variable.
         """

@@ -2,3 +2,15 @@
 
 The list below is the whole of the HTTP surface: a module that is not named here does not exist for anyone.
 """
+
+from __future__ import annotations
+
+from omium.server.routes import bootstrap, keys, meta
+from omium.server.web.endpoint import Endpoint
+
+MODULES = (meta, bootstrap, keys)
+
+
+def list_endpoints() -> list[Endpoint]:
+    """Return every declared endpoint, in the order of the modules."""
+    return [endpoint for module in MODULES for endpoint in module.ENDPOINTS]

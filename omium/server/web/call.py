@@ -1,47 +1,33 @@
-"""Calls: what a handler is given, and what it may give back.
+"""Calls: what a handler is given.
 
 A `Call` is one authenticated, validated request with the server's parts at hand. Its `read`, `write` and
-`mutate` run one plain function `work(tx)` each, in one transaction. Does not parse or authenticate
-(dispatch.py, auth.py).
+`mutate` run one plain function `work(tx)` each, in one transaction; `poll` repeats a work until it finds
+something. Does not parse or authenticate (dispatch.py, auth.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic
+from typing import Any, Generic
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
+from omium.server.db.tx import Database, Tx
+from omium.server.live import Watcher
 from omium.server.principal import Principal
+from omium.server.web.answer import Answer, Stream
+from omium.server.web.context import ServerContext
+from omium.server.web.idempotency import IdempotentRequest
 
-if TYPE_CHECKING:  # these modules import this one, or only the checker needs them
-    from omium.server.db.tx import Tx
-    from omium.server.web.context import ServerContext
-    from omium.server.web.idempotency import IdempotentRequest
+__all__ = ["Answer", "Call", "Stream"]
+
+POLL_INTERVAL_S = 1.0  # how late a hint that another server of the same database gave may be noticed
 
 BodyT = TypeVar("BodyT", default=Any)
 QueryT = TypeVar("QueryT", default=Any)
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer that is encoded already: sent as it is, byte for byte."""
-
-    body: bytes
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
-    media_type: str = "application/json"
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """An answer that goes on: `chunks` yields encoded server-sent events until it ends or is closed."""
-
-    chunks: AsyncIterator[bytes]
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -56,9 +42,16 @@ class Call(Generic[BodyT, QueryT]):
     raw_body: bytes
     headers: Mapping[str, str]  # lower-case names
     request_id: str
-    peer: str  # the client's address, after trusted proxies
+    peer: str  # the other end of the connection
+    address: str  # the client's address, which is another one behind a trusted proxy
     status: int  # what a successful answer carries
     idempotency: IdempotentRequest | None = None  # set on KEYED endpoints, always
+    watchers: list[Watcher] = field(default_factory=list)  # closed when the client goes away
+
+    @property
+    def db(self) -> Database:
+        """The open database."""
+        return self.server.db
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work(tx)` on a read-only snapshot and return what it returns."""
@@ -78,3 +71,22 @@ class Call(Generic[BodyT, QueryT]):
         """
         assert self.idempotency is not None, "mutate() is for endpoints declared Idempotency.KEYED"
         return await self.idempotency.mutate(self.server.db, work, self.status)
+
+    async def poll(self, topic: tuple[str, ...], wait_s: float, work: Callable[[Tx], T | None]) -> T | None:
+        """Write with `work(tx)` until it returns something; None after `wait_s` seconds without.
+
+        None also when the server stops, the key is revoked or the client has gone.
+
+        Looks when it begins, whenever `server.live.wake(*topic)` is called, and every second, because another
+        server of the same database cannot wake this one.
+        """
+        clock, live = self.server.clock, self.server.live
+        give_up_us = clock.boot_us() + round(wait_s * 1_000_000)
+        with live.watch(*topic, principal_id=self.principal.id) as watcher:
+            self.watchers.append(watcher)
+            while True:
+                found = await self.server.db.write(work)
+                left_s = (give_up_us - clock.boot_us()) / 1_000_000
+                if found is not None or left_s <= 0 or watcher.closed:
+                    return found
+                await watcher.wait(min(left_s, POLL_INTERVAL_S))

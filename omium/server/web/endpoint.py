@@ -52,9 +52,9 @@ class Idempotency(StrEnum):
     """The `Idempotency-Key` header; the handler MUST do its one mutation through `call.mutate`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
-    """One declared address. `scope` None means that it answers without authentication."""
+    """One declared address. `scope` None: it answers without a key, or with `any_key` to every valid one."""
 
     method: Method
     path: str
@@ -67,6 +67,7 @@ class Endpoint:
     reply: type[BaseModel] | None = None
     status: int = 200
     problems: tuple[type[Problem], ...] = ()
+    any_key: bool = False
     stream: bool = False
     long_poll: bool = False
     media_type: str = "application/json"
@@ -78,6 +79,11 @@ class Endpoint:
     def name(self) -> str:
         """The handler's name, which is also the operation's id and the client method's name."""
         return str(getattr(self.handler, "__name__", ""))
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it answers without a key."""
+        return self.scope is None and not self.any_key
 
     @property
     def secret_fields(self) -> frozenset[str]:
@@ -102,6 +108,7 @@ def endpoint(
     reply: type[BaseModel] | None = None,
     status: int = 200,
     problems: tuple[type[Problem], ...] = (),
+    any_key: bool = False,
     stream: bool = False,
     long_poll: bool = False,
     media_type: str = "application/json",
@@ -113,9 +120,9 @@ def endpoint(
 
     `body`, `query` and `reply` are pydantic models, None for no body, no query parameters, an empty reply
     (204). `problems` are those that the handler's own work may raise; what any endpoint may answer (401, 403,
-    413, 429, 500, 503, 507 and so on) is added by the table. `stream` (server-sent events)
-    and `long_poll` count against the quota of open streams. `body_bytes_max` lowers or raises the body cap for
-    this endpoint. `raw_body` hands `call.raw_body` over unparsed, of any media type. Where the reply's model has
+    413, 429, 500, 503, 507 and so on) is added by the table. `stream` (server-sent events) and `long_poll`
+    count against the quota of open streams. `body_bytes_max` lowers or raises the body cap for this endpoint.
+    `raw_body` hands `call.raw_body` over unparsed, of any media type. Where the reply's model has
     `secret_fields`, those are shown once: the stored reply has none of them, and a repeat answers 409
     `secret-not-repeatable`.
 
@@ -137,6 +144,7 @@ def endpoint(
             reply=reply,
             status=status,
             problems=problems,
+            any_key=any_key,
             stream=stream,
             long_poll=long_poll,
             media_type="text/event-stream" if stream else media_type,
@@ -159,7 +167,7 @@ def _refuse_contradictions(declared: Endpoint) -> None:
         raise ValueError(f"{where}: a GET has no body and changes nothing")
     if not reads and declared.idempotent is Idempotency.NONE:
         raise ValueError(f"{where}: say what makes a repeat safe, Idempotency.KEYED or Idempotency.NATURAL")
-    if declared.idempotent is Idempotency.KEYED and declared.scope is None:
+    if declared.idempotent is Idempotency.KEYED and declared.is_public:
         raise ValueError(f"{where}: an idempotency key belongs to a principal, so this needs a scope")
     if not declared.summary or declared.summary.endswith("."):
         raise ValueError(f"{where}: the summary is a short phrase without a full stop")

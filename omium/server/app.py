@@ -1,0 +1,90 @@
+"""The app: how an open database, settings and the endpoint table become one ASGI application.
+
+Owns the order in which parts are opened and closed. The process around it (sockets, signals, logs) is
+serve.py; tests use `open_app` directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+
+from prometheus_client.core import Metric
+
+from omium.clock import Clock, SystemClock
+from omium.server.background import build_sweeps
+from omium.server.background.runner import Runner
+from omium.server.db.open import open_database
+from omium.server.db.settings import DatabaseSettings
+from omium.server.db.tx import Database
+from omium.server.engine.live import AnnouncingDatabase
+from omium.server.live import LiveHub
+from omium.server.routes import list_endpoints
+from omium.server.seal import KeyFile
+from omium.server.settings import ServerSettings
+from omium.server.store import tenants
+from omium.server.web.context import ServerContext, build_context
+from omium.server.web.dispatch import Application
+from omium.server.web.metrics import counter, gauge
+
+
+@asynccontextmanager
+async def open_app(
+    settings: ServerSettings, *, clock: Clock | None = None, sweeps: bool = True
+) -> AsyncIterator[Application]:
+    """Open everything that a server of `settings` needs, yield its application, and close it again.
+
+    With `sweeps=False` nothing runs in the background. Raises what opening the database or the key file
+    raises.
+    """
+    clock = clock or SystemClock()
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database_settings = DatabaseSettings(ballast_bytes=settings.ballast_bytes)
+    live = LiveHub()
+    opened = await open_database(settings.database, clock=clock, settings=database_settings)
+    db = AnnouncingDatabase(opened, live)
+    try:
+        # Beside a database with tenants a fresh key file would make every key and sealed value unreadable.
+        fresh = await db.read(tenants.find_any_tenant_id) is None
+        key_file = KeyFile.open(settings.data / "keys.json", create=fresh)
+        server = build_context(settings, db, key_file, clock, live)
+        server.metrics.add_source(lambda: database_metrics(db))
+        server.metrics.add_source(lambda: server_metrics(server))
+        runner = Runner(db, build_sweeps(settings) if sweeps else [], server.metrics)
+        runner.start()
+        try:
+            yield Application(server, list_endpoints())
+        finally:
+            server.drain()
+            await runner.stop()
+            await server.auth.close()
+            server.bootstrap.withdraw()
+    finally:
+        await db.close()
+
+
+def database_metrics(db: Database) -> Iterable[Metric]:
+    """Return what the database's counters say."""
+    now = db.counters()
+    return [
+        counter("omium_db_works", "Works that were answered.", now.works),
+        counter("omium_db_works_failed", "Works that raised and undid only themselves.", now.works_failed),
+        counter("omium_db_works_repeated", "Works that were run again.", now.works_repeated),
+        counter("omium_db_batches", "Transactions that the writer committed.", now.batches),
+        counter("omium_db_refused", "Works turned away.", now.refused),
+        counter("omium_db_commit_seconds", "Time spent in COMMIT.", now.commit_us / 1_000_000),
+        counter("omium_db_reads", "Reads.", now.reads),
+        counter("omium_db_reads_timed_out", "Reads that took too long.", now.reads_timed_out),
+        counter("omium_db_outcomes_unknown", "Commits whose answer was lost.", now.outcomes_unknown),
+        gauge("omium_db_waiting", "Works that wait for the writer.", now.waiting),
+        gauge("omium_db_largest_batch", "Most works in one transaction so far.", now.largest_batch),
+    ]
+
+
+def server_metrics(server: ServerContext) -> Iterable[Metric]:
+    """Return what the server's own parts say."""
+    uptime_s = (server.clock.now_us() - server.started_us) / 1_000_000
+    return [
+        gauge("omium_streams_open", "Open streams and long polls.", server.streams.open),
+        gauge("omium_uptime_seconds", "Time since the start.", uptime_s),
+    ]

@@ -1,0 +1,84 @@
+"""Bootstrap: a fresh server's first tenant and its owner's key, for whoever can read the data folder.
+
+What happens when the process dies: before the commit there is no tenant and the token is still good; after it
+the tenant is there, the token is void, and a repeat with the same token answers 409 `secret-not-repeatable`:
+on the server's machine `omium db new-key` then makes another owner's key. Called twice at once, also on two
+servers of one database: one record of the key "first owner" can be inserted, so one call wins.
+"""
+
+from __future__ import annotations
+
+from omium.errors import BootstrapClosed, IdempotencyMismatch, SecretNotRepeatable
+from omium.models.account import Bootstrap, NewKey
+from omium.server.db.tx import Tx
+from omium.server.store import tenants
+from omium.server.web import accounts
+from omium.server.web.bootstrap import digest_token
+from omium.server.web.endpoint import Answer, Call, Idempotency, endpoint
+from omium.server.web.hosts import is_loopback
+from omium.server.web.idempotency import IdempotentRequest
+from omium.states import Scope
+
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+@endpoint(
+    "POST",
+    "/v1/bootstrap",
+    scope=None,
+    idempotent=Idempotency.NATURAL,
+    body=Bootstrap,
+    reply=NewKey,
+    status=201,
+    problems=(BootstrapClosed, SecretNotRepeatable),
+    summary="Create the first tenant and its owner's key with the one-time token",
+    tags=("keys",),
+)
+async def bootstrap_server(call: Call[Bootstrap]) -> Answer:
+    forwarded = any(name in call.headers for name in _FORWARDED)
+    if forwarded or not is_loopback(call.peer) or not is_loopback(call.address):
+        call.server.per_address.take(call.address)
+        raise BootstrapClosed("The one-time token is taken only from the server's own machine.")
+    server = call.server
+    fits = server.bootstrap.fits(call.body.token)
+    made = accounts.make_key(server.key_file, call.body.environment, server.clock.now_us())
+
+    def work(tx: Tx) -> NewKey:
+        if not fits or tenants.find_any_tenant_id(tx) is not None:
+            raise BootstrapClosed(
+                "The one-time token is wrong, too old or used. On a server without tenants a fresh one"
+                " lies in the data folder; on any other, use an API key."
+            )
+        tenant = tenants.insert_tenant(tx, call.body.tenant)
+        tx.after_commit(server.bootstrap.withdraw)
+        return accounts.insert_key(
+            tx,
+            made,
+            tenant,
+            name="owner",
+            scopes=list(Scope),
+            workflows=None,
+            expires_us=None,
+            created_by=None,
+        )
+
+    request = IdempotentRequest(
+        tenant_id="",
+        principal_id="bootstrap",
+        endpoint="POST /v1/bootstrap",
+        key="first owner",
+        digest=digest_token(call.body.token).hex(),
+        secret_fields=NewKey.secret_fields,
+    )
+    try:
+        return await request.mutate(server.db, work, call.status)
+    except (BootstrapClosed, IdempotencyMismatch) as error:
+        server.per_address.take(call.address)
+        raise BootstrapClosed(
+            error.detail
+            if isinstance(error, BootstrapClosed)
+            else "This server has an owner; use an API key."
+        ) from None
+
+
+ENDPOINTS = [bootstrap_server]

@@ -1,0 +1,77 @@
+"""What the server says about itself: health, readiness, metrics, OpenAPI, and who a key is."""
+
+from __future__ import annotations
+
+from omium import __version__
+from omium.errors import Problem
+from omium.models.account import WhoAmI
+from omium.models.server import Health
+from omium.server.store import api_keys, tenants
+from omium.server.web.endpoint import Answer, Call, endpoint
+from omium.server.web.hosts import is_loopback
+from omium.server.web.metrics import MEDIA_TYPE
+from omium.states import Scope
+
+
+@endpoint(
+    "GET", "/healthz", scope=None, reply=Health, summary="Say that the process is there", tags=("server",)
+)
+async def get_health(_call: Call[None]) -> Health:
+    return Health(status="ok", server_version=__version__)
+
+
+@endpoint(
+    "GET", "/readyz", scope=None, reply=Health, summary="Say whether requests are served", tags=("server",)
+)
+async def get_readiness(call: Call[None]) -> Health | Answer:
+    if call.server.draining:
+        stopping = Health(status="stopping", server_version=__version__, detail="The server is stopping.")
+        return Answer(stopping.model_dump_json().encode(), status=503)
+    try:
+        await call.read(tenants.find_any_tenant_id)
+    except Problem as problem:
+        detail = Health(status="unavailable", server_version=__version__, detail=problem.detail)
+        return Answer(detail.model_dump_json().encode(), status=503)
+    return Health(status="ready", server_version=__version__)
+
+
+@endpoint(
+    "GET",
+    "/metrics",
+    scope=None,
+    media_type=MEDIA_TYPE,
+    summary="Show metrics in Prometheus' text format; from elsewhere than this machine with scope server",
+    tags=("server",),
+)
+async def get_metrics(call: Call[None]) -> Answer:
+    if not is_loopback(call.address):
+        principal = await call.server.auth.authenticate(call.headers)
+        principal.require(Scope.SERVER)
+    return Answer(call.server.metrics.render(), media_type=MEDIA_TYPE)
+
+
+@endpoint(
+    "GET",
+    "/v1/whoami",
+    scope=None,
+    any_key=True,
+    reply=WhoAmI,
+    summary="Say whose key this is",
+    tags=("keys",),
+)
+async def get_whoami(call: Call[None]) -> WhoAmI:
+    principal = call.principal
+    tenant = await call.read(lambda tx: tenants.get_tenant(tx, principal.tenant_id))
+    row = await call.read(lambda tx: api_keys.find_key(tx, principal.id))
+    return WhoAmI(
+        tenant=tenant.name,
+        tenant_id=tenant.id,
+        api_key_id=principal.id,
+        key_name=row.name if row else "",
+        environment=principal.environment,
+        scopes=sorted(principal.scopes),
+        server_version=__version__,
+    )
+
+
+ENDPOINTS = [get_health, get_readiness, get_metrics, get_whoami]

@@ -1,0 +1,72 @@
+"""Accounts: how a key is made and stored, for the two endpoints and the offline command that do it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from omium.apikeys import KEY_ID_PREFIX, ApiKeyParts, make_api_key
+from omium.ids import new_id
+from omium.models.account import NewKey
+from omium.server.db.tx import Tx
+from omium.server.seal import KeyFile
+from omium.server.store import api_keys as store
+from omium.server.store.tenants import Tenant
+from omium.states import Environment, Scope
+
+
+@dataclass(frozen=True, slots=True)
+class MadeKey:
+    """A key that is not stored yet: its parts, shown once, and the digest that is kept."""
+
+    parts: ApiKeyParts
+    digest: bytes
+
+
+def make_key(key_file: KeyFile, environment: Environment, now_us: int) -> MadeKey:
+    """Return a new key; outside of any transaction, because a work may run twice."""
+    parts = make_api_key(environment.value, new_id(KEY_ID_PREFIX, now_us))
+    return MadeKey(parts, key_file.digest_api_key(parts))
+
+
+def insert_key(
+    tx: Tx,
+    made: MadeKey,
+    tenant: Tenant,
+    *,
+    name: str,
+    scopes: Sequence[Scope],
+    workflows: Sequence[str] | None,
+    expires_us: int | None,
+    created_by: str | None,
+) -> NewKey:
+    """Store `made` and return what its owner is shown this once."""
+    store.insert_key(
+        tx,
+        store.KeyRow(
+            id=made.parts.key_id,
+            tenant_id=tenant.id,
+            name=name,
+            environment=made.parts.environment,
+            scopes=" ".join(sorted(set(scopes))),
+            workflows=None if workflows is None else json.dumps(sorted(set(workflows))).encode(),
+            digest=made.digest,
+            status=store.ACTIVE,
+            created_us=tx.now_us,
+            created_by=created_by,
+            expires_us=expires_us,
+            revoked_us=None,
+            last_used_us=None,
+        ),
+    )
+    return NewKey(
+        tenant=tenant.name,
+        tenant_id=tenant.id,
+        api_key=made.parts.token,
+        api_key_id=made.parts.key_id,
+        name=name,
+        environment=Environment(made.parts.environment),
+        scopes=sorted(set(scopes)),
+        expires_at_us=expires_us,
+    )

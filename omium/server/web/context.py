@@ -1,0 +1,69 @@
+"""The server's parts, as one object that every call carries: no globals, so tests make what they like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from omium.clock import Clock
+from omium.server.db.tx import Database
+from omium.server.live import LiveHub
+from omium.server.seal import KeyFile
+from omium.server.settings import ServerSettings
+from omium.server.web.auth import Authenticator
+from omium.server.web.bootstrap import BootstrapToken
+from omium.server.web.hosts import HostPolicy
+from omium.server.web.limits import StreamQuota, TokenBuckets
+from omium.server.web.metrics import Metrics
+
+
+@dataclass(slots=True)
+class ServerContext:
+    """What a running server consists of. `draining` turns every new request away."""
+
+    settings: ServerSettings
+    db: Database
+    clock: Clock
+    key_file: KeyFile
+    live: LiveHub
+    auth: Authenticator
+    hosts: HostPolicy
+    streams: StreamQuota
+    per_key: TokenBuckets
+    per_tenant: TokenBuckets
+    per_address: TokenBuckets
+    metrics: Metrics
+    bootstrap: BootstrapToken
+    started_us: int
+    draining: bool = field(default=False)
+
+    def drain(self) -> None:
+        """Turn new requests away and end streams and long polls; what runs may end."""
+        self.draining = True
+        self.live.close()
+
+
+def build_context(
+    settings: ServerSettings, db: Database, key_file: KeyFile, clock: Clock, live: LiveHub | None = None
+) -> ServerContext:
+    """Return the parts of a server on an open database."""
+    burst_s = settings.rate_burst_s
+
+    def buckets(rate_per_s: float, whose: str) -> TokenBuckets:
+        return TokenBuckets(clock, rate_per_s, rate_per_s * burst_s, whose)
+
+    return ServerContext(
+        settings=settings,
+        db=db,
+        clock=clock,
+        key_file=key_file,
+        live=live or LiveHub(),
+        auth=Authenticator(db, key_file, clock, settings.key_cache_s),
+        hosts=HostPolicy(settings),
+        streams=StreamQuota(settings.streams_max, settings.streams_per_principal_max),
+        per_key=buckets(settings.requests_per_key_per_s, "key"),
+        per_tenant=buckets(settings.requests_per_tenant_per_s, "tenant"),
+        per_address=buckets(settings.requests_per_address_per_s, "address without a valid key"),
+        metrics=Metrics(),
+        bootstrap=BootstrapToken(settings.data, clock, settings.bootstrap_ttl_s),
+        started_us=clock.now_us(),
+    )
