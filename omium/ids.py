@@ -29,6 +29,15 @@ def derived_id(prefix: str, *parts: str) -> str:
     return f"{prefix}_{_base32(int.from_bytes(hashlib.sha256(joined.encode()).digest()[:16], 'big'))}"
 
 
+def child_execution_id(parent_id: str, parent_path: str, generation: int = 1) -> str:
+    """Return the id of the child that `parent_id` starts at `parent_path`, the same every time.
+
+    After a rollback (`generation` above 1) it's another one: the former child belongs to what was undone.
+    """
+    parts = (parent_id, parent_path) if generation == 1 else (parent_id, parent_path, str(generation))
+    return derived_id("ex", *parts)
+
+
 def is_id(text: str, prefix: str) -> bool:
     """Say whether `text` has the form of an id with `prefix`; nothing is looked up."""
     return text.startswith(f"{prefix}_") and _PATTERN.fullmatch(text) is not None

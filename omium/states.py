@@ -141,8 +141,9 @@ class Runner(StrEnum):
 
 _S = ExecutionStatus
 
+# That what is queued may be paused: docs/decisions/016-pausing-what-is-queued.md
 EXECUTION_TRANSITIONS: dict[ExecutionStatus, frozenset[ExecutionStatus]] = {
-    _S.QUEUED: frozenset({_S.RUNNING, _S.CANCELLED}),
+    _S.QUEUED: frozenset({_S.RUNNING, _S.PAUSED, _S.CANCELLED}),
     _S.RUNNING: frozenset({_S.WAITING, _S.PAUSED, _S.COMPLETED, _S.FAILED, _S.QUEUED, _S.CANCELLED}),
     _S.WAITING: frozenset({_S.RUNNING, _S.QUEUED, _S.PAUSED, _S.FAILED, _S.CANCELLED}),
     _S.PAUSED: frozenset({_S.QUEUED, _S.RUNNING, _S.CANCELLED, _S.FAILED}),
@@ -164,7 +165,9 @@ def may_become(current: ExecutionStatus, target: ExecutionStatus) -> bool:
 
 EFFECT_TRANSITIONS: dict[EffectState, frozenset[EffectState]] = {
     EffectState.INTENDED: frozenset({EffectState.DONE, EffectState.NOT_APPLIED, EffectState.UNKNOWN}),
-    EffectState.UNKNOWN: frozenset({EffectState.DONE, EffectState.NOT_APPLIED, EffectState.SKIPPED}),
+    EffectState.UNKNOWN: frozenset(  # intended again: only effects whose receiver honours the key
+        {EffectState.INTENDED, EffectState.DONE, EffectState.NOT_APPLIED, EffectState.SKIPPED}
+    ),
     EffectState.NOT_APPLIED: frozenset({EffectState.INTENDED}),
     EffectState.DONE: frozenset(),
     EffectState.SKIPPED: frozenset(),
@@ -189,6 +192,7 @@ class EventType(StrEnum):
     EXECUTION_ROLLED_BACK = "execution.rolled_back"
     EXECUTION_REPLAYED = "execution.replayed"
     CANCEL_REQUESTED = "cancel.requested"
+    PAUSE_REQUESTED = "pause.requested"
     STEP_COMPLETED = "step.completed"
     STEP_ATTEMPT_FAILED = "step.attempt_failed"
     STEP_FAILED = "step.failed"

@@ -10,9 +10,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, RootModel
 
-from omium.models.execution import CodeVersion, Comparable, Execution, LogLine, ProcessIdentity
+from omium.models.execution import (
+    CodeVersion,
+    Comparable,
+    Execution,
+    LogLine,
+    ProcessIdentity,
+    ResumeAnswer,
+)
 from omium.models.usage import RecordUsage
 from omium.models.wire import Command, Count, Digest, Json, Name, Path, Reply, TimestampUs
 from omium.states import EffectState, StepStatus, WaitingReason
@@ -309,12 +316,50 @@ class ClaimWork(Command):
     wait_s: Annotated[float, Field(ge=0, le=30)] = 20
     execution_id: str | None = None
     """Claim only this one (`omium worker --once --execution ID`)."""
+    gone_workers: Annotated[list[str], Field(max_length=100)] = Field(default_factory=list)
+    """Workers named in `Claimed.neighbours` whose processes this one has seen to be gone."""
+
+
+class Neighbour(Reply):
+    """Another worker that was last seen on the claimer's own host, and still holds executions.
+
+    If the claimer finds its process gone, it says so in its next claim (`gone_workers`), and what that worker held
+    is queued at once instead of after its lease (semantics 3.3).
+    """
+
+    worker_id: str
+    process: ProcessIdentity
 
 
 class Claimed(Reply):
     grants: list[Grant]
     pending: int = 0
+    """How many executions wait in this queue for one of the worker's workflows, up to 1,000."""
+    neighbours: list[Neighbour] = Field(default_factory=list)
 
 
 class StopWorker(Command):
     worker_id: str
+
+
+class Worker(Reply):
+    """A process that claims executions. `seen` says whether it asked for work within the last minute."""
+
+    id: str
+    environment: str
+    queue: str
+    workflows: list[str]
+    process: ProcessIdentity
+    concurrency: int
+    seen: bool
+    started_at_us: int
+    seen_at_us: int
+    stopped_at_us: int | None = None
+
+
+class StartAnswer(RootModel[Grant | Execution]):
+    """A grant for the driver `local`; the queued execution for `worker`."""
+
+
+class ResumeReply(RootModel[Grant | ResumeAnswer]):
+    """A grant where the caller drives; else what became of the execution, and who would run it."""

@@ -207,6 +207,8 @@ class ExecutionDetail(Execution):
     children: list[str] = Field(default_factory=list)
     replays: list[str] = Field(default_factory=list)
     running_steps: list[str] = Field(default_factory=list)
+    process: ProcessIdentity | None = None
+    """The process of the newest epoch (`attempt`), for `ResumeExecution.former_gone`."""
     usage: Usage = Usage()
     cost: Json = None
     runner: RunnerAnswer
@@ -233,6 +235,11 @@ class ResumeExecution(Command):
     process: ProcessIdentity | None = None
     code: CodeVersion | None = None
     lease_token: str | None = None
+    former_gone: Count | None = None
+    """The epoch whose process (`ExecutionDetail.process`) the caller has seen to be gone on its own host: a
+    running execution is then taken over at once. Needs `process`."""
+    max_steps: Count | None = None
+    """Raises the limit of an execution that is paused for it."""
     comment: str = ""
 
 

@@ -27,7 +27,7 @@ _COLUMNS = "execution_id, path, generation, attempt, epoch, error, started_us, e
 INSERT = Sql(f"""
     INSERT INTO step_attempts ({_COLUMNS})
     VALUES (:execution_id, :path, :generation, :attempt, :epoch, :error, :started_us, :ended_us, :delay_us)
-    ON CONFLICT (execution_id, path, generation, attempt) DO NOTHING
+    ON CONFLICT (execution_id, path, generation, attempt, epoch) DO NOTHING
 """)  # a try fails once; a repeat of the report changes nothing
 
 
@@ -39,28 +39,37 @@ def insert_attempt(tx: Tx, row: AttemptRow) -> bool:
 FIND = Sql(f"""
     SELECT {_COLUMNS} FROM step_attempts
      WHERE execution_id = :execution_id AND path = :path AND generation = :generation AND attempt = :attempt
+       AND epoch = :epoch
 """)
 
 
-def find_attempt(tx: Tx, execution_id: str, path: str, generation: int, attempt: int) -> AttemptRow | None:
+def find_attempt(
+    tx: Tx, execution_id: str, path: str, generation: int, attempt: int, epoch: int
+) -> AttemptRow | None:
     return tx.one_or_none(
-        FIND, AttemptRow, execution_id=execution_id, path=path, generation=generation, attempt=attempt
+        FIND,
+        AttemptRow,
+        execution_id=execution_id,
+        path=path,
+        generation=generation,
+        attempt=attempt,
+        epoch=epoch,
     )
 
 
 LIST = Sql(f"""
     SELECT {_COLUMNS} FROM step_attempts
-     WHERE execution_id = :execution_id AND (path, generation, attempt) > (:path, :generation, :attempt)
-     ORDER BY path, generation, attempt
+     WHERE execution_id = :execution_id AND (path, generation, attempt, epoch) > (:path, :generation, :attempt, :epoch)
+     ORDER BY path, generation, attempt, epoch
      LIMIT :limit
 """)
 
 
 def list_attempts(
-    tx: Tx, execution_id: str, *, after: tuple[str, int, int] = ("", 0, 0), limit: int
+    tx: Tx, execution_id: str, *, after: tuple[str, int, int, int] = ("", 0, 0, 0), limit: int
 ) -> list[AttemptRow]:
-    """Return up to `limit` failed tries after (path, generation, attempt)."""
-    path, generation, attempt = after
+    """Return up to `limit` failed tries after (path, generation, attempt, epoch)."""
+    path, generation, attempt, epoch = after
     return tx.all(
         LIST,
         AttemptRow,
@@ -68,23 +77,25 @@ def list_attempts(
         path=path,
         generation=generation,
         attempt=attempt,
+        epoch=epoch,
         limit=limit,
     )
 
 
 LIST_OF_STEP = Sql(f"""
     SELECT {_COLUMNS} FROM step_attempts
-     WHERE execution_id = :execution_id AND path = :path AND (generation, attempt) > (:generation, :attempt)
-     ORDER BY generation, attempt
+     WHERE execution_id = :execution_id AND path = :path
+       AND (generation, attempt, epoch) > (:generation, :attempt, :epoch)
+     ORDER BY generation, attempt, epoch
      LIMIT :limit
 """)
 
 
 def list_step_attempts(
-    tx: Tx, execution_id: str, path: str, *, after: tuple[int, int] = (0, 0), limit: int = 100
+    tx: Tx, execution_id: str, path: str, *, after: tuple[int, int, int] = (0, 0, 0), limit: int = 100
 ) -> list[AttemptRow]:
-    """Return up to `limit` failed tries of one step after (generation, attempt)."""
-    generation, attempt = after
+    """Return up to `limit` failed tries of one step after (generation, attempt, epoch)."""
+    generation, attempt, epoch = after
     return tx.all(
         LIST_OF_STEP,
         AttemptRow,
@@ -92,5 +103,6 @@ def list_step_attempts(
         path=path,
         generation=generation,
         attempt=attempt,
+        epoch=epoch,
         limit=limit,
     )

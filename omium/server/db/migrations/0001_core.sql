@@ -107,7 +107,8 @@ CREATE INDEX executions_queued ON executions (tenant_id, environment, queue, wor
   WHERE status = 'queued';
 CREATE INDEX executions_rolled_back ON executions (tenant_id, environment, queue, workflow, updated_us, id)
   WHERE status = 'paused' AND reason = 'rollback';
-CREATE INDEX executions_leased ON executions (lease_touched_us) WHERE status = 'running' AND driver <> 'engine';
+CREATE INDEX executions_leased ON executions (silent, lease_touched_us)
+  WHERE status = 'running' AND driver <> 'engine';
 CREATE INDEX executions_by_worker ON executions (worker_id) WHERE worker_id IS NOT NULL AND ended_us IS NULL;
 CREATE INDEX executions_by_starter ON executions (started_by, id) WHERE ended_us IS NULL;
 CREATE INDEX executions_waking ON executions (wake_us) WHERE status = 'waiting' AND wake_us IS NOT NULL;
@@ -190,7 +191,7 @@ CREATE TABLE step_attempts (
   started_us    {int64} NOT NULL,
   ended_us      {int64} NOT NULL,
   delay_us      {int64},
-  PRIMARY KEY (execution_id, path, generation, attempt)
+  PRIMARY KEY (execution_id, path, generation, attempt, epoch)
 ) {clustered};
 
 CREATE TABLE checkpoints (
