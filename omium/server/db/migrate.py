@@ -39,7 +39,7 @@ INSERT_RECORD: Final = Sql("""
 LIST_RECORDS: Final = "SELECT number, name, checksum FROM schema_migrations ORDER BY number"
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
-_PART = re.compile(r"^--:\s*(\w+)\s*$", re.MULTILINE)
+_PART = re.compile(r"^[ \t]*--:[ \t]*(\w+)[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
