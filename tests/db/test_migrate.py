@@ -31,7 +31,7 @@ async def test_an_older_omium_refuses_a_newer_database(open_any, database_url, t
     database = await open_any(database_url, migrations=write_migrations(tmp_path / "new", FIRST, SECOND))
     await database.close()
 
-    with pytest.raises(DatabaseTooNew, match="migration 2 .step2., this version of Omium knows 1"):
+    with pytest.raises(DatabaseTooNew, match=r"migration 2 \(step2\), this version of Omium knows 1"):
         await open_any(database_url, migrations=write_migrations(tmp_path / "old", FIRST))
 
 
@@ -58,11 +58,9 @@ async def test_a_failing_migration_leaves_the_old_schema_and_a_rerun_completes(
     assert await database.read(lambda tx: tx.value(Sql("SELECT count(*) FROM half"))) == 0
 
 
-async def test_without_migrating_an_old_schema_is_refused_with_the_remedy(open_any, database_url, tmp_path):
+async def test_without_migrating_an_old_schema_is_refused_with_the_remedy(open_any, database_url):
     with pytest.raises(StorageError, match="omium db migrate"):
         await open_any(database_url, migrate=False)
-
-    migrate_file(database_url, write_migrations(tmp_path / "migrations")) if "://" in database_url else None
 
 
 async def test_several_servers_may_migrate_postgres_at_once(open_any, postgres_url):
@@ -144,16 +142,12 @@ async def test_the_packages_own_migrations_apply_on_both(open_any, database_url)
 
 async def test_every_text_column_on_postgres_is_ordered_by_bytes(open_any, postgres_url):
     database = await open_any(postgres_url, migrations=FOLDER)
-    otherwise = Sql(
-        """
-        SELECT attrelid::regclass || '.' || attname
+    otherwise = Sql("""
+        SELECT relname || '.' || attname AS column_name
           FROM pg_attribute
           JOIN pg_class ON pg_class.oid = attrelid AND relkind = 'r'
           JOIN pg_collation ON pg_collation.oid = attcollation
-         WHERE pg_table_is_visible(attrelid) AND relnamespace = 'public'::regnamespace AND collname <> 'C'
-    """.replace("attrelid::regclass", "relname").replace(
-            "'public'::regnamespace", "to_regnamespace('public')"
-        )
-    )
+         WHERE relnamespace = to_regnamespace('public') AND collname <> 'C'
+    """)
 
     assert await database.read(lambda tx: tx.all(otherwise, str)) == []

@@ -1,5 +1,4 @@
-"""The writer against a dictionary: whatever works do and however they are batched, the rows are what the
-successful ones wrote, in the order they came, and every answer is the right one."""
+"""The writer against a set: however works are batched, rows and answers are those of one after the other."""
 
 import asyncio
 import tempfile
@@ -25,9 +24,13 @@ class Stopped(Exception):
     pass
 
 
+def stop():
+    raise Stopped
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What one work does: writes, then perhaps raises; writes of `inner` are in a savepoint that is undone."""
+    """What one work does; the writes of `inner` are in a savepoint that is undone."""
 
     writes: list[str]
     inner: list[str]
@@ -40,7 +43,7 @@ class Plan:
             with tx.savepoint():
                 for name in self.inner:
                     insert(tx, name)
-                raise Stopped
+                stop()
         except (Stopped, ConstraintViolated):
             pass
         if self.end == "raises":

@@ -1,8 +1,8 @@
 """A database that runs every work twice, to find works that cannot be run again.
 
-A work is run once in a savepoint that is undone, then once for good: the same that a serialization failure or a
-neighbour's full disk do to it. A work that counts in a global, appends to a list of its caller or consumes an
-iterator gives a wrong result here.
+A work is run once in a savepoint that is undone, then once for good: the same that a serialization failure or
+a neighbour's full disk do to it. A work that counts in a global, appends to a list of its caller or consumes
+an iterator gives a wrong result here.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,10 @@ class _Undo(Exception):
     pass
 
 
+def undo() -> None:
+    raise _Undo
+
+
 def run_twice(work: Callable[[Tx], T]) -> Callable[[Tx], T]:
     """Return a work that does what `work` does, after doing it once in vain."""
 
@@ -24,7 +28,7 @@ def run_twice(work: Callable[[Tx], T]) -> Callable[[Tx], T]:
         try:
             with tx.savepoint():
                 work(tx)
-                raise _Undo
+                undo()
         except Exception:
             pass  # the second run raises it again, to its caller
         return work(tx)
