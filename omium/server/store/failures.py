@@ -295,7 +295,7 @@ def list_with_status(
 
 
 def dispose(
-    tx: Tx, ids: list[str], *, was: str, status: str, at_us: int, by: str | None, reason: str | None
+    tx: Tx, ids: list[str], *, was: str, status: str, at_us: int | None, by: str | None, reason: str | None
 ) -> int:
     """Change the status of the occurrences `ids` that are `was`; return how many were."""
     return tx.execute_many(
