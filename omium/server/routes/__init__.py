@@ -5,10 +5,10 @@ The list below is the whole of the HTTP surface: a module that is not named here
 
 from __future__ import annotations
 
-from omium.server.routes import bootstrap, keys, meta
+from omium.server.routes import admin, bootstrap, keys, meta, streams
 from omium.server.web.endpoint import Endpoint
 
-MODULES = (meta, bootstrap, keys)
+MODULES = (meta, bootstrap, keys, streams, admin)
 
 
 def list_endpoints() -> list[Endpoint]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from omium.clock import Clock
@@ -14,6 +15,8 @@ from omium.server.web.bootstrap import BootstrapToken
 from omium.server.web.hosts import HostPolicy
 from omium.server.web.limits import StreamQuota, TokenBuckets
 from omium.server.web.metrics import Metrics
+
+Check = Callable[[Database], Awaitable[list[str]]]
 
 
 @dataclass(slots=True)
@@ -34,7 +37,8 @@ class ServerContext:
     metrics: Metrics
     bootstrap: BootstrapToken
     started_us: int
-    draining: bool = field(default=False)
+    draining: bool = False
+    checks: list[tuple[str, Check]] = field(default_factory=list)  # of stored data, by name
 
     def drain(self) -> None:
         """Turn new requests away and end streams and long polls; what runs may end."""

@@ -220,11 +220,19 @@ class Application:
         except TimeoutError:
             log.info("a stream's reader was too slow", request_id=call.request_id)
             self.server.metrics.count("omium_streams_dropped", "Streams whose reader was too slow.")
-            if extension := scope.get("extensions", {}).get("omium.abort"):
-                extension["abort"]()
+            _abort(scope)
+        except Exception as error:  # the boundary: the head is sent, so the client can only be told by an end
+            to_problem(error, call.request_id, f"{endpoint.method} {endpoint.path}")
+            _abort(scope)
         finally:
             if isinstance(chunks, AsyncGenerator):
                 await chunks.aclose()
+
+
+def _abort(scope: Scope) -> None:
+    """Cut the connection: an unfinished stream tells the client to come back (protocol.py offers it)."""
+    if extension := scope.get("extensions", {}).get("omium.abort"):
+        extension["abort"]()
 
 
 def _as_answer(reply: BaseModel | Answer | Stream | None, endpoint: Endpoint) -> Answer:
