@@ -88,6 +88,7 @@ class WorkQueue:
         self._idle: deque[asyncio.Future[None]] = deque()
         self._lanes: list[asyncio.Task[None]] = []
         self._refusal: Exception | None = None
+        self._silent = False
         self.refused = 0
 
     def __len__(self) -> int:
@@ -123,10 +124,15 @@ class WorkQueue:
                 sleeper.set_result(None)
         await asyncio.gather(*self._lanes)
 
+    def _answer(self, works: Sequence[Work]) -> None:
+        for work in works:
+            if not self._silent:
+                work.answer()
+
     async def _serve(self, drain: Callable[[], Awaitable[Sequence[Work]]]) -> None:
         while True:
             if self._waiting:
-                answer_all(await drain())
+                self._answer(await drain())
             elif self._refusal is not None:
                 return
             else:
@@ -162,10 +168,8 @@ class WorkQueue:
     def answer_soon(self, works: Sequence[Work]) -> None:
         """Answer `works` from the event loop, in one callback."""
         if works:
-            self._loop.call_soon_threadsafe(answer_all, works)
+            self._loop.call_soon_threadsafe(self._answer, works)
 
-
-def answer_all(works: Sequence[Work]) -> None:
-    """Answer each of `works`, in order; on the event loop's thread."""
-    for work in works:
-        work.answer()
+    def keep_silent(self, *, silent: bool) -> None:
+        """Answer nobody, not even those that `answer_soon` was called for: the process is to end."""
+        self._silent = silent

@@ -180,7 +180,9 @@ class Writer:
 
     def _die(self, error: sqlite3.Error, works: list[Work]) -> list[Work]:
         """End the process; where a test's `on_fatal` returns, nothing is answered with success any more."""
+        self._queue.keep_silent(silent=True)
         self._on_fatal(error)
+        self._queue.keep_silent(silent=False)
         self._dead = True
         gone = f"The database failed ({error}); restart the server."
         self._queue.refuse_from_now_on(OutcomeUnknown(gone))
