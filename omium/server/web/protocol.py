@@ -168,10 +168,14 @@ class GuardedProtocol(HttpToolsProtocol):
         self.body_bytes = 0
 
     def on_body(self, body: bytes) -> None:
+        if self.head_bytes > self.guard.header_bytes_max:
+            return  # there is no request that it could belong to
         self.body_bytes += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self.head_bytes > self.guard.header_bytes_max:
+            return
         self.body_since_us = None
         super().on_message_complete()
 

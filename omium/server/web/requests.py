@@ -32,7 +32,7 @@ class ClientDisconnected(Exception):  # named after what happened
 class Request:
     """One HTTP request as it arrives."""
 
-    __slots__ = ("_receive", "complete", "headers", "method", "peer", "query_string", "raw_path")
+    __slots__ = ("_receive", "_started", "complete", "headers", "method", "peer", "query_string", "raw_path")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
@@ -42,6 +42,7 @@ class Request:
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         client = scope.get("client")
         self.peer: str = client[0] if client else ""
+        self._started = False  # whether any of the body was asked for
         self.complete = False  # whether the whole body was received
 
     async def read_body(self, bytes_max: int) -> bytes:
@@ -68,6 +69,8 @@ class Request:
 
     async def drain(self) -> bool:
         """Take in what is left of a body that nobody reads, within bounds; False if there is still more."""
+        if not self._started and self.headers.get("expect", "").lower() == "100-continue":
+            return False  # the client waits for a word before it sends anything
         size = 0
         while not self.complete and size <= DRAIN_BYTES_MAX:
             message = await self._next()
@@ -80,6 +83,7 @@ class Request:
             pass
 
     async def _next(self) -> Message:
+        self._started = True
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
