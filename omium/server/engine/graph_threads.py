@@ -8,6 +8,7 @@ completed by the next, a delete goes on with what is left. Single checkpoints ar
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from typing import cast
 
 from omium.jsonvalue import parse_json
 from omium.models.graph import (
@@ -72,7 +73,7 @@ def _copy_of(
         run_id=row.run_id,
         checkpoint=opened.checkpoint,
         metadata=opened.metadata,
-        facts=facts,
+        facts=cast("dict[str, object]", facts),
         versions=dict(channel_versions(row.versions)),
         delta_channels=graphs.delta_channels(row.versions),
         channels=opened.channels,

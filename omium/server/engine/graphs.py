@@ -12,9 +12,10 @@ import binascii
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from omium.errors import InvalidRequest, PayloadTooLarge
-from omium.jsonvalue import canonical_bytes, parse_json
+from omium.jsonvalue import JsonValue, canonical_bytes, parse_json
 from omium.models.graph import (
     Blob,
     ChannelValue,
@@ -113,8 +114,10 @@ def _pack_checkpoint(vault: GraphVault, given: GraphCheckpoint, packed: PackedGr
             "run_id": given.run_id,
             "checkpoint": vault.seal_blob("checkpoint", given.checkpoint, *where),
             "metadata": vault.seal_blob("metadata", given.metadata, *where),
-            "facts": vault.seal("facts", canonical_bytes(given.facts), *where),
-            "versions": canonical_bytes({"channels": given.versions, "delta": sorted(given.delta_channels)}),
+            "facts": vault.seal("facts", canonical_bytes(cast("JsonValue", given.facts)), *where),
+            "versions": canonical_bytes(
+                {"channels": dict(given.versions), "delta": list[JsonValue](sorted(given.delta_channels))}
+            ),
         }
     )
     for channel in given.channels:
@@ -173,9 +176,8 @@ class SealedCheckpoint:
     @property
     def size_bytes(self) -> int:
         """How many sealed bytes it holds."""
-        return len(self.row.checkpoint) + sum(
-            len(part.value or b"") for part in (*self.channels, *self.writes)
-        )
+        channels = sum(len(channel.value or b"") for channel in self.channels)
+        return len(self.row.checkpoint) + channels + sum(len(write.value) for write in self.writes)
 
 
 def find(tx: Tx, tenant_id: str, command: FindGraphCheckpoint) -> SealedCheckpoint | None:
@@ -197,14 +199,14 @@ def channel_versions(stored: bytes) -> Mapping[str, str]:
     """Return a checkpoint's channels and their versions."""
     parsed = parse_json(stored)
     assert isinstance(parsed, dict)
-    return parsed["channels"]  # type: ignore[return-value]  # written by _pack_checkpoint above
+    return cast("Mapping[str, str]", parsed["channels"])  # written by _pack_checkpoint
 
 
 def delta_channels(stored: bytes) -> list[str]:
     """Return a checkpoint's channels that are rebuilt from earlier pending writes."""
     parsed = parse_json(stored)
     assert isinstance(parsed, dict)
-    return parsed["delta"]  # type: ignore[return-value]  # written by _pack_checkpoint above
+    return cast("list[str]", parsed["delta"])  # written by _pack_checkpoint
 
 
 def unseal(vault: GraphVault, sealed: SealedCheckpoint) -> StoredGraphCheckpoint:
