@@ -1,0 +1,37 @@
+"""Configuration of clients: which server, which key, how patient.
+
+    settings.py   the table of settings, and which value wins     address.py   what a server's address may be
+    profiles.py   the file with its profiles                      beside.py    the other distribution
+
+Talks to nobody. docs/configuration.md is the user's page.
+"""
+
+from omium.config.address import DEFAULT_BASE_URL, Address, parse_base_url
+from omium.config.beside import find_other_distribution, warn_about_other_distribution
+from omium.config.profiles import (
+    DEFAULT_PROFILE,
+    ConfigFile,
+    Profile,
+    config_folder,
+    read_config,
+    write_profile,
+)
+from omium.config.settings import KEY_FILE_VARIABLE, VARIABLES, Settings, load_settings
+
+__all__ = [
+    "DEFAULT_BASE_URL",
+    "DEFAULT_PROFILE",
+    "KEY_FILE_VARIABLE",
+    "VARIABLES",
+    "Address",
+    "ConfigFile",
+    "Profile",
+    "Settings",
+    "config_folder",
+    "find_other_distribution",
+    "load_settings",
+    "parse_base_url",
+    "read_config",
+    "warn_about_other_distribution",
+    "write_profile",
+]

@@ -1,0 +1,216 @@
+"""Settings of a client: argument over environment over profile, and no guess beyond that.
+
+Owns the table of settings (docs/configuration.md lists it, a test compares) and which value wins. A profile's
+key, pin and authority belong to that profile's server: given another address, they are not used there.
+The file itself is profiles.py. What a server can be told is `omium.server.settings`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+from omium.config.address import DEFAULT_BASE_URL, parse_base_url
+from omium.config.profiles import DEFAULT_PROFILE, ConfigFile, check_profile_name, config_folder, read_config
+from omium.errors import ConfigError
+from omium.states import Durability, Environment
+
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,500}")
+_BOUND_TO_SERVER: Final = frozenset({"api_key", "api_key_id", "tenant", "tenant_id", "ca_file", "tls_pin"})
+
+
+def _about(variable: str, description: str) -> Mapping[str, str]:
+    return {"variable": variable, "description": description}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a client goes by. `sources` says per setting where its value came from."""
+
+    base_url: str = field(
+        default=DEFAULT_BASE_URL, metadata=_about("OMIUM_BASE_URL", "Address of the server.")
+    )
+    api_key: str | None = field(
+        default=None, repr=False, metadata=_about("OMIUM_API_KEY", "Key that every request carries.")
+    )
+    environment: Environment | None = field(
+        default=None, metadata=_about("OMIUM_ENVIRONMENT", "What the key must be for: dev, staging or prod.")
+    )
+    durability: Durability = field(
+        default=Durability.STRICT,
+        metadata=_about("OMIUM_DURABILITY", "strict, or relaxed: records may wait on this machine."),
+    )
+    profile: str = field(
+        default=DEFAULT_PROFILE, metadata=_about("OMIUM_PROFILE", "Profile of the configuration file.")
+    )
+    folder: Path = field(
+        default=Path(), metadata=_about("OMIUM_CONFIG_DIR", "Folder of the configuration file and the spool.")
+    )
+    ca_file: str | None = field(
+        default=None, metadata=_about("OMIUM_CA_FILE", "Authority (PEM) behind the server's certificate.")
+    )
+    tls_pin: str | None = field(
+        default=None, metadata=_about("OMIUM_TLS_PIN", "SHA-256 fingerprint of the server's certificate.")
+    )
+    unavailable_after_s: float = field(
+        default=300.0,
+        metadata=_about(
+            "OMIUM_UNAVAILABLE_AFTER_S", "How long a strict step waits for a server that is away."
+        ),
+    )
+    effect_wait_s: float = field(
+        default=30.0,
+        metadata=_about("OMIUM_EFFECT_WAIT_S", "How long a relaxed effect waits for a server that is away."),
+    )
+    tenant_id: str | None = None
+    """From the profile: whose records the spool may hold."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+VARIABLES: Final = {
+    each.name: (each.metadata["variable"], each.metadata["description"])
+    for each in fields(Settings)
+    if each.metadata
+}
+"""Setting to (environment variable, description)."""
+
+KEY_FILE_VARIABLE: Final = "OMIUM_API_KEY_FILE"
+
+
+def load_settings(
+    *,
+    base_url: str | None = None,
+    api_key: str | None = None,
+    environment: str | None = None,
+    durability: str | None = None,
+    profile: str | None = None,
+    ca_file: str | None = None,
+    tls_pin: str | None = None,
+    unavailable_after_s: float | None = None,
+    effect_wait_s: float | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Return the settings that hold now. Raises `ConfigError` for anything that is not as it should be.
+
+    An empty environment variable counts as not set.
+    """
+    folder = config_folder(environ)
+    file = read_config(folder)
+    chosen = _Chosen(environ, {})
+    name = chosen.first("profile", profile, file.active, str(file.path))
+    check_profile_name(name)
+    stored = _profile(file, name, chosen)
+    where = f"profile {name} in {file.path}"
+
+    url = chosen.first("base_url", base_url, stored.get("base_url"), where) or DEFAULT_BASE_URL
+    address = parse_base_url(url)
+    own = parse_base_url(str(stored.get("base_url", DEFAULT_BASE_URL)))
+    if address.base_url != own.base_url:
+        stored = {key: value for key, value in stored.items() if key not in _BOUND_TO_SERVER}
+    return Settings(
+        base_url=address.base_url,
+        api_key=_api_key(chosen, api_key, stored, where),
+        environment=_member(Environment, chosen, "environment", environment, stored, where),
+        durability=_member(Durability, chosen, "durability", durability, stored, where) or Durability.STRICT,
+        profile=name,
+        folder=folder,
+        ca_file=_path(chosen.first("ca_file", ca_file, stored.get("ca_file"), where)),
+        tls_pin=chosen.first("tls_pin", tls_pin, stored.get("tls_pin"), where) or None,
+        unavailable_after_s=_seconds(chosen, "unavailable_after_s", unavailable_after_s, stored, where),
+        effect_wait_s=_seconds(chosen, "effect_wait_s", effect_wait_s, stored, where),
+        tenant_id=str(stored["tenant_id"]) if "tenant_id" in stored else None,
+        sources=chosen.sources,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    environ: Mapping[str, str]
+    sources: dict[str, str]
+
+    def first(self, name: str, argument: object, stored: object, where: str) -> str:
+        """Return the first of argument, environment and profile, as text; empty if there is none."""
+        variable = VARIABLES[name][0]
+        for value, source in (
+            (argument, "argument"),
+            (self.environ.get(variable), variable),
+            (stored, where),
+        ):
+            if value not in {None, ""}:
+                self.sources[name] = source
+                return str(value)
+        self.sources[name] = "default"
+        return ""
+
+
+def _profile(file: ConfigFile, name: str, chosen: _Chosen) -> dict[str, str | float]:
+    if name in file.profiles:
+        return dict(file.profiles[name])
+    if chosen.sources["profile"] == "default" or (name == file.active == "default"):
+        return {}
+    there = ", ".join(sorted(file.profiles)) or "none"
+    raise ConfigError(
+        f"There is no profile {name!r} in {file.path} (there: {there}); create it with"
+        f" `omium login --profile {name}`."
+    )
+
+
+def _api_key(chosen: _Chosen, argument: str | None, stored: Mapping[str, object], where: str) -> str | None:
+    path = chosen.environ.get(KEY_FILE_VARIABLE)
+    if not argument and not chosen.environ.get("OMIUM_API_KEY") and path:
+        try:
+            key = Path(path).expanduser().read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{KEY_FILE_VARIABLE}={path} cannot be read: {error}.") from error
+        chosen.sources["api_key"] = KEY_FILE_VARIABLE
+    else:
+        key = chosen.first("api_key", argument, stored.get("api_key"), where).strip()
+        if not key:
+            return None
+    if not _KEY.fullmatch(key):
+        raise ConfigError(
+            f"The API key ({chosen.sources['api_key']}) is not one: it has no spaces and one line."
+        )
+    return key
+
+
+def _member(
+    kind: type[Any],
+    chosen: _Chosen,
+    name: str,
+    argument: str | None,
+    stored: Mapping[str, object],
+    where: str,
+) -> Any:
+    text = chosen.first(name, argument, stored.get(name), where)
+    if not text:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        allowed = ", ".join(member.value for member in kind)
+        raise ConfigError(f"{name} ({chosen.sources[name]}) is {text!r}; it is one of {allowed}.") from None
+
+
+def _seconds(
+    chosen: _Chosen, name: str, argument: float | None, stored: Mapping[str, object], where: str
+) -> float:
+    text = chosen.first(name, argument, stored.get(name), where)
+    default = {each.name: each.default for each in fields(Settings)}[name]
+    try:
+        seconds = float(text) if text else float(str(default))
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= 86_400:
+        raise ConfigError(
+            f"{name} ({chosen.sources[name]}) is {text!r}; it is a number of seconds up to 86400."
+        )
+    return seconds
+
+
+def _path(text: str) -> str | None:
+    return str(Path(text).expanduser()) if text else None
