@@ -10,6 +10,7 @@ import pytest
 
 from omium.errors import ForkedDriver
 from omium.models.execution import ProcessIdentity
+from omium.sdk import process
 from omium.sdk.batching import Writer
 from omium.sdk.flows import Write
 from omium.sdk.process import Process, current_process, is_gone
@@ -20,17 +21,9 @@ needs_proc = pytest.mark.skipif(not LINUX, reason="needs /proc")
 
 
 def identity_of(pid: int) -> Process:
-    text = subprocess.check_output(
-        [
-            sys.executable,
-            "-c",
-            "from omium.sdk import process; import os; os.getpid = lambda: int("
-            f"{pid}); p = process.current_process(); print(p.pid, p.started_ticks)",
-        ],
-        text=True,
-    )
     here = current_process()
-    return Process(here.host_name, here.boot_id, here.pid_namespace, *map(int, text.split()))
+    ticks = process._started_ticks(process.PROC, pid)
+    return Process(here.host_name, here.boot_id, here.pid_namespace, pid, ticks)
 
 
 @pytest.fixture
