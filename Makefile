@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules
 PYTHON ?= $(or $(shell for name in python3 python3.13 python3.12 python3.11; do \
   $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done),python3)
 VENV ?= .venv
+LOWEST ?= .venv-lowest
 BIN := $(VENV)/bin
 # One stamp per lock file: a second run finds it newer than the lock and is instant, with or without a network.
 DEV := $(VENV)/.installed-dev
@@ -25,8 +26,13 @@ help: ## list the targets
 .PHONY: setup
 setup: $(DEV) ## make .venv from the lock (the other targets do it when needed)
 
-$(VENV)/.installed-%: requirements/%.txt tools/environment.py pyproject.toml
-	@$(PYTHON) tools/environment.py $(VENV) $*
+INPUTS := tools/environment.py pyproject.toml
+$(VENV)/.installed-%: requirements/%.txt $(INPUTS)
+	@$(PYTHON) tools/environment.py $(@D) $*
+	@touch $@
+
+$(LOWEST)/.installed-%: requirements/%.txt $(INPUTS)
+	@$(PYTHON) tools/environment.py $(@D) $*
 	@touch $@
 
 .PHONY: test
@@ -53,6 +59,10 @@ lock: $(DEV) $(VENV)/.installed-lock ## pin today's versions in requirements/ (n
 .PHONY: beside
 beside: $(DEV) $(VENV)/.installed-lock ## resolve Omium beside each framework's newest version (needs a package index)
 	@$(BIN)/python tools/beside.py
+
+.PHONY: lowest
+lowest: $(LOWEST)/.installed-lowest ## run all tests with the oldest dependencies that pyproject.toml allows
+	@$(LOWEST)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider $(PYTEST_ARGS)
 
 .PHONY: docs
 docs: $(DEV) ## run the documentation's snippets and check its links

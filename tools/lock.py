@@ -10,6 +10,7 @@ reasons are in docs/decisions/002-locked-requirements.md.
 
 import argparse
 import hashlib
+import re
 import shutil
 import subprocess
 import sys
@@ -23,13 +24,18 @@ FOLDER = ROOT / "requirements"
 
 @dataclass(frozen=True, slots=True)
 class LockFile:
-    """One file: the parts of pyproject.toml that it pins, and whether their own dependencies come too."""
+    """One file: the parts of pyproject.toml that it pins.
+
+    Without `with_dependencies` their own dependencies stay out. With `lowest` the package's own dependencies
+    are the oldest that pyproject.toml allows, and the groups' the same as in the first file.
+    """
 
     name: str
     extras: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     with_project: bool = True
     with_dependencies: bool = True
+    lowest: bool = False
 
     @property
     def path(self) -> Path:
@@ -42,6 +48,7 @@ LOCK_FILES = (
     LockFile("dev", extras=("postgres", "langgraph"), groups=("build", "test", "check")),
     LockFile("base", extras=("postgres",)),
     LockFile("demo", groups=("build", "demo")),
+    LockFile("lowest", extras=("postgres", "langgraph"), groups=("build", "test"), lowest=True),
     LockFile("lock", groups=("lock",), with_project=False),
     LockFile("model", groups=("model",), with_project=False, with_dependencies=False),
 )
@@ -73,21 +80,31 @@ def is_current(lock_file: LockFile) -> bool:
 
 
 def resolve(lock_file: LockFile, constraint: Path | None) -> str:
-    """Return the file's pinned lines for every Linux platform and Python from 3.11 on."""
+    """Return the file's pinned lines for every platform and Python from 3.11 on."""
+    requirements = read_requirements(lock_file)
     command = [
         find_uv(), "pip", "compile", "-", "--quiet", "--universal", "--python-version", "3.11",
         "--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links",
     ]  # fmt: skip
     if not lock_file.with_dependencies:
         command.append("--no-deps")
-    if constraint is not None:
+    if lock_file.lowest:
+        command += ["--resolution", "lowest-direct"]
+        tools = read_requirements(LockFile("tools", groups=lock_file.groups, with_project=False))
+        requirements = [line for line in requirements if line not in tools] + pin_as_in(LOCK_FILES[0], tools)
+    elif constraint is not None:
         command += ["--constraint", str(constraint)]
-    done = subprocess.run(
-        command, input="\n".join(read_requirements(lock_file)), capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, input="\n".join(requirements), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"uv could not resolve requirements/{lock_file.name}.txt:\n{done.stderr}")
     return done.stdout
+
+
+def pin_as_in(lock_file: LockFile, requirements: list[str]) -> list[str]:
+    """Return `requirements` pinned to the versions in `lock_file`."""
+    pinned = dict(re.findall(r"(?m)^([a-z0-9._-]+)==(\S+)", lock_file.path.read_text()))
+    names = [re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0] for line in requirements]
+    return [f"{name}=={pinned[name]}" for name in names]
 
 
 def find_uv() -> str:
