@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from omium.clock import ManualClock
+from omium.jsonvalue import digest
 from omium.server.db.tx import Database, Sql, Tx
 from omium.server.engine.transitions import append_event, move
 from omium.server.principal import Principal, PrincipalKind
-from omium.server.store.executions import ExecutionRow, get_execution, insert_execution
+from omium.server.store.checkpoints import CheckpointRow, insert_checkpoint
+from omium.server.store.effects import EffectRow, insert_effect
+from omium.server.store.executions import ExecutionRow, get_execution, insert_execution, lock_execution
+from omium.server.store.steps import StepRow, list_live_steps, put_step
 from omium.server.store.tenants import insert_tenant
 from omium.states import Environment, EventType, ExecutionStatus, Scope
 
@@ -67,6 +71,105 @@ class Rows:
             return append_event(tx, row, EventType.EXECUTION_STARTED)
 
         return await self.db.write(work)
+
+    async def step(self, row: ExecutionRow, path: str, **columns) -> int:
+        """Record a completed step (or what `columns` say) and return the number of its event."""
+
+        def work(tx: Tx) -> int:
+            locked = lock_execution(tx, self.tenant_id, row.id)
+            status = columns.get("status", "completed")
+            event = EventType.STEP_COMPLETED if status == "completed" else EventType.STEP_FAILED
+            now = append_event(tx, locked, event, {"path": path})
+            values = dict.fromkeys(StepRow.__dataclass_fields__)
+            values |= {
+                "execution_id": row.id,
+                "path": path,
+                "name": path.rsplit("/", maxsplit=1)[-1],
+                "occurrence": 1,
+            }
+            values |= {"explicit_key": 0, "kind": "step", "generation": now.generation, "epoch": 1}
+            values |= {"status": status, "attempt": 1, "interruptions": 0, "input_digest": f"in:{path}"}
+            values |= {"comparable": "full", "output": b'"out"', "output_digest": digest(b'"out"')}
+            values |= {"started_us": tx.now_us, "ended_us": tx.now_us}
+            values |= {"completed_seq": now.last_seq if status == "completed" else None}
+            assert put_step(tx, StepRow(**(values | columns)))
+            return now.last_seq
+
+        return await self.db.write(work)
+
+    async def effect(self, row: ExecutionRow, path: str, state: str = "done", **columns) -> str:
+        """Record an effect, for `done` with its step, and return its key."""
+        done_seq = (
+            await self.step(row, path, kind="effect", effect_key=f"{row.id}:{path}")
+            if state == "done"
+            else None
+        )
+
+        def work(tx: Tx) -> str:
+            locked = append_event(
+                tx, lock_execution(tx, self.tenant_id, row.id), EventType.EFFECT_INTENDED, {"path": path}
+            )
+            values = dict.fromkeys(EffectRow.__dataclass_fields__)
+            values |= {"tenant_id": self.tenant_id, "effect_key": f"{row.id}:{path}", "path": path, "redo": 0}
+            values |= {"lineage_root": row.lineage_root, "execution_id": row.id, "mode": "once"}
+            values |= {
+                "state": state,
+                "generation": locked.generation,
+                "epoch": 1,
+                "attempt": 1,
+                "name": path,
+            }
+            values |= {"input": b"1", "input_digest": "", "intended_seq": locked.last_seq, "compensated": 0}
+            values |= {"intended_us": tx.now_us, "done_seq": done_seq}
+            effect = EffectRow(**(values | columns))
+            assert insert_effect(tx, effect)
+            return effect.effect_key
+
+        return await self.db.write(work)
+
+    async def checkpoint(self, row: ExecutionRow, name: str) -> str:
+        """Save a state and return its id."""
+
+        def work(tx: Tx) -> str:
+            locked = append_event(
+                tx, lock_execution(tx, self.tenant_id, row.id), EventType.CHECKPOINT_SAVED, {"name": name}
+            )
+            id_ = tx.new_id("cp")
+            insert_checkpoint(
+                tx,
+                CheckpointRow(
+                    id_,
+                    row.id,
+                    locked.generation,
+                    "",
+                    name,
+                    locked.last_seq,
+                    b"{}",
+                    digest(b"{}"),
+                    tx.now_us,
+                    None,
+                ),
+            )
+            return id_
+
+        return await self.db.write(work)
+
+    async def child(self, row: ExecutionRow, path: str, **columns) -> ExecutionRow:
+        """Start a child at `path`."""
+        child = await self.start("part", parent_id=row.id, parent_path=path, **columns)
+        await self.db.write(
+            lambda tx: append_event(
+                tx,
+                lock_execution(tx, self.tenant_id, row.id),
+                EventType.CHILD_STARTED,
+                {"path": path, "child_id": child.id},
+            )
+        )
+        return child
+
+    async def live_paths(self, row: ExecutionRow) -> list[str]:
+        """Return what a resume would see, in the order of paths."""
+        return [each.path for each in await self.db.read(lambda tx: list_live_steps(tx, row.id, limit=1000))]
 
     async def get(self, execution_id: str) -> ExecutionRow:
         return await self.db.read(lambda tx: get_execution(tx, self.tenant_id, execution_id))

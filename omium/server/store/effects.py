@@ -58,14 +58,22 @@ def insert_effect(tx: Tx, row: EffectRow) -> bool:
     return tx.execute(INSERT, **{name: getattr(row, name) for name in _NAMES}) == 1
 
 
-FIND = Sql(
+FIND = Sql(f"SELECT {COLUMNS} FROM effects WHERE tenant_id = :tenant_id AND effect_key = :effect_key")
+
+
+def find_effect(tx: Tx, tenant_id: str, effect_key: str) -> EffectRow | None:
+    """Return the effect with that key, or None."""
+    return tx.one_or_none(FIND, EffectRow, tenant_id=tenant_id, effect_key=effect_key)
+
+
+LOCK = Sql(
     f"SELECT {COLUMNS} FROM effects WHERE tenant_id = :tenant_id AND effect_key = :effect_key {{for_update}}"
 )
 
 
 def lock_effect(tx: Tx, tenant_id: str, effect_key: str) -> EffectRow | None:
     """Return the effect with that key, locked until the transaction ends, or None."""
-    return tx.one_or_none(FIND, EffectRow, tenant_id=tenant_id, effect_key=effect_key)
+    return tx.one_or_none(LOCK, EffectRow, tenant_id=tenant_id, effect_key=effect_key)
 
 
 LATEST = Sql(f"""
@@ -111,7 +119,7 @@ def cut_off_effects(tx: Tx, execution_id: str) -> list[EffectRow]:
 
 UNRESOLVED = Sql(f"""
     SELECT {COLUMNS} FROM effects
-     WHERE execution_id = :execution_id AND state = 'unknown' AND mode = 'once'
+     WHERE execution_id = :execution_id AND state = 'unknown' AND mode = 'once' AND decided_by IS NULL
      ORDER BY intended_seq
      LIMIT 100
 """)

@@ -1,0 +1,285 @@
+"""Going back: what is superseded, what is compensated in which order, what refuses."""
+
+import pytest
+
+from omium.clock import ManualClock
+from omium.errors import EffectUnresolved, IllegalTransition, InvalidRequest, NotFound
+from omium.models.driver import CompensationEnded
+from omium.models.replay import PlanRollback, RollbackExecution
+from omium.server.db.open import open_database
+from omium.server.db.tx import Sql
+from omium.server.engine.compensations import end_compensation, list_pending
+from omium.server.engine.failures import record_occurrence
+from omium.server.engine.rollback import plan_rollback, roll_back
+from omium.server.store import checkpoints, failures
+from omium.server.store.events import list_events
+from omium.server.store.executions import lock_execution
+from omium.states import EventType, ExecutionStatus
+from tests.engine.rows import RUNNING, make_rows
+
+
+@pytest.fixture
+async def rows(database_url):
+    clock = ManualClock()
+    db = await open_database(database_url, clock=clock)
+    yield await make_rows(db, clock)
+    await db.close()
+
+
+async def failed(rows, row):
+    return await rows.move(row, ExecutionStatus.FAILED, EventType.EXECUTION_FAILED)
+
+
+async def plan(rows, row, **target):
+    return await rows.db.read(lambda tx: plan_rollback(tx, rows.tenant_id, row.id, PlanRollback(**target)))
+
+
+async def back(rows, row, **target):
+    command = RollbackExecution(**{"reason": "wrong customer", **target})
+    return await rows.write(lambda tx: roll_back(tx, rows.principal, row.id, command))
+
+
+async def test_records_after_the_event_are_superseded_and_a_generation_begins(rows):
+    row = await rows.start()
+    seq = await rows.step(row, "read")
+    await rows.step(row, "think")
+    await rows.step(row, "write", status="failed")
+    await failed(rows, row)
+
+    now, done = await back(rows, row, to_seq=seq)
+
+    assert (now.status, now.reason, now.generation) == ("paused", "rollback", 2)
+    assert done.superseded_steps == ["think", "write"]
+    assert await rows.live_paths(row) == ["read"]
+
+
+async def test_the_plan_says_what_the_rollback_then_does_and_changes_nothing(rows):
+    row = await rows.start()
+    await rows.step(row, "read")
+    await rows.effect(row, "pay", compensate="refund")
+    await rows.effect(row, "mail")
+    await failed(rows, row)
+    before = await rows.get(row.id)
+
+    planned = await plan(rows, row, to_step="pay")
+
+    assert planned.superseded_steps == ["pay", "mail"]
+    assert (planned.compensations, planned.uncompensated) == (["pay"], ["mail"])
+    assert await rows.get(row.id) == before
+    _, done = await back(rows, row, to_step="pay")
+    assert done == planned
+
+
+async def test_going_back_before_a_step_takes_what_is_inside_it_along(rows):
+    row = await rows.start()
+    await rows.step(row, "read")
+    await rows.step(row, "write/draft")
+    await rows.step(row, "write/check")
+    await rows.step(row, "write")
+    await rows.step(row, "writer")
+    await failed(rows, row)
+
+    _, done = await back(rows, row, to_step="write")
+
+    assert done.superseded_steps == ["write/draft", "write/check", "write", "writer"]
+
+
+async def test_going_back_before_a_failed_step_keeps_everything_else(rows):
+    row = await rows.start()
+    await rows.step(row, "read")
+    await rows.step(row, "write", status="failed")
+    await failed(rows, row)
+
+    _, done = await back(rows, row, to_step="write")
+
+    assert done.superseded_steps == ["write"]
+    assert await rows.live_paths(row) == ["read"]
+
+
+@pytest.mark.parametrize("by", ["id", "name"])
+async def test_going_back_to_a_checkpoint_keeps_the_newest_before_it(rows, by):
+    row = await rows.start()
+    await rows.checkpoint(row, "draft")
+    wanted = await rows.checkpoint(row, "review")
+    await rows.step(row, "write")
+    await rows.checkpoint(row, "draft")
+    await failed(rows, row)
+
+    await back(rows, row, to_checkpoint=wanted if by == "id" else "review")
+
+    saved = await rows.db.read(lambda tx: checkpoints.list_newest(tx, row.id))
+    assert [each.name for each in saved] == ["draft", "review"]
+    assert await rows.live_paths(row) == []
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        {},
+        {"to_seq": 1, "to_step": "read"},
+        {"to_seq": 99},
+        {"to_step": "nothing"},
+        {"to_checkpoint": "nothing"},
+    ],
+)
+async def test_a_target_that_is_not_there_is_refused(rows, target):
+    row = await rows.start()
+    await rows.step(row, "read")
+    await failed(rows, row)
+    with pytest.raises(InvalidRequest):
+        await back(rows, row, **target)
+
+
+@pytest.mark.parametrize("status", ["running", "completed", "cancelled"])
+async def test_only_what_is_failed_paused_or_waiting_goes_back(rows, status):
+    row = await rows.start()
+    if status != "running":
+        await rows.move(row, ExecutionStatus(status), EventType("execution." + status))
+    with pytest.raises(IllegalTransition):
+        await back(rows, row, to_seq=1)
+
+
+@pytest.mark.parametrize("status", ["paused", "waiting"])
+async def test_paused_and_waiting_executions_go_back_too(rows, status):
+    row = await rows.start()
+    seq = await rows.step(row, "read")
+    event = {"paused": EventType.EXECUTION_PAUSED, "waiting": EventType.EXECUTION_WAITED}[status]
+    await rows.move(row, ExecutionStatus(status), event, reason="operator", wake_us=5)
+
+    now, _ = await back(rows, row, to_seq=seq)
+    assert (now.status, now.reason, now.generation) == ("paused", "rollback", 2)
+
+
+async def test_a_strangers_execution_is_not_found(rows):
+    row = await rows.start()
+    with pytest.raises(NotFound):
+        await rows.db.read(lambda tx: plan_rollback(tx, "tn_other", row.id, PlanRollback(to_seq=1)))
+
+
+@pytest.mark.parametrize("state", ["unknown", "intended"])
+async def test_an_undecided_effect_after_the_event_refuses_but_not_before_it(rows, state):
+    row = await rows.start()
+    await rows.effect(row, "early", state=state)
+    seq = await rows.step(row, "read")
+    await failed(rows, row)
+    await back(rows, row, to_seq=seq)
+
+    await rows.effect(row, "late", state=state)
+    with pytest.raises(EffectUnresolved) as refused:
+        await back(rows, row, to_seq=seq)
+    assert [effect["key"] for effect in refused.value.members["effects"]] == ["late"]
+
+
+async def test_effects_are_compensated_in_strictly_descending_order_with_children_in_place(rows):
+    row = await rows.start()
+    await rows.effect(row, "book", compensate="unbook")
+    child = await rows.child(row, "part")
+    await rows.effect(child, "first", compensate="undo")
+    await rows.effect(child, "second", compensate="undo")
+    await rows.move(child, ExecutionStatus.COMPLETED, EventType.EXECUTION_COMPLETED)
+    await rows.step(row, "part", kind="child")
+    await rows.effect(row, "pay", compensate="refund")
+    await failed(rows, row)
+
+    now, done = await back(rows, row, to_seq=1)
+
+    assert done.compensations == ["pay", "part/second", "part/first", "book"]
+    pending = await rows.db.read(lambda tx: list_pending(tx, now))
+    assert [each.path for each in pending] == ["~pay", "~part/second", "~part/first", "~book"]
+    assert [each.compensate for each in pending] == ["refund", "undo", "undo", "unbook"]
+
+
+async def test_children_that_have_not_ended_are_cancelled_and_a_running_one_refuses(rows):
+    row = await rows.start()
+    child = await rows.child(row, "part")
+    grandchild = await rows.child(child, "piece")
+    await failed(rows, row)
+    with pytest.raises(IllegalTransition):
+        await back(rows, row, to_seq=1)
+
+    for each in (child, grandchild):
+        await rows.move(each, ExecutionStatus.PAUSED, EventType.EXECUTION_PAUSED, reason="operator")
+    _, done = await back(rows, row, to_seq=1)
+
+    assert done.cancelled_children == [child.id]
+    assert [(await rows.get(each.id)).status for each in (child, grandchild)] == ["cancelled"] * 2
+
+
+async def test_a_running_grandchild_refuses_and_nothing_has_happened(rows):
+    row = await rows.start()
+    child = await rows.child(row, "part")
+    await rows.child(child, "piece")
+    await rows.move(child, ExecutionStatus.PAUSED, EventType.EXECUTION_PAUSED, reason="operator")
+    await failed(rows, row)
+    with pytest.raises(IllegalTransition):
+        await back(rows, row, to_seq=1)
+
+    assert (await rows.get(row.id)).status == "failed"
+    assert (await rows.get(child.id)).status == "paused"
+
+
+async def test_a_second_rollback_holds_again_what_the_first_had_not_compensated(rows):
+    row = await rows.start()
+    await rows.effect(row, "book", compensate="unbook")
+    seq = await rows.step(row, "read")
+    await rows.effect(row, "pay", compensate="refund")
+    await failed(rows, row)
+    await back(rows, row, to_seq=seq)
+
+    now, done = await back(rows, row, to_seq=1)
+    assert done.compensations == ["pay", "book"]
+
+    later = now.last_seq
+    now, done = await back(rows, row, to_seq=later)
+    assert done.compensations == ["pay", "book"]
+    assert [each.path for each in await rows.db.read(lambda tx: list_pending(tx, now))] == ["~pay", "~book"]
+
+
+COMPENSATED = Sql("SELECT effect_key FROM effects WHERE compensated = 1")
+
+
+async def test_what_was_compensated_is_not_compensated_again(rows):
+    row = await rows.start()
+    await rows.effect(row, "pay", compensate="refund")
+    await failed(rows, row)
+    await back(rows, row, to_seq=1)
+    await rows.move(row, ExecutionStatus.RUNNING, EventType.EXECUTION_RESUMED, **RUNNING)
+
+    def end(tx):
+        locked = lock_execution(tx, rows.tenant_id, row.id)
+        return end_compensation(tx, locked, CompensationEnded(position=0))
+
+    assert (await rows.write(end)).reason == "rollback"
+    assert len(await rows.db.read(lambda tx: tx.all(COMPENSATED, str))) == 1
+    _, done = await back(rows, row, to_seq=1)
+    assert (done.compensations, done.uncompensated) == ([], [])
+
+
+async def test_the_inbox_says_rolled_back_for_what_came_after(rows):
+    row = await rows.start()
+
+    def fail(tx):
+        locked = lock_execution(tx, rows.tenant_id, row.id)
+        return record_occurrence(
+            tx, locked, kind="error", path="write", seq=locked.last_seq, error={"type": "E"}
+        )
+
+    await rows.step(row, "read")
+    await rows.write(fail)
+    await failed(rows, row)
+    await back(rows, row, to_seq=1)
+
+    (occurrence,) = await rows.db.read(lambda tx: failures.list_of_execution(tx, row.id))
+    assert (occurrence.status, occurrence.disposed_reason) == ("rolled_back", "wrong customer")
+
+
+async def test_the_log_tells_it(rows):
+    row = await rows.start()
+    await rows.effect(row, "pay", compensate="refund")
+    await failed(rows, row)
+    await back(rows, row, to_seq=1)
+
+    events = await rows.db.read(lambda tx: list_events(tx, rows.tenant_id, row.id, 0, 100))
+    assert [event.type for event in events[-2:]] == ["execution.rolled_back", "compensation.planned"]
+    assert b'"to_seq":1' in events[-2].data
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
