@@ -11,7 +11,7 @@ from tests.house import tree
 MAX_LINES = 400
 
 # Folders of one person's or one machine's home, at the start of a path.
-MACHINE_PATH = re.compile(r"(?<![\w.~$}-])/(?:root|home|work|Users)/[A-Za-z0-9._-]+")
+MACHINE_PATH = re.compile(r"(?<![\w.~$}-])/(?:root|work)/[A-Za-z0-9._-]+")
 REGISTRY_HOST = re.compile(
     r"https?://[^\s\"'<>)]*(?:pypi|simple/|registry|mirror|artifact|nexus)[^\s\"'<>)]*", re.IGNORECASE
 )
