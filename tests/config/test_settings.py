@@ -129,5 +129,5 @@ def test_every_setting_has_a_variable_and_a_description():
 
 
 def test_reading_settings_loads_no_http_and_no_models():
-    code = "import omium.config, sys; print({'httpx', 'pydantic', 'ssl', 'asyncio'}.intersection(sys.modules))"
+    code = "import omium.config, sys; print({*sys.modules} & {'httpx', 'pydantic', 'ssl', 'asyncio'})"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "set()"
