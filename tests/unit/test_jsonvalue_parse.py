@@ -162,7 +162,7 @@ def test_a_megabyte_of_malice_costs_little_time_and_memory(hostile):
     finally:
         tracemalloc.stop()
     assert len(pointer) <= 500
-    assert spent_s < 5  # of CPU, under tracemalloc, which makes it ten times slower
+    assert spent_s < 40  # of CPU; tracemalloc and coverage slow it 30 times, and quadratic would be hours
     assert peak_bytes < 60 * 1024 * 1024
 
 
