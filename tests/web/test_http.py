@@ -79,7 +79,8 @@ async def test_a_good_request_is_answered_with_the_headers_that_protect(client):
     assert reply.json() == {"name": "a", "size": 0}
     assert reply.headers["x-content-type-options"] == "nosniff"
     assert reply.headers["cache-control"] == "no-store"
-    assert "frame-ancestors 'none'" in reply.headers["content-security-policy"]
+    page = await client.get("/v1/things/a/b")
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
 
 
 async def test_an_unknown_address(client):

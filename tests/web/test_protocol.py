@@ -157,7 +157,7 @@ def test_a_client_that_waits_for_a_word_hears_the_refusal_instead(running_server
 def test_a_websocket_is_answered_as_plain_http(running_server):
     with connect(running_server) as connection:
         connection.sendall(
-            b"GET /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\nupgrade: websocket\r\n"
-            b"sec-websocket-key: x\r\nsec-websocket-version: 13\r\n\r\n"
+            b"GET /nowhere HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade, close\r\n"
+            b"upgrade: websocket\r\nsec-websocket-key: x\r\nsec-websocket-version: 13\r\n\r\n"
         )
         assert b"HTTP/1.1 404" in read_to_end(connection)

@@ -3,13 +3,15 @@
     Bearer om_…  >  form and checksum, without a query  >  row by key id, believed for a second  >  keyed
     digest, compared in constant time  >  status, expiry  >  Principal
 
-Owns the short cache of rows and the throttled note of last use. An unknown key and a wrong secret get the
-same answer. A revoked key is forgotten at once here, and within `key_cache_s` on every other server.
+Owns the short cache of rows, and beside it one of headers that were checked against them and the throttled
+note of last use. An unknown key and a wrong secret get the same answer. A revoked key is forgotten at once
+here, and within `key_cache_s` on every other server.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import hmac
 import json
 from collections.abc import Mapping
@@ -51,12 +53,30 @@ class Authenticator:
         self._clock = clock
         self._cache_us = round(cache_s * 1_000_000)
         self._known: dict[str, _Known] = {}
+        self._seen: dict[bytes, _Known] = {}  # by digest of the whole header: no secret is kept
         self._loading: dict[str, asyncio.Task[_Known | None]] = {}
         self._touching: set[asyncio.Task[None]] = set()
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
         """Return who asks, or raise `Unauthenticated`, `KeyExpired` or `KeyRevoked`."""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+        header = headers.get("authorization", "")
+        seen = hashlib.sha256(header.encode("latin-1", "replace")).digest()
+        known = self._seen.get(seen)
+        if known is None or self._clock.boot_us() - known.read_at_us > self._cache_us:
+            known = await self._check(header)
+            if self._known.get(known.principal.id) is known:  # else it was revoked while it was read
+                if len(self._seen) >= CACHED_KEYS_MAX:
+                    self._seen.clear()
+                self._seen[seen] = known
+        if known.status != store.ACTIVE:
+            raise KeyRevoked("This API key was revoked; create another with `omium keys create`.")
+        if known.expires_us is not None and known.expires_us <= self._clock.now_us():
+            raise KeyExpired("This API key has expired; create another with `omium keys create`.")
+        return known.principal
+
+    async def _check(self, header: str) -> _Known:
+        """Return what the key in `header` stands for, if it is one of ours and its secret fits."""
+        scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Unauthenticated("Send an API key in the header: Authorization: Bearer om_…")
         parts = split_api_key(token.strip())
@@ -72,11 +92,7 @@ class Authenticator:
         fits = hmac.compare_digest(digest, known.digest if known else bytes(len(digest)))
         if known is None or not fits or parts.environment != known.principal.environment.value:
             raise Unauthenticated("This API key does not exist here; check OMIUM_BASE_URL and the key.")
-        if known.status != store.ACTIVE:
-            raise KeyRevoked("This API key was revoked; create another with `omium keys create`.")
-        if known.expires_us is not None and known.expires_us <= self._clock.now_us():
-            raise KeyExpired("This API key has expired; create another with `omium keys create`.")
-        return known.principal
+        return known
 
     async def is_still_good(self, principal: Principal) -> bool:
         """Say whether a principal that was let in is still welcome: streams ask again and again."""
@@ -93,6 +109,7 @@ class Authenticator:
         """Drop what is known of the key, and what is being read: it was changed just now."""
         self._known.pop(key_id, None)
         self._loading.pop(key_id, None)
+        self._seen.clear()
 
     async def close(self) -> None:
         """Wait for what is still being read or noted."""

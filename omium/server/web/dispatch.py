@@ -40,9 +40,8 @@ from omium.server.web.router import Route, Router
 __all__ = ["Application"]
 
 STREAM_SEND_TIMEOUT_S = 30.0  # a reader that takes nothing for so long is dropped; it resumes by sequence
-_SECURITY_HEADERS = [
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
+_ALWAYS_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store")]
+_PAGE_HEADERS = [  # only what a browser can be led to by a link needs them
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
 ]
@@ -60,7 +59,8 @@ class Application:
         self.router = Router(endpoints)
         self._request_ids = itertools.count(1)
         self._request_prefix = f"rq_{secrets.token_hex(5)}"
-        self._fixed_headers = [*_SECURITY_HEADERS, _HSTS] if server.settings.tls else _SECURITY_HEADERS
+        self._headers = [*_ALWAYS_HEADERS, _HSTS] if server.settings.tls else _ALWAYS_HEADERS
+        self._page_headers = [*self._headers, *_PAGE_HEADERS]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a WebSocket is refused, lifespan is somebody else's."""
@@ -92,7 +92,7 @@ class Application:
             answer = Answer(
                 answer.body, answer.status, {**answer.headers, "connection": "close"}, answer.media_type
             )
-        await self._send(answer, request_id, send)
+        await self._send(answer, request.method, request_id, send)
         seconds = time.perf_counter() - started_s
         label = route.label if route else "unmatched"
         self.server.metrics.observe(label, answer.status, seconds)
@@ -191,14 +191,16 @@ class Application:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
 
-    async def _send(self, answer: Answer, request_id: str, send: Send) -> None:
-        headers = [(b"omium-request-id", request_id.encode()), *self._fixed_headers]
+    async def _send(self, answer: Answer, method: str, request_id: str, send: Send) -> None:
+        fixed = self._page_headers if method == "GET" else self._headers
+        headers = [(b"omium-request-id", request_id.encode()), *fixed]
         if answer.status != 204:
             headers.append((b"content-type", answer.media_type.encode()))
             headers.append((b"content-length", b"%d" % len(answer.body)))
-        for name, value in answer.headers.items():
-            headers = [entry for entry in headers if entry[0] != name.encode()]
-            headers.append((name.encode(), value.encode("latin-1")))
+        if answer.headers:
+            own = {name.encode(): value.encode("latin-1") for name, value in answer.headers.items()}
+            headers = [entry for entry in headers if entry[0] not in own]
+            headers.extend(own.items())
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body})
 
@@ -206,7 +208,7 @@ class Application:
         self, stream: Stream, endpoint: Endpoint, call: Call, scope: Scope, send: Send
     ) -> None:
         """Send chunk by chunk; a client that takes nothing is cut off, so that it cannot hold memory."""
-        headers = [(b"omium-request-id", call.request_id.encode()), *self._fixed_headers]
+        headers = [(b"omium-request-id", call.request_id.encode()), *self._page_headers]
         headers += [(b"content-type", endpoint.media_type.encode()), (b"x-accel-buffering", b"no")]
         headers += [(name.encode(), value.encode("latin-1")) for name, value in stream.headers.items()]
         chunks = stream.chunks

@@ -22,6 +22,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 QUERY_FIELDS_MAX = 64
+JSON_TYPE = "application/json"
 DRAIN_BYTES_MAX = 16 * 2**20  # of a refused body, so that the client hears why instead of a reset connection
 
 
@@ -93,12 +94,13 @@ class Request:
 
 def read_json(headers: MutableMapping[str, str], body: bytes, model: type[BaseModel]) -> BaseModel:
     """Return the body as a `model`, or raise what is wrong with it."""
-    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json" and not (
+    content_type = headers.get("content-type", "")
+    media_type = content_type if content_type == JSON_TYPE else content_type.partition(";")[0].strip().lower()
+    if media_type != JSON_TYPE and not (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
         raise UnsupportedMediaType("Send the body as JSON with the header Content-Type: application/json.")
-    if headers.get("content-encoding", "identity").lower() not in {"", "identity"}:
+    if "content-encoding" in headers and headers["content-encoding"].lower() not in {"", "identity"}:
         raise UnsupportedMediaType("Send the body without a Content-Encoding.")
     try:
         return model.model_validate(parse_json(body))
