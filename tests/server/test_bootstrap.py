@@ -62,7 +62,10 @@ async def test_two_at_once_make_one_owner(fresh):
     token = token_of(fresh)
     replies = await asyncio.gather(*(fresh.post("/v1/bootstrap", json={"token": token}) for _ in range(4)))
 
-    assert sorted(reply.status_code for reply in replies) == [201, 409, 409, 409]
+    # A loser is told of the owner, or, once the winner's token is withdrawn, that the token is wrong.
+    made, *refused = sorted(reply.status_code for reply in replies)
+    assert made == 201
+    assert set(refused) <= {403, 409}
 
 
 async def test_a_wrong_token_and_an_old_one_are_refused_alike(fresh):
