@@ -1,0 +1,105 @@
+"""The transport of a process that drives executions: writer, connections and spool behind the ports of flows.
+
+Owns what is one per process and server, and per event loop what only a loop can own. Loads neither httpx nor
+pydantic, nor asyncio before there is a loop.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING, Final
+
+from omium.clock import Clock
+from omium.config import Settings
+from omium.sdk.batching import Writer
+from omium.sdk.connection import Connections
+from omium.sdk.flows import AsyncPorts, Http, HttpAnswer, Write, WriteOutcome
+from omium.sdk.lease import SYSTEM_CLOCK
+from omium.sdk.wire import make_target
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from omium.sdk.async_batching import AsyncWriter
+    from omium.sdk.async_connection import AsyncConnections
+
+
+class Transport:
+    """The sync `Ports` of this process; `async_ports()` are those of the running event loop."""
+
+    def __init__(self, settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.settings: Final = settings
+        self._clock = clock
+        self._target = make_target(
+            settings.base_url, settings.api_key, ca_file=settings.ca_file, tls_pin=settings.tls_pin
+        )
+        self._connections = Connections(self._target, clock=clock)
+        self._writer = Writer(
+            self._connections.http, unavailable_after_s=settings.unavailable_after_s, clock=clock
+        )
+        self._guard = threading.Lock()
+        self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
+
+    def http(self, request: Http, /) -> HttpAnswer:
+        """Send `request` once; `ConnectionLost` if no answer comes."""
+        return self._connections.http(request)
+
+    def write(self, request: Write, /) -> WriteOutcome:
+        """Send or spool one driver write; see `Writer.write`."""
+        return self._writer.write(request)
+
+    def sleep(self, seconds: float, /) -> None:
+        """Block this thread."""
+        time.sleep(seconds)
+
+    def async_ports(self) -> AsyncPorts:
+        """Return the ports of the running event loop; their connections close when the loop ends."""
+        import asyncio  # noqa: PLC0415  # there is a loop, so it is loaded
+
+        running = asyncio.get_running_loop()
+        with self._guard:
+            known = self._loops.get(running)
+            if known is None:
+                known = self._loops[running] = _Loop(self)
+        return known.writer
+
+    def flush(self) -> None:
+        """Send what waits to go along with the next write."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Close what is idle; those of event loops close with their loops."""
+        self._connections.close()
+
+
+class _Loop:
+    """What belongs to one event loop. Made inside it."""
+
+    def __init__(self, transport: Transport) -> None:
+        from omium.sdk.async_batching import AsyncWriter  # noqa: PLC0415  # imports asyncio
+        from omium.sdk.async_connection import AsyncConnections  # noqa: PLC0415  # as above
+
+        settings = transport.settings
+        connections = AsyncConnections(transport._target, clock=transport._clock)  # noqa: SLF001  # one noun
+        self.writer: AsyncWriter = AsyncWriter(
+            connections.http,
+            unavailable_after_s=settings.unavailable_after_s,
+            clock=transport._clock,  # noqa: SLF001  # as above
+        )
+        self._end = _close_at_end(connections)
+        with_hook = self._end.__anext__()  # the loop gets to know the generator
+        try:
+            with_hook.send(None)
+        except StopIteration:
+            return
+
+
+async def _close_at_end(connections: AsyncConnections) -> AsyncGenerator[None]:
+    """Wait for the end of the loop: `asyncio.run` closes the async generators that are still open then."""
+    try:
+        yield
+    finally:
+        await connections.close()
