@@ -37,6 +37,11 @@ def has_pending(tx: Tx, row: ExecutionRow) -> bool:
     return store.count_unended(tx, row.id, row.generation) > 0
 
 
+def is_compensating(tx: Tx, row: ExecutionRow) -> bool:
+    """Say whether a driver of `row` only runs compensations: a rollback has some that have not ended."""
+    return row.generation > 1 and has_pending(tx, row)
+
+
 def end_compensation(tx: Tx, row: ExecutionRow, write: CompensationEnded) -> ExecutionRow:
     """Record how a compensation ended and return the execution's row, which is paused after the last one.
 
@@ -94,7 +99,6 @@ def _pause(tx: Tx, row: ExecutionRow, reason: PausedReason) -> ExecutionRow:
         ExecutionStatus.PAUSED,
         EventType.EXECUTION_PAUSED,
         reason=reason.value,
-        lease_digest=None,
         worker_id=None,
     )
 

@@ -10,6 +10,7 @@ another row (`StorageBusy`, try again) or an illegal transition.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, cast
@@ -81,6 +82,23 @@ def move(
     return _write(tx, row, replace(row, **(changed | columns)), event, data or {})
 
 
+def record_first_event(
+    tx: Tx, row: ExecutionRow, event: EventType, data: Mapping[str, object] | None = None
+) -> None:
+    """Append event 1 of an execution that was just inserted with `last_seq` 1."""
+    assert row.last_seq == 1, "an execution begins with its first event"
+    begun = {name: getattr(row, name) for name in FOLDED}
+    facts = cast("dict[str, JsonValue]", {**(data or {}), **begun})
+    events.insert_event(tx, row.id, 1, event.value, json_bytes(facts))
+    announce(tx, row)
+
+
+def announce(tx: Tx, row: ExecutionRow) -> None:
+    """Wake, after the commit, who watches the execution, or waits for work in its queue."""
+    queue = (row.environment, row.queue) if row.status == ExecutionStatus.QUEUED else None
+    tx.after_commit(Announcement(row.tenant_id, row.id, row.last_seq, queue))
+
+
 def illegal_transition(row: ExecutionRow, to: ExecutionStatus) -> IllegalTransition:
     """Return the problem that names where the execution stands and what is possible from there."""
     allowed: list[object] = []
@@ -99,6 +117,15 @@ def number_event(
     tx.after_commit(Announcement(row.tenant_id, row.id, number))
 
 
+def find_event(tx: Tx, row: ExecutionRow, event: EventType, facts: Mapping[str, JsonValue]) -> int | None:
+    """Return the number of the newest event of that type that says `facts`: a rare report came twice."""
+    for known in events.list_of_type(tx, row.id, event.value):
+        data = json.loads(known.data)
+        if all(data.get(name) == value for name, value in facts.items()):
+            return known.seq
+    return None
+
+
 def _write(
     tx: Tx, was: ExecutionRow, row: ExecutionRow, event: EventType, data: Mapping[str, object]
 ) -> ExecutionRow:
@@ -108,6 +135,5 @@ def _write(
     changed = {name: getattr(row, name) for name in FOLDED if getattr(row, name) != getattr(was, name)}
     facts = cast("dict[str, JsonValue]", {**data, **changed})
     events.insert_event(tx, row.id, row.last_seq, event.value, json_bytes(facts))
-    queue = (row.environment, row.queue) if row.status == ExecutionStatus.QUEUED else None
-    tx.after_commit(Announcement(row.tenant_id, row.id, row.last_seq, queue))
+    announce(tx, row)
     return row

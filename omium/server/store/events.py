@@ -47,12 +47,14 @@ def list_events(tx: Tx, tenant_id: str, execution_id: str, after_seq: int, limit
     )
 
 
-FIND_TYPE = Sql("""
-    SELECT MAX(seq) FROM events WHERE execution_id = :execution_id AND type = :type AND seq > :after_seq
-""")
+LIST_OF_TYPE = Sql("""
+    SELECT seq, type, at_us, data FROM events
+     WHERE execution_id = :execution_id AND type = :type
+     ORDER BY seq DESC
+     LIMIT :limit
+""")  # walks one execution's log: for repeats of rare reports only
 
 
-def find_latest(tx: Tx, execution_id: str, type_: str, *, after_seq: int = 0) -> int | None:
-    """Return the number of the newest event of that type after `after_seq`, or None."""
-    seq = tx.value(FIND_TYPE, execution_id=execution_id, type=type_, after_seq=after_seq)
-    return seq if isinstance(seq, int) else None
+def list_of_type(tx: Tx, execution_id: str, type_: str, limit: int = 1000) -> list[EventRow]:
+    """Return the newest events of one type, the newest first."""
+    return tx.all(LIST_OF_TYPE, EventRow, execution_id=execution_id, type=type_, limit=limit)

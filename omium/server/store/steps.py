@@ -100,6 +100,17 @@ def supersede_inside(tx: Tx, execution_id: str, path: str, seq: int) -> int:
     return tx.execute(SUPERSEDE_INSIDE, execution_id=execution_id, lowest=lowest, beyond=beyond, seq=seq)
 
 
+COUNT_INTERRUPTION = Sql("""
+    UPDATE steps SET interruptions = interruptions + 1
+     WHERE execution_id = :execution_id AND status = 'retrying' AND superseded_seq IS NULL
+""")
+
+
+def count_interruption(tx: Tx, execution_id: str) -> None:
+    """Count that the driver was lost between two tries of the steps that are being retried."""
+    tx.execute(COUNT_INTERRUPTION, execution_id=execution_id)
+
+
 def scope_bounds(path: str) -> tuple[str, str]:
     """Return bounds, both excluded, between which exactly the paths inside `path` lie."""
     return f"{path}/", f"{path}0"  # "0" is the character after "/"; an empty name does not exist

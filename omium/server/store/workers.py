@@ -65,6 +65,30 @@ def stop_worker(tx: Tx, tenant_id: str, environment: str, worker_id: str) -> boo
     return stopped == 1
 
 
+FIND = Sql(f"""
+    SELECT {_COLUMNS} FROM workers
+     WHERE id = :id AND tenant_id = :tenant_id AND environment = :environment AND stopped_us IS NULL
+""")
+
+
+def find_worker(tx: Tx, tenant_id: str, environment: str, worker_id: str) -> WorkerRow | None:
+    """Return a worker that has not stopped, or None."""
+    return tx.one_or_none(FIND, WorkerRow, id=worker_id, tenant_id=tenant_id, environment=environment)
+
+
+UNSTOPPED = Sql(f"""
+    SELECT {_COLUMNS} FROM workers
+     WHERE tenant_id = :tenant_id AND environment = :environment AND stopped_us IS NULL
+     ORDER BY seen_lease_us DESC
+     LIMIT 200
+""")
+
+
+def list_unstopped(tx: Tx, tenant_id: str, environment: str) -> list[WorkerRow]:
+    """Return the workers that did not say that they end, those seen last first."""
+    return tx.all(UNSTOPPED, WorkerRow, tenant_id=tenant_id, environment=environment)
+
+
 LIVE = Sql(f"""
     SELECT {_COLUMNS} FROM workers
      WHERE tenant_id = :tenant_id AND environment = :environment AND stopped_us IS NULL

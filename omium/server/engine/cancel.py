@@ -1,0 +1,127 @@
+"""Cancel and pause: requests. What runs is told, and stops by itself; what doesn't run ends or pauses now.
+
+A running execution keeps running until its driver says that every call has stopped, or until the grace is
+over; then it is cancelled with the honest outcome: stopped, still running, or unknown (semantics 3.9).
+Children are included. Asked twice, the second changes nothing.
+"""
+
+from __future__ import annotations
+
+from omium.models.execution import CancelExecution, Execution, PauseExecution
+from omium.server.db.tx import Tx
+from omium.server.engine.effect_losses import cut_off
+from omium.server.engine.policy import Policy
+from omium.server.engine.transitions import append_event, illegal_transition, move
+from omium.server.engine.views import view_execution
+from omium.server.principal import Principal
+from omium.server.store import requests
+from omium.server.store.executions import ExecutionRow, lock_execution
+from omium.states import ENDED_STATUSES, CancelOutcome, EventType, ExecutionStatus, PausedReason
+
+SWEEP_ROWS = 20
+PORTION = 500  # executions that one call of `pause_key_executions` takes
+
+
+def request_cancel(tx: Tx, principal: Principal, execution_id: str, command: CancelExecution) -> Execution:
+    """Ask that the execution and its children stop; `IllegalTransition` where it has ended otherwise."""
+    row = lock_execution(tx, principal.tenant_id, execution_id)
+    if row.status != ExecutionStatus.CANCELLED:
+        if row.status in ENDED_STATUSES:
+            raise illegal_transition(row, ExecutionStatus.CANCELLED)
+        row = cancel_tree(tx, row, by=principal.id, comment=command.comment)
+    return view_execution(row)
+
+
+def cancel_tree(tx: Tx, row: ExecutionRow, *, by: str, comment: str = "") -> ExecutionRow:
+    """Ask `row`, which is locked and has not ended, and everything below it to stop; returns the row."""
+    asked = _ask(tx, row, by, comment)
+    below = requests.lock_live_children(tx, row.tenant_id, row.id)
+    while below:
+        child = below.pop()
+        _ask(tx, child, by, comment)
+        below.extend(requests.lock_live_children(tx, child.tenant_id, child.id))
+    return asked
+
+
+def _ask(tx: Tx, row: ExecutionRow, by: str, comment: str) -> ExecutionRow:
+    if row.cancel_requested_us is None:
+        row = append_event(
+            tx,
+            row,
+            EventType.CANCEL_REQUESTED,
+            {"by": by, "comment": comment},
+            cancel_requested_us=tx.now_us,
+        )
+    if row.status == ExecutionStatus.RUNNING:
+        return row
+    return _end(tx, row, CancelOutcome.STOPPED)  # nothing runs
+
+
+def _end(tx: Tx, row: ExecutionRow, outcome: CancelOutcome) -> ExecutionRow:
+    row = cut_off(tx, row)
+    return move(
+        tx,
+        row,
+        ExecutionStatus.CANCELLED,
+        EventType.EXECUTION_CANCELLED,
+        cancel_outcome=outcome.value,
+        worker_id=None,
+    )
+
+
+def sweep_cancels(tx: Tx, policy: Policy, limit: int = SWEEP_ROWS) -> int:
+    """End cancels whose grace is over: `still_running` if the driver is heard, else `unknown`."""
+    late = requests.lock_late_cancels(tx, tx.now_us - policy.cancel_grace_us, limit)
+    for row in late:
+        heard_us = row.lease_touched_us if row.status == ExecutionStatus.RUNNING else None
+        alive = heard_us is not None and heard_us >= tx.lease_now_us - policy.expiry_us
+        _end(tx, row, CancelOutcome.STILL_RUNNING if alive else CancelOutcome.UNKNOWN)
+    return len(late)
+
+
+def request_pause(tx: Tx, principal: Principal, execution_id: str, command: PauseExecution) -> Execution:
+    """Ask that the execution pause after the steps that run now; `IllegalTransition` where it has ended."""
+    row = lock_execution(tx, principal.tenant_id, execution_id)
+    if row.status != ExecutionStatus.PAUSED:
+        row = ask_to_pause(tx, row, PausedReason.OPERATOR, by=principal.id, comment=command.comment)
+    return view_execution(row)
+
+
+def ask_to_pause(
+    tx: Tx, row: ExecutionRow, reason: PausedReason, *, by: str, comment: str = ""
+) -> ExecutionRow:
+    """Pause `row`, or ask its driver to; the first reason that was asked for stays."""
+    if row.status == ExecutionStatus.RUNNING:
+        if row.suspend is not None:
+            return row
+        return append_event(
+            tx,
+            row,
+            EventType.PAUSE_REQUESTED,
+            {"by": by, "comment": comment},
+            suspend=reason.value,
+        )
+    if row.status in ENDED_STATUSES:  # the table lets failed become paused, but only by a rollback
+        raise illegal_transition(row, ExecutionStatus.PAUSED)
+    return move(
+        tx,
+        row,
+        ExecutionStatus.PAUSED,
+        EventType.EXECUTION_PAUSED,
+        reason=reason.value,
+        data={"by": by, "comment": comment},
+        worker_id=None,
+        lease_digest=None,
+    )
+
+
+def pause_key_executions(tx: Tx, key_id: str) -> int:
+    """Pause what a revoked key started, up to `PORTION`; call again until it returns 0.
+
+    Runs in the transaction that revokes the key, and then in further ones: whoever stops in between leaves
+    the rest to the next call, which finds exactly those that are neither paused nor asked to.
+    """
+    rows = requests.lock_started_by(tx, key_id, PORTION)
+    for row in rows:
+        ask_to_pause(tx, row, PausedReason.KEY_REVOKED, by=key_id)
+    return len(rows)

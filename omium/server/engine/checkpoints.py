@@ -1,0 +1,117 @@
+"""Checkpoints, captured failures, heartbeats, lines and usage: what a driver says beside its steps.
+
+Each is one fence and one or two statements. If the process dies before the commit nothing is recorded and
+the driver says it again; said twice, the second changes nothing.
+"""
+
+from __future__ import annotations
+
+from omium.errors import LeaseLostProblem, NotFound, StepConflict
+from omium.jsonvalue import JsonValue, json_bytes
+from omium.models.driver import (
+    CheckpointSaved,
+    CompensationEnded,
+    FailureCaptured,
+    Heartbeat,
+    LogWritten,
+    UsageRecorded,
+)
+from omium.server.db.tx import Tx
+from omium.server.engine import compensations
+from omium.server.engine.failures import record_occurrence
+from omium.server.engine.fence import enter
+from omium.server.engine.logs import write_logs
+from omium.server.engine.packing import Outcome, Packed
+from omium.server.engine.transitions import find_event, number_event
+from omium.server.engine.usage import insert_usage
+from omium.server.engine.values import put_value
+from omium.server.store import checkpoints, details
+from omium.server.store.checkpoints import CheckpointRow
+from omium.server.store.executions import find_execution, give_back
+from omium.states import EventType, FailureKind
+
+
+def save_checkpoint(tx: Tx, packed: Packed[CheckpointSaved]) -> Outcome:
+    """Save a state under a name; its id is made by the driver, so the same id is the same state."""
+    write, state = packed.write, packed.output
+    assert state is not None
+    row = enter(tx, packed.lease, events=1)
+    saved = CheckpointRow(
+        id=write.id,
+        execution_id=row.id,
+        generation=row.generation,
+        path=write.path,
+        name=write.name,
+        seq=row.last_seq,
+        state=state.column,
+        state_digest=state.digest,
+        created_us=write.at_us,
+        superseded_seq=None,
+    )
+    if not checkpoints.insert_checkpoint(tx, saved):
+        known = checkpoints.find_checkpoint(tx, row.id, write.id)
+        if known is None or (known.state_digest, known.name) != (state.digest, write.name):
+            raise StepConflict(f"The checkpoint id {write.id} is taken; make a new one for each state.")
+        give_back(tx, row, events=1, steps=0)
+        return Outcome(row, known.seq)
+    put_value(tx, row.tenant_id, state)
+    number_event(
+        tx, row, EventType.CHECKPOINT_SAVED, {"id": write.id, "name": write.name, "path": write.path}
+    )
+    return Outcome(row, row.last_seq)
+
+
+def capture_failure(tx: Tx, packed: Packed[FailureCaptured]) -> Outcome:
+    """Put a failure into the inbox while the execution goes on."""
+    write, error = packed.write, packed.error
+    assert error is not None
+    row = enter(tx, packed.lease, events=1)
+    known = find_event(tx, row, EventType.FAILURE_CAPTURED, {"id": write.id})
+    if known is not None:
+        give_back(tx, row, events=1, steps=0)
+        return Outcome(row, known)
+    facts: dict[str, JsonValue] = {"id": write.id, "path": write.path}
+    number_event(tx, row, EventType.FAILURE_CAPTURED, facts)
+    record_occurrence(tx, row, kind=FailureKind.CAPTURED, path=write.path, seq=row.last_seq, error=error.info)
+    return Outcome(row, row.last_seq)
+
+
+def record_heartbeat(tx: Tx, packed: Packed[Heartbeat]) -> Outcome:
+    """Extend the lease and note what runs: after a crash that is all one knows of plain steps in flight."""
+    row = enter(tx, packed.lease)
+    running: list[JsonValue] = list(packed.write.running)
+    details.set_running(tx, row.id, json_bytes(running) if running else None)
+    return Outcome(row)
+
+
+def record_lines(tx: Tx, packed: Packed[LogWritten]) -> Outcome:
+    """Keep lines of a step that is still running."""
+    write = packed.write
+    assert packed.logs is not None
+    row = enter(tx, packed.lease)
+    write_logs(tx, row, write.path, write.attempt, write.chunk, packed.logs)
+    return Outcome(row)
+
+
+def record_usage(tx: Tx, packed: Packed[UsageRecorded]) -> Outcome:
+    """Record usage whoever reports it: what was spent was spent (semantics 3.8 d)."""
+    lease = packed.lease
+    try:
+        row = enter(tx, lease)
+    except LeaseLostProblem:
+        found = find_execution(tx, lease.tenant_id, lease.execution_id)
+        if found is None:
+            raise NotFound(f"There is no execution {lease.execution_id} here.") from None
+        row = found
+    insert_usage(tx, row, lease.principal, packed.write.usage)
+    return Outcome(row)
+
+
+def end_compensation(tx: Tx, packed: Packed[CompensationEnded]) -> Outcome:
+    """Record how a compensation ended (compensations.py)."""
+    row = enter(tx, packed.lease)
+    write = packed.write
+    if packed.error is not None:
+        write = write.model_copy(update={"error": dict(packed.error.info)})
+    row = compensations.end_compensation(tx, row, write)
+    return Outcome(row, row.last_seq)

@@ -1,0 +1,182 @@
+"""Endings: a driver says that an execution completed, failed, waits, or that it gives it back.
+
+After each of them nothing drives the execution: what was announced and not reported becomes unknown, and the
+steps that ran are forgotten. Sent twice, the second finds the execution where the first left it, under the
+same lease, and gets the same answer; another ending than the recorded one is `StepConflict`. If the process
+dies before the commit, the execution is still running under its lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar, assert_never
+
+from omium.errors import LeaseLostProblem, StepConflict
+from omium.models.driver import ExecutionCompleted, ExecutionFailed, ExecutionSuspends, ExecutionWaits, Write
+from omium.server.db.tx import Tx
+from omium.server.engine.compensations import is_compensating
+from omium.server.engine.effect_losses import cut_off
+from omium.server.engine.failures import record_occurrence
+from omium.server.engine.fence import enter, find_under
+from omium.server.engine.packing import Outcome, Packed
+from omium.server.engine.transitions import move
+from omium.server.engine.values import put_value
+from omium.server.store import details, effects
+from omium.server.store.executions import ExecutionRow
+from omium.states import CancelOutcome, Driver, EventType, ExecutionStatus, FailureKind, PausedReason
+
+W = TypeVar("W", bound=Write)
+
+
+def complete_execution(tx: Tx, packed: Packed[ExecutionCompleted]) -> Outcome:
+    """Record the result. An effect that is still between intent and result is unknown, also after success."""
+    output = packed.output
+    assert output is not None
+
+    def is_same(row: ExecutionRow) -> bool:
+        return details.get_details(tx, row.id).output == output.column
+
+    row = _enter_or_repeat(tx, packed, ExecutionStatus.COMPLETED, is_same)
+    if row.status != ExecutionStatus.RUNNING:
+        return Outcome(row, row.last_seq)
+    row = cut_off(tx, row)
+    details.set_output(tx, row.id, put_value(tx, row.tenant_id, output))
+    row = move(tx, row, ExecutionStatus.COMPLETED, EventType.EXECUTION_COMPLETED)
+    return Outcome(row, row.last_seq)
+
+
+def fail_execution(tx: Tx, packed: Packed[ExecutionFailed]) -> Outcome:
+    """Record that the workflow raised, and open an inbox item."""
+    write, error = packed.write, packed.error
+    assert error is not None
+
+    def is_same(row: ExecutionRow) -> bool:
+        return details.get_details(tx, row.id).error == error.body
+
+    row = _enter_or_repeat(tx, packed, ExecutionStatus.FAILED, is_same)
+    if row.status != ExecutionStatus.RUNNING:
+        return Outcome(row, row.last_seq)
+    row = cut_off(tx, row)
+    details.set_error(tx, row.id, error.body)
+    code = str(error.info.get("code") or "error")
+    row = move(
+        tx,
+        row,
+        ExecutionStatus.FAILED,
+        EventType.EXECUTION_FAILED,
+        reason="error",
+        data={"path": write.path, "code": code, "error": str(error.info.get("message") or "")[:500]},
+    )
+    kind = FailureKind.TIMEOUT if code == "timeout" else FailureKind.ERROR
+    record_occurrence(tx, row, kind=kind, path=write.path, seq=row.last_seq, error=error.info)
+    return Outcome(row, row.last_seq)
+
+
+def wait_execution(tx: Tx, packed: Packed[ExecutionWaits]) -> Outcome:
+    """Hand the execution back until its timer, or until what `reason` names comes."""
+    write = packed.write
+    row = _enter_or_repeat(tx, packed, ExecutionStatus.WAITING, lambda row: row.reason == write.reason)
+    if row.status != ExecutionStatus.RUNNING:
+        return Outcome(row, row.last_seq)
+    row = _leave(tx, row)
+    if row.cancel_requested_us is not None:
+        return _cancelled(tx, row, CancelOutcome.STOPPED)
+    if row.suspend is not None:
+        return _paused(tx, row, row.suspend)
+    row = move(
+        tx,
+        row,
+        ExecutionStatus.WAITING,
+        EventType.EXECUTION_WAITED,
+        reason=write.reason.value,
+        wake_us=write.wake_at_us,
+        worker_id=None,
+        data={"detail": write.detail} if write.detail is not None else None,
+    )
+    return Outcome(row, row.last_seq)
+
+
+def suspend_execution(tx: Tx, packed: Packed[ExecutionSuspends]) -> Outcome:
+    """Take the execution back from a driver that stops: pause it, queue it again, or end a cancel."""
+    write = packed.write
+    try:
+        row = enter(tx, packed.lease)
+    except LeaseLostProblem:
+        for status in (ExecutionStatus.PAUSED, ExecutionStatus.CANCELLED):
+            if (known := find_under(tx, packed.lease, status)) is not None:
+                return Outcome(known, known.last_seq)
+        raise
+    row = _leave(tx, row)
+    if row.cancel_requested_us is not None or write.reason == "cancel":
+        return _cancelled(tx, row, CancelOutcome(write.outcome))
+    if is_compensating(tx, row):  # it's still to be rolled back, whoever goes on with that
+        return _paused(tx, row, PausedReason.ROLLBACK.value)
+    if row.suspend is not None:  # what was asked for, whatever the driver called it
+        return _paused(tx, row, row.suspend)
+    match write.reason:
+        case "operator" | "effect" | "credits" | "limit":
+            return _paused(tx, row, write.reason)
+        case "drain" | "interrupted" if row.driver == Driver.LOCAL:
+            return _paused(tx, row, PausedReason.OPERATOR.value, interrupted=True)
+        case "drain" | "interrupted" if effects.list_unresolved(tx, row.id):
+            return _paused(tx, row, PausedReason.EFFECT.value)
+        case "drain" | "interrupted":
+            row = move(
+                tx,
+                row,
+                ExecutionStatus.QUEUED,
+                EventType.EXECUTION_QUEUED,
+                data={"after": write.reason},
+                lease_digest=None,
+                worker_id=None,
+            )
+            return Outcome(row, row.last_seq)
+        case "cancel":
+            raise AssertionError("answered above")
+        case _:
+            assert_never(write.reason)
+
+
+def _enter_or_repeat(
+    tx: Tx, packed: Packed[W], status: ExecutionStatus, is_same: Callable[[ExecutionRow], bool]
+) -> ExecutionRow:
+    """Pass the fence; or return the row that this lease has brought to `status`, by the same report."""
+    try:
+        return enter(tx, packed.lease)
+    except LeaseLostProblem:
+        known = find_under(tx, packed.lease, status)
+        if known is None:
+            raise
+        if not is_same(known):
+            raise StepConflict(f"{known.id} is {known.status} already, with another content.") from None
+        return known
+
+
+def _leave(tx: Tx, row: ExecutionRow) -> ExecutionRow:
+    details.set_running(tx, row.id, None)
+    return cut_off(tx, row)
+
+
+def _paused(tx: Tx, row: ExecutionRow, reason: str, *, interrupted: bool = False) -> Outcome:
+    row = move(
+        tx,
+        row,
+        ExecutionStatus.PAUSED,
+        EventType.EXECUTION_PAUSED,
+        reason=reason,
+        worker_id=None,
+        data={"interrupted": True} if interrupted else None,
+    )
+    return Outcome(row, row.last_seq)
+
+
+def _cancelled(tx: Tx, row: ExecutionRow, outcome: CancelOutcome) -> Outcome:
+    row = move(
+        tx,
+        row,
+        ExecutionStatus.CANCELLED,
+        EventType.EXECUTION_CANCELLED,
+        cancel_outcome=outcome.value,
+        worker_id=None,
+    )
+    return Outcome(row, row.last_seq)

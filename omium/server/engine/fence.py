@@ -1,0 +1,112 @@
+"""The fence: equality of epoch and token digest, in the UPDATE that begins every write, and no time.
+
+A driver whose lease ran out may write as long as nobody else was granted: then it returns (semantics 3.4).
+Owns that return, and the refusal. What the write does is in the handlers (steps.py, effects.py, ending.py,
+...).
+"""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass, replace
+
+from omium.errors import LeaseLostProblem
+from omium.server.db.tx import Tx
+from omium.server.engine.failures import close_occurrences
+from omium.server.engine.transitions import append_event, move
+from omium.server.principal import Principal
+from omium.server.store.executions import ExecutionRow, find_execution, give_back, lock_execution, pass_fence
+from omium.states import EventType, ExecutionStatus, FailureStatus
+
+DRIVER_LOST = "driver-lost"  # the reason of a failed execution whose driver may still return
+INTERRUPTED = "interrupted"  # the reason of a queued one that a lost driver left
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What a driver shows with every write."""
+
+    principal: Principal
+    execution_id: str
+    epoch: int
+    lease_digest: str
+
+    @property
+    def tenant_id(self) -> str:
+        return self.principal.tenant_id
+
+
+def enter(tx: Tx, lease: Lease, *, events: int = 0, steps: int = 0) -> ExecutionRow:
+    """Take `events` numbers and count `steps`, or raise `LeaseLostProblem` (`NotFound` if it is foreign).
+
+    Returns the row with the last of the numbers. It's locked, and its lease runs anew.
+    """
+    row = _pass(tx, lease, events, steps)
+    if row is None:
+        _return(tx, lease)
+        row = _pass(tx, lease, events, steps)
+        assert row is not None, "the row is locked and running under this lease"
+    if row.silent:
+        give_back(tx, row, events=events, steps=steps)
+        quiet = replace(row, last_seq=row.last_seq - events, steps_completed=row.steps_completed - steps)
+        append_event(tx, quiet, EventType.EXECUTION_RETURNED, {"after": "silence"}, silent=0)
+        row = _pass(tx, lease, events, steps)
+        assert row is not None
+    return row
+
+
+def _pass(tx: Tx, lease: Lease, events: int, steps: int) -> ExecutionRow | None:
+    return pass_fence(
+        tx,
+        lease.tenant_id,
+        lease.execution_id,
+        lease.epoch,
+        lease.lease_digest,
+        events=events,
+        steps=steps,
+    )
+
+
+def _return(tx: Tx, lease: Lease) -> None:
+    """Let a driver that was thought lost go on, or refuse it."""
+    row = lock_execution(tx, lease.tenant_id, lease.execution_id)
+    if not holds(row, lease):
+        raise refusal(row)
+    if (
+        row.status == ExecutionStatus.RUNNING
+    ):  # PostgreSQL: the grant was committed while we waited for the lock
+        return
+    if row.status == ExecutionStatus.FAILED and row.reason == DRIVER_LOST:
+        # Somebody who resolved, ignored or replayed the failure has acted on the loss: the driver is too
+        # late.
+        if not close_occurrences(
+            tx, row, status=FailureStatus.RESOLVED, by=lease.principal.id, reason="driver returned"
+        ):
+            raise refusal(row)
+    elif row.status != ExecutionStatus.QUEUED or row.reason != INTERRUPTED:
+        raise refusal(row)
+    move(tx, row, ExecutionStatus.RUNNING, EventType.EXECUTION_RETURNED, data={"after": row.reason})
+
+
+def holds(row: ExecutionRow, lease: Lease) -> bool:
+    """Say whether `lease` is the newest grant of the execution, whatever its status is."""
+    return (
+        row.epoch == lease.epoch
+        and row.lease_digest is not None
+        and hmac.compare_digest(row.lease_digest, lease.lease_digest)
+    )
+
+
+def find_under(tx: Tx, lease: Lease, status: ExecutionStatus) -> ExecutionRow | None:
+    """Return the execution if it stands at `status` under this very lease: the lease brought it there."""
+    row = find_execution(tx, lease.tenant_id, lease.execution_id)
+    return row if row is not None and row.status == status and holds(row, lease) else None
+
+
+def refusal(row: ExecutionRow) -> LeaseLostProblem:
+    """Return the problem of a driver that does not own the execution any more."""
+    return LeaseLostProblem(
+        f"{row.id} is {row.status} in epoch {row.epoch}; this driver's grant is over. Nothing was changed.",
+        status_now=row.status,
+        epoch_now=row.epoch,
+    )

@@ -1,0 +1,299 @@
+"""Starts: an execution begins, granted at once (`local`) or queued (`worker`). The same start twice is one.
+
+What makes a start the same is its id and what it asks for (`request_digest`). The id is the client's own, or
+follows from the parent and the step that starts a child, or from the Idempotency-Key; so a start needs no
+record beside itself, and keeps its key as long as it lives
+(docs/decisions/018-starts-carry-their-own-identity.md).
+
+If the process dies before the commit there is no execution; after it, the client asks again and gets the
+same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from omium.errors import (
+    ExecutionExists,
+    IdempotencyMismatch,
+    IllegalTransition,
+    InvalidRequest,
+    ParentFinal,
+    SecretNotRepeatable,
+)
+from omium.ids import child_execution_id, derived_id, is_id
+from omium.jsonvalue import JsonValue, canonical_bytes, digest
+from omium.models.driver import Grant
+from omium.models.execution import Execution, StartExecution
+from omium.server.db.tx import Tx
+from omium.server.engine.grants import Taker, build_grant, make_taker, new_token, pack_model
+from omium.server.engine.parts import EngineParts
+from omium.server.engine.transitions import append_event, record_first_event
+from omium.server.engine.values import PackedValue, Vault, put_value
+from omium.server.engine.views import view_execution
+from omium.server.principal import Principal
+from omium.server.store import details, epochs
+from omium.server.store.details import DetailsRow
+from omium.server.store.executions import ExecutionRow, find_execution, insert_execution, lock_execution
+from omium.states import FINAL_STATUSES, Driver, Durability, EventType, ExecutionStatus, Takeover
+
+TOKEN_CHARACTERS_MIN = 22  # 128 bits in base64
+
+
+@dataclass(frozen=True, slots=True)
+class PackedStart:
+    """A start made ready before its transaction. `keyed` says that the id follows from an Idempotency-Key."""
+
+    principal: Principal
+    command: StartExecution
+    id: str | None
+    keyed: bool
+    lease_token: str
+    taker: Taker
+    input: PackedValue
+    request_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The execution of a start; `fresh` if this call began it."""
+
+    row: ExecutionRow
+    fresh: bool
+
+
+async def start(
+    parts: EngineParts, principal: Principal, command: StartExecution, idempotency_key: str | None = None
+) -> Grant | Execution:
+    """Begin an execution, and return a grant for the driver `local`, the queued execution for `worker`.
+
+    Raises `ExecutionExists` (the id is in use for something else), `IdempotencyMismatch`, `ParentFinal`,
+    `InvalidRequest`, `PayloadTooLarge`, `NotFound` (the parent).
+    """
+    packed = pack_start(parts.vault, principal, command, idempotency_key)
+    started = await parts.db.write(lambda tx: start_execution(tx, packed))
+    if started.row.driver == Driver.LOCAL:
+        return await build_grant(parts, started.row, packed.lease_token)
+    return view_execution(started.row)
+
+
+def pack_start(
+    vault: Vault, principal: Principal, command: StartExecution, idempotency_key: str | None
+) -> PackedStart:
+    """Make a start ready; raises `InvalidRequest` for what cannot be meant."""
+    if command.driver is Driver.ENGINE:
+        _refuse(
+            "driver",
+            "Executions of imported specs are started by their workflow's name with driver `worker`.",
+        )
+    if command.takeover is Takeover.AUTO and command.durability is Durability.RELAXED:
+        _refuse(
+            "takeover", "takeover=auto needs durability=strict: a relaxed driver does not stop by itself."
+        )
+    if command.driver is Driver.WORKER and command.durability is Durability.RELAXED:
+        _refuse("durability", "Workers are strict; choose durability=strict.")
+    if command.id is not None and not is_id(command.id, "ex"):
+        _refuse("id", "An execution's id looks like ex_01k9... (omium.ids.new_id).")
+    if command.lease_token is not None and len(command.lease_token) < TOKEN_CHARACTERS_MIN:
+        _refuse("lease_token", f"A lease token has at least {TOKEN_CHARACTERS_MIN} random characters.")
+    if (command.parent_id is None) != (command.parent_path is None):
+        _refuse("parent_path", "parent_id and parent_path belong together.")
+    if command.id is None and command.parent_id is None and idempotency_key is None:
+        _refuse("id", "Give the execution an id, or send an Idempotency-Key: a start must be repeatable.")
+    keyed = command.id is None and command.parent_id is None
+    token = command.lease_token or new_token()
+    packed = vault.pack(principal.tenant_id, cast("JsonValue", command.input), what="The input")
+    return PackedStart(
+        principal=principal,
+        command=command,
+        id=_keyed_id(principal, idempotency_key) if keyed else command.id,
+        keyed=keyed,
+        lease_token=token,
+        taker=make_taker(principal.id, token, command.process, command.code),
+        input=packed,
+        request_digest=_digest_request(principal, command, packed),
+    )
+
+
+def start_execution(tx: Tx, packed: PackedStart) -> Started:
+    """Begin the execution, or return the one that the same start began before."""
+    parent = _lock_parent(tx, packed)
+    row = _make_row(tx, packed, parent)
+    if not insert_execution(tx, row):
+        return Started(_find_same(tx, packed, row.id), fresh=False)
+    _refuse_ended_parent(parent)
+    command = packed.command
+    details.insert_details(
+        tx,
+        DetailsRow(
+            execution_id=row.id,
+            request_digest=packed.request_digest,
+            input=put_value(tx, row.tenant_id, packed.input),
+            input_digest=command.input_digest,
+            comparable=command.comparable,
+            output=None,
+            error=None,
+            process=packed.taker.process,
+            code=packed.taker.code,
+            limits=pack_model(command.limits) or b"{}",
+            edits=None,
+            running=None,
+        ),
+    )
+    if row.epoch:
+        epochs.insert_epoch(
+            tx,
+            row.id,
+            row.epoch,
+            granted_to=packed.principal.id,
+            cause=EventType.EXECUTION_STARTED.value,
+            process=packed.taker.process,
+            code=packed.taker.code,
+        )
+    record_first_event(tx, row, EventType.EXECUTION_STARTED, {"workflow": row.workflow, "by": row.started_by})
+    if parent is not None:
+        append_event(tx, parent, EventType.CHILD_STARTED, {"path": row.parent_path, "child_id": row.id})
+    return Started(row, fresh=True)
+
+
+def _make_row(tx: Tx, packed: PackedStart, parent: ExecutionRow | None) -> ExecutionRow:
+    command, principal = packed.command, packed.principal
+    execution_id = packed.id or _child_id(parent, command)
+    local = command.driver is Driver.LOCAL
+    started_us = min(command.started_at_us or tx.now_us, tx.now_us)
+    return ExecutionRow(
+        id=execution_id,
+        tenant_id=principal.tenant_id,
+        environment=principal.environment.value,
+        workflow=command.workflow,
+        queue=command.queue,
+        driver=command.driver.value,
+        durability=command.durability.value,
+        takeover=command.takeover.value,
+        status=ExecutionStatus.RUNNING.value if local else ExecutionStatus.QUEUED.value,
+        reason=None,
+        generation=1,
+        epoch=1 if local else 0,
+        last_seq=1,
+        interruptions=0,
+        steps_completed=0,
+        lease_digest=packed.taker.lease_digest if local else None,
+        lease_touched_us=tx.lease_now_us if local else None,
+        silent=0,
+        worker_id=None,
+        parent_id=command.parent_id,
+        parent_path=command.parent_path,
+        replay_of=None,
+        replay_batch=None,
+        lineage_root=_lineage_root(parent, command, execution_id),
+        started_by=principal.id,
+        queued_us=None if local else tx.now_us,
+        wake_us=None,
+        suspend=None,
+        cancel_requested_us=None,
+        cancel_outcome=None,
+        max_steps=command.limits.max_steps,
+        max_interruptions=command.limits.max_interruptions,
+        interruption_streak=0,
+        interruption_steps=0,
+        created_us=tx.now_us,
+        started_us=started_us if local else None,
+        ended_us=None,
+        updated_us=tx.now_us,
+    )
+
+
+def _find_same(tx: Tx, packed: PackedStart, execution_id: str) -> ExecutionRow:
+    """Return the execution that the same start began, or say what is different."""
+    row = find_execution(tx, packed.principal.tenant_id, execution_id)
+    if row is None:  # another tenant's: ids are random, so nobody meets one by chance
+        raise ExecutionExists("This execution id cannot be used; make a new one.")
+    same = details.get_details(tx, row.id).request_digest == packed.request_digest
+    if not same and packed.keyed:
+        raise IdempotencyMismatch(
+            "This Idempotency-Key was used for another start; take a new key for this one."
+        )
+    if not same:
+        raise ExecutionExists(
+            f"{row.id} exists, and was started with something else.",
+            execution_id=row.id,
+            status_now=row.status,
+        )
+    if row.driver == Driver.LOCAL and (row.epoch != 1 or row.lease_digest != packed.taker.lease_digest):
+        if packed.command.lease_token is None:
+            raise SecretNotRepeatable(
+                f"{row.id} was started by this request, and its token was shown then; resume it instead."
+                " Send a lease_token of your own to make a start that can be repeated.",
+                execution_id=row.id,
+            )
+        raise ExecutionExists(
+            f"{row.id} was started before, under another lease; resume it to go on.",
+            execution_id=row.id,
+            status_now=row.status,
+        )
+    return row
+
+
+# ---- children
+
+
+def _lock_parent(tx: Tx, packed: PackedStart) -> ExecutionRow | None:
+    if packed.command.parent_id is None:
+        return None
+    return lock_execution(tx, packed.principal.tenant_id, packed.command.parent_id)
+
+
+def _refuse_ended_parent(parent: ExecutionRow | None) -> None:
+    """Refuse a new child of a parent that goes nowhere; raising takes the child's row with it."""
+    if parent is None:
+        return
+    if parent.status in FINAL_STATUSES:
+        raise ParentFinal(f"{parent.id} is {parent.status}; it starts no more children.", parent_id=parent.id)
+    if parent.cancel_requested_us is not None:
+        raise IllegalTransition(
+            f"{parent.id} is being cancelled; it starts no more children.",
+            status_now=parent.status,
+            allowed=[],
+        )
+
+
+def _child_id(parent: ExecutionRow | None, command: StartExecution) -> str:
+    assert parent is not None
+    assert command.parent_path is not None
+    return child_execution_id(parent.id, command.parent_path, parent.generation)
+
+
+def _lineage_root(parent: ExecutionRow | None, command: StartExecution, execution_id: str) -> str:
+    """Return whose effect keys the execution shares: a replayed parent's child does nothing a second time."""
+    if parent is None or (parent.lineage_root == parent.id and parent.generation == 1):
+        return execution_id
+    assert command.parent_path is not None
+    return child_execution_id(parent.lineage_root, command.parent_path)
+
+
+def _keyed_id(principal: Principal, idempotency_key: str | None) -> str:
+    assert idempotency_key is not None
+    return derived_id("ex", "start", principal.tenant_id, principal.id, idempotency_key)
+
+
+def _digest_request(principal: Principal, command: StartExecution, packed: PackedValue) -> str:
+    """Return the digest of what a start asks for; sender, time and token are no part of it."""
+    asked: dict[str, JsonValue] = {
+        "environment": principal.environment.value,
+        "workflow": command.workflow,
+        "driver": command.driver.value,
+        "queue": command.queue,
+        "durability": command.durability.value,
+        "takeover": command.takeover.value,
+        "input": packed.digest,
+        "input_digest": command.input_digest,
+        "comparable": command.comparable,
+        "parent": [command.parent_id, command.parent_path],
+        "limits": command.limits.model_dump(mode="json"),
+    }
+    return digest(canonical_bytes(asked))
+
+
+def _refuse(field: str, detail: str) -> None:
+    raise InvalidRequest(detail, errors=[{"pointer": f"/{field}", "detail": detail}])
