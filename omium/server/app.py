@@ -6,6 +6,7 @@ serve.py; tests use `open_app` directly.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
@@ -26,6 +27,7 @@ from omium.server.store import tenants
 from omium.server.web.context import ServerContext, build_context
 from omium.server.web.dispatch import Application
 from omium.server.web.metrics import counter, gauge
+from omium.server.web.openapi import build_openapi
 
 
 @asynccontextmanager
@@ -53,7 +55,9 @@ async def open_app(
         runner = Runner(db, build_sweeps(settings) if sweeps else [], server.metrics)
         runner.start()
         try:
-            yield Application(server, list_endpoints())
+            endpoints = list_endpoints()
+            server.describe = functools.cache(lambda: build_openapi(endpoints))
+            yield Application(server, endpoints)
         finally:
             server.drain()
             await runner.stop()

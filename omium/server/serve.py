@@ -59,6 +59,7 @@ async def serve(settings: ServerSettings) -> None:
         async with open_app(settings) as app:
             certificate = load_certificate(settings) if settings.tls else None
             guard = ConnectionGuard(settings, app.server.clock, app.server.metrics)
+            app.server.metrics.add_source(guard.collect)
             server = Server(app, guard, certificate, listener)
             async with asyncio.TaskGroup() as tasks:
                 beside = [tasks.create_task(guard.run()), tasks.create_task(offer_token(app.server))]

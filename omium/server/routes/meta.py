@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from omium import __version__
 from omium.errors import Problem
 from omium.models.account import WhoAmI
@@ -52,6 +54,18 @@ async def get_metrics(call: Call[None]) -> Answer:
 
 @endpoint(
     "GET",
+    "/openapi.json",
+    scope=None,
+    status=200,
+    summary="Describe every address, as OpenAPI 3.1",
+    tags=("server",),
+)
+async def get_openapi(call: Call[None]) -> Answer:
+    return Answer(await asyncio.to_thread(call.server.describe))
+
+
+@endpoint(
+    "GET",
     "/v1/whoami",
     scope=None,
     any_key=True,
@@ -74,4 +88,4 @@ async def get_whoami(call: Call[None]) -> WhoAmI:
     )
 
 
-ENDPOINTS = [get_health, get_readiness, get_metrics, get_whoami]
+ENDPOINTS = [get_health, get_readiness, get_metrics, get_openapi, get_whoami]

@@ -37,6 +37,7 @@ class ServerContext:
     metrics: Metrics
     bootstrap: BootstrapToken
     started_us: int
+    describe: Callable[[], bytes] = lambda: b"{}"  # the OpenAPI document; app.py knows the endpoints
     draining: bool = False
     checks: list[tuple[str, Check]] = field(default_factory=list)  # of stored data, by name
 

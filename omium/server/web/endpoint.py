@@ -106,7 +106,7 @@ def endpoint(
     body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
     reply: type[BaseModel] | None = None,
-    status: int = 200,
+    status: int | None = None,
     problems: tuple[type[Problem], ...] = (),
     any_key: bool = False,
     stream: bool = False,
@@ -128,8 +128,8 @@ def endpoint(
 
     Raises ValueError at import when the declaration contradicts itself.
     """
-    if reply is None and status == 200 and not stream and media_type == "application/json":
-        status = 204
+    empty = reply is None and not stream and media_type == "application/json"
+    chosen_status = status or (204 if empty else 200)
 
     def declare(handler: Handler) -> Endpoint:
         declared = Endpoint(
@@ -142,7 +142,7 @@ def endpoint(
             body=body,
             query=query,
             reply=reply,
-            status=status,
+            status=chosen_status,
             problems=problems,
             any_key=any_key,
             stream=stream,

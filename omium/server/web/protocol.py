@@ -25,7 +25,7 @@ from omium.errors import HeadersTooLarge, InvalidRequest, Problem, RequestTimeou
 from omium.logs import get_logger
 from omium.server.settings import ServerSettings
 from omium.server.web.hosts import is_loopback
-from omium.server.web.metrics import Metrics
+from omium.server.web.metrics import Metric, Metrics, gauge
 
 CHECK_EVERY_S = 1.0
 US_PER_S = 1_000_000
@@ -93,6 +93,10 @@ class ConnectionGuard:
                 if elapsed_us > 0 and connection.body_bytes < elapsed_us * self._body_bytes_per_s / US_PER_S:
                     self._count("body")
                     connection.refuse(RequestTimeout("The request's body arrives too slowly."))
+
+    def collect(self) -> list[Metric]:
+        """Return what /metrics shows of connections."""
+        return [gauge("omium_connections_open", "Open connections.", self.open)]
 
     async def run(self) -> None:
         """Check once a second until cancelled."""
