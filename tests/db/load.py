@@ -28,7 +28,7 @@ async def main(url: str, migrations: str, clients: int, works: int, synchronous:
     database = await open_database(url, clock=SystemClock(), settings=settings)
     if synchronous:
         connection = database._connections[0]  # type: ignore[attr-defined]
-        await connection.run(lambda raw: raw.execute(f"PRAGMA synchronous = {synchronous}"))
+        await connection.execute_function(lambda raw: raw.execute(f"PRAGMA synchronous = {synchronous}"))
     os.write(1, b"ready\n")
 
     async def client(name: str) -> None:

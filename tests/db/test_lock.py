@@ -29,9 +29,13 @@ async def test_the_lock_is_given_back_by_closing(sqlite, open_any, sqlite_file):
 def test_a_child_does_not_inherit_the_lock(sqlite_file):
     lock = FileLock(sqlite_file)
     child = subprocess.Popen(
-        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE, close_fds=False
+        [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        close_fds=False,
     )
     try:
+        assert child.stdout.readline() == b"up\n"  # close-on-exec happens a moment after Popen returns
         lock.release()
         FileLock(sqlite_file).release()
     finally:

@@ -144,7 +144,7 @@ async def test_a_disk_that_fills_up_inside_one_work_harms_no_neighbour_and_doubl
         return work
 
     writer = sqlite._connections[0]
-    await writer.run(fill_up)
+    await writer.execute_function(fill_up)
 
     outcomes = await write_together(sqlite, small("i1"), small("i2"), too_large, small("i3"))
 
@@ -155,7 +155,7 @@ async def test_a_disk_that_fills_up_inside_one_work_harms_no_neighbour_and_doubl
     assert ids(sqlite_file) == ["i1", "i2", "i3"]
 
     assert await sqlite.read(lambda tx: tx.value(schema.COUNT)) == 3, "reads go on"
-    await writer.run(free_up)
+    await writer.execute_function(free_up)
     assert await sqlite.write(too_large) == "large", "recovered without a restart"
 
 
@@ -168,7 +168,7 @@ async def test_a_work_that_swallows_the_full_disk_cannot_commit_by_itself(sqlite
         except Exception:
             return "thought it was fine"
 
-    await sqlite._connections[0].run(fill_up)
+    await sqlite._connections[0].execute_function(fill_up)
     outcomes = await write_together(sqlite, lambda tx: insert(tx, "i1"), swallow, lambda tx: insert(tx, "i2"))
 
     assert outcomes[0] == "i1"
@@ -184,7 +184,7 @@ async def test_a_full_disk_inside_a_savepoint_is_noticed_too(sqlite, sqlite_file
             insert(tx, "large", body=b"x" * 200_000)
         insert(tx, "after")
 
-    await sqlite._connections[0].run(fill_up)
+    await sqlite._connections[0].execute_function(fill_up)
     outcomes = await write_together(sqlite, lambda tx: insert(tx, "i1"), work)
 
     assert outcomes[0] == "i1"
@@ -310,7 +310,7 @@ async def test_after_a_fatal_error_nothing_is_answered_with_success(open_any, sq
         connection.execute("UPDATE sqlite_schema SET rootpage = 999 WHERE name = 'items'")
         connection.execute("PRAGMA writable_schema = RESET")
 
-    await database._connections[0].run(break_the_schema_page)
+    await database._connections[0].execute_function(break_the_schema_page)
     outcomes = await asyncio.gather(
         *(database.write(lambda tx, n=n: insert(tx, f"j{n}")) for n in range(20)), return_exceptions=True
     )

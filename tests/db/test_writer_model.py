@@ -92,7 +92,7 @@ async def check(folder, batches):
     )
     database = await open_database(str(folder / "omium.sqlite"), clock=ManualClock(), settings=settings)
     try:
-        await database._connections[0].run(
+        await database._connections[0].execute_function(
             lambda connection: connection.execute("PRAGMA max_page_count = 200")
         )
         rows = set()

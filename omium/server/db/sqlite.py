@@ -61,8 +61,8 @@ class SqliteDatabase:
         """Open the connections, check the file, bring its schema up to date, and begin to serve."""
         settings = self._settings
         writer = await self._open(lambda: connect_writer(self.path, settings.busy_timeout_s))
-        await writer.run(lambda connection: self._prepare(connection, migrate=migrate))
-        self._writes.add_lane(lambda: writer.run(self._writer.drain))
+        await writer.execute_function(lambda connection: self._prepare(connection, migrate=migrate))
+        self._writes.add_lane(lambda: writer.execute_function(self._writer.drain))
         for _ in range(settings.connections):
             await self._add_reader()
 
@@ -113,9 +113,9 @@ class SqliteDatabase:
     async def _add_reader(self) -> None:
         connection = await self._open(lambda: connect_reader(self.path, self._settings.busy_timeout_s))
         reader = Reader(self._reads, self._clock, self._settings.read_deadline_s)
-        await connection.run(reader.prepare)
+        await connection.execute_function(reader.prepare)
         self._readers.append(reader)
-        self._reads.add_lane(lambda: connection.run(reader.drain))
+        self._reads.add_lane(lambda: connection.execute_function(reader.drain))
 
     async def _open(self, connect: Callable[[], sqlite3.Connection]) -> FileConnection:
         connection = await open_connection(connect)

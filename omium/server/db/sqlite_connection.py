@@ -25,19 +25,34 @@ _WAL_KEPT_BYTES: Final = 32 << 20  # what stays on disk of a write-ahead log tha
 
 
 class FileConnection(aiosqlite.Connection):
-    """aiosqlite's connection and thread; `run` hands it a whole function instead of a statement."""
+    """aiosqlite's connection and thread; `execute_function` hands it a function, not a statement."""
 
-    async def run(self, function: Callable[[sqlite3.Connection], T]) -> T:
+    async def execute_function(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run `function` with the raw connection on the connection's thread: one hop there, one back."""
-        # Private, the same in aiosqlite 0.21 and 0.22; tests/db/test_sqlite_connection.py holds it to that.
+        # `_execute` is private, the same in aiosqlite 0.21 and 0.22; tests hold it to that.
+        # The method is not called `run`, because in 0.21 a connection *is* its thread.
         result: T = await self._execute(function, self._conn)  # type: ignore[no-untyped-call]
         return result
 
 
 async def open_connection(connect: Callable[[], sqlite3.Connection]) -> FileConnection:
     """Return a connection made by `connect` on its own thread; close it, or the process hangs at exit."""
-    connection = FileConnection(connect, iter_chunk_size=64)
+    failures: list[BaseException] = []
+
+    def connect_or_stand_in() -> sqlite3.Connection:
+        # Where its connector raises, aiosqlite leaves a thread behind that may outlive the event loop and
+        # then fail.
+        try:
+            return connect()
+        except BaseException as error:  # a boundary: raised again below, on the caller's side
+            failures.append(error)
+            return sqlite3.connect(":memory:")
+
+    connection = FileConnection(connect_or_stand_in, iter_chunk_size=64)
     await connection
+    if failures:
+        await connection.close()
+        raise failures[0]
     return connection
 
 
