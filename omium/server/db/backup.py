@@ -92,7 +92,7 @@ def sqlite_problems(connection: sqlite3.Connection) -> list[str]:
     except sqlite3.DatabaseError as error:
         return [f"the file cannot be read: {error}"]
     return problems + [
-        f"row {row_id} of {table} refers to a row of {parent} that is not there"
+        f"{'a row' if row_id is None else f'row {row_id}'} of {table} refers to a missing row of {parent}"
         for table, row_id, parent, _ in orphans
     ]
 
