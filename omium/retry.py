@@ -120,8 +120,8 @@ def next_delay_s(
 def may_retry(policy: RetryPolicy, error: BaseException | Mapping[str, object]) -> bool:
     """Say whether `policy` would try again after `error`, whatever the number of the attempt.
 
-    A group of exceptions is retried only if each of its members would be. What is no `Exception` (a cancellation,
-    Ctrl-C) never is.
+    A group of exceptions is retried only if each of its members would be. What is no `Exception` (a
+    cancellation, Ctrl-C) never is.
     """
     if isinstance(error, BaseExceptionGroup):
         return all(may_retry(policy, each) for each in error.exceptions)
