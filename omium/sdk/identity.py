@@ -1,8 +1,8 @@
 """Identity: the path that names a step within its execution, and how it is allotted (semantics 2.2).
 
-A path is scope segments joined by `/`; a segment is a name, `name#2` for the second call of that name in the
-scope, or an explicit key. Owns names, escapes, limits and the counters of a scope. Not owned: what is recorded
-at a path (book.py) and which scope a call is in (context.py).
+A path is scope segments joined by `/`; a segment is a name, `name#2` for the second call of that name in
+the scope, or an explicit key. Owns names, escapes, limits and the counters of a scope. Not owned: what is
+recorded at a path (book.py) and which scope a call is in (context.py).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ NAME_BYTES_MAX = 200
 PATH_BYTES_MAX = 1024
 DEPTH_MAX = 16
 
-# What a path gives a meaning to: scopes, occurrences, items, compensations. Percent-encoding needs `%` as well.
+# What a path gives a meaning to: scopes, occurrences, items, compensations; and what the escape itself uses.
 _ESCAPES = str.maketrans({character: f"%{ord(character):02X}" for character in "%/#[]~"})
 
 
@@ -32,7 +32,8 @@ def clean_name(name: str) -> str:
         ) from None
     if not 0 < size_bytes <= NAME_BYTES_MAX or not cleaned.isprintable():
         raise InvalidStepName(
-            f"The name {cleaned[:60]!a} cannot be used: a name has 1 to {NAME_BYTES_MAX} bytes of printable text."
+            f"The name {cleaned[:60]!a} cannot be used: "
+            f"a name has 1 to {NAME_BYTES_MAX} bytes of printable text."
         )
     return cleaned
 
@@ -68,7 +69,8 @@ class Scope:
         """Return the identity of the next call of `name`, or of the one call with the explicit `key`.
 
         MUST run when the step is called, before any await or thread hop, so that numbers follow the calls.
-        Raises `DuplicateStepKey` when a key is used twice, `InvalidStepName` for a bad name or too deep a path.
+        Raises `DuplicateStepKey` when a key is used twice, `InvalidStepName` for a bad name or a path that is
+        too deep.
         """
         name = clean_name(name)
         with self._lock:
@@ -102,6 +104,7 @@ class Scope:
             )
         if len(path.encode()) > PATH_BYTES_MAX:
             raise InvalidStepName(
-                f"The path {path[:80]!r}… has more than {PATH_BYTES_MAX} bytes; use shorter names, or nest less."
+                f"The path {path[:80]!r}… has more than {PATH_BYTES_MAX} bytes; "
+                "use shorter names, or nest less."
             )
         return path

@@ -1,0 +1,252 @@
+"""Driving: one execution as long as this process drives it (semantics 3.2 to 3.9, the driver's half).
+
+Owns what every branch of the execution shares: the lease, the book, which paths run now, and what the server
+or this process asked for (cancel, pause, drain). Each step passes `check` before it starts, so that is obeyed
+at the next step; tasks are interrupted at once. Not owned: one step's life (steps.py), the beat
+(heartbeat.py), how an execution begins and ends (life.py).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from omium.clock import US_PER_S, Clock
+from omium.errors import Cancelled, StepTimeout, Suspended, Suspension
+from omium.jsonvalue import TypeRegistry
+from omium.sdk.book import Book
+from omium.sdk.breakers import Breakers
+from omium.sdk.context import Frame
+from omium.sdk.flows import AsyncPorts, Flow, Ports, WriteOutcome, sleep, write
+from omium.sdk.identity import Scope
+from omium.sdk.lease import SYSTEM_CLOCK, Lease
+
+if TYPE_CHECKING:
+    import asyncio
+
+OnPause = Literal["raise", "wait"]
+NAP_S = 1.0  # long sleeps are cut into these, so that a cancel or a pause is seen in between
+
+_SENTENCES = {
+    "operator": "was paused by an operator",
+    "effect": "waits for a decision about an effect: confirm, redo or skip it",
+    "credits": "has no credits left: top up",
+    "limit": "has reached one of its limits",
+    "key-revoked": "was paused because the API key that started it was revoked",
+    "drain": "was given back, because this worker stops",
+    "interrupted": "was interrupted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What one execution needs of its process: where effects of flows happen, and what is shared by all."""
+
+    ports: Ports
+    async_ports: Callable[[], AsyncPorts]
+    """Returns those of the running event loop."""
+    types: TypeRegistry
+    breakers: Breakers
+    capture: bool = True
+
+
+class Driving:
+    """What the branches of one execution share; safe to use from several threads."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        book: Book,
+        link: Link,
+        *,
+        workflow: str,
+        generation: int = 1,
+        on_pause: OnPause = "raise",
+        timeout_s: float | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self.lease = lease
+        self.book = book
+        self.workflow = workflow
+        self.generation = generation
+        self.on_pause = on_pause
+        self.link = link
+        self.clock = clock
+        self.stop_reason: str | None = None
+        """Why this process wants the execution suspended before its next step: drain."""
+        self.ended: str | None = None
+        """How this drive ended: completed, failed, suspended, cancelled or lost."""
+        self.failed_path = ""
+        self._deadline_us = None if timeout_s is None else clock.boot_us() + round(timeout_s * US_PER_S)
+        self._timeout_s = timeout_s
+        self._changed = threading.Condition()
+        self._along: list[dict[str, object]] = []
+        self.checkpoints: dict[str, Any] = {}
+        """Newest state by name; a large one as `{"$checkpoint": id}` until it is asked for."""
+        self._running: Counter[str] = Counter()
+        self._abandoned = 0
+        self._interrupts: list[Callable[[], None]] = []
+        self.interrupted = False
+        """Set when this process cancelled its own tasks: a CancelledError is then not the user's."""
+
+    @property
+    def execution_id(self) -> str:
+        """The execution's id."""
+        return self.lease.execution_id
+
+    @property
+    def resume_command(self) -> str:
+        """What a person types to go on."""
+        return f"omium resume {self.execution_id}"
+
+    @property
+    def running(self) -> list[str]:
+        """The paths of the steps that run now."""
+        with self._changed:
+            return [*self._running]
+
+    @property
+    def abandoned(self) -> int:
+        """How many timed-out functions still run in threads that cannot be killed."""
+        return self._abandoned
+
+    def open_root(self) -> Frame:
+        """Return the frame in which the workflow's function runs: fresh counters for each try."""
+        return Frame(self, Scope())
+
+    def note(self, outcome: WriteOutcome) -> None:
+        """Take in what the server said beside its answer: cancel, pause."""
+        if outcome.group:
+            self.lease.hear(outcome.group)
+        self.obey()
+
+    def obey(self) -> None:
+        """Interrupt the tasks, once, when the execution was cancelled or the lease is lost."""
+        if self.lease.cancel_requested or self.lease.lost is not None:
+            self.interrupt()
+
+    def check(self, frame: Frame | None = None) -> None:
+        """Raise what has to end the branch before it begins anything new."""
+        self.lease.require()
+        if self.ended is not None:
+            raise Cancelled(
+                f"Execution {self.execution_id} has ended here: {self.ended}. Nothing new begins."
+            )
+        if frame is not None and frame.closed is not None:
+            raise Cancelled(frame.closed)
+        if self.lease.cancel_requested:
+            raise Cancelled(f"Execution {self.execution_id} was cancelled.")
+        if (reason := self.stop_reason or self.lease.suspend) is not None:
+            raise self.suspension(reason)
+        if self._deadline_us is not None and self.clock.boot_us() > self._deadline_us:
+            raise StepTimeout(
+                f"Workflow {self.workflow} took longer than its timeout of {self._timeout_s:g} s.",
+                code="timeout",
+            )
+
+    def suspension(self, reason: str, detail: str = "") -> Suspended:
+        """Return what ends this drive and leaves the execution as it is."""
+        sentence = detail or _SENTENCES.get(reason, f"is paused ({reason})")
+        return Suspended(
+            f"Execution {self.execution_id} {sentence}. Go on with: {self.resume_command}",
+            execution_id=self.execution_id,
+            reason=reason,
+            resume_command=self.resume_command,
+        )
+
+    def ready(self, frame: Frame) -> Flow[None]:
+        """Return once a step or an effect may begin in `frame`; raise what says that it may not.
+
+        A strict driver whose last acknowledged write is too old asks first whether it still owns the
+        execution: past a takeover it would run beside another (semantics 3.5).
+        """
+        self.check(frame)
+        while not self.lease.may_start(self.clock):
+            self.note((yield from write(self.lease, {"type": "heartbeat", "running": self.running[:1000]})))
+            self.check(frame)
+
+    def pause(self, seconds: float, frame: Frame) -> Flow[None]:
+        """Sleep between two tries, but not through a cancel or a pause."""
+        until_us = self.clock.boot_us() + round(seconds * US_PER_S)
+        while (left_us := until_us - self.clock.boot_us()) > 0:
+            self.check(frame)
+            yield from sleep(min(left_us / US_PER_S, NAP_S))
+        self.check(frame)
+
+    def along(self, body: dict[str, object]) -> None:
+        """Let `body` travel with the next write of this execution: nobody waits for it."""
+        with self._changed:
+            self._along.append(body)
+
+    def write(self, body: dict[str, object], *, within_s: float | None = None) -> Flow[WriteOutcome]:
+        """Send a driver write and take in what the server says beside its answer."""
+        with self._changed:
+            along, self._along = self._along, []
+        for each in along:
+            yield from write(self.lease, each, wait=False)
+        outcome = yield from write(self.lease, body, within_s=within_s)
+        self.note(outcome)
+        return outcome
+
+    @contextmanager
+    def running_path(self, path: str) -> Iterator[None]:
+        """Let heartbeats list `path` meanwhile."""
+        with self._changed:
+            self._running[path] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running[path] -= 1
+                if not self._running[path]:
+                    del self._running[path]
+                self._changed.notify_all()
+
+    def abandon(self, ended: threading.Event) -> None:
+        """Track a function that goes on in its thread though its step has timed out."""
+        with self._changed:
+            self._abandoned += 1
+
+        def settle() -> None:
+            ended.wait()
+            with self._changed:
+                self._abandoned -= 1
+
+        threading.Thread(target=settle, name="omium-abandoned", daemon=True).start()
+
+    def wait_idle(self, timeout_s: float) -> bool:
+        """Block until no step runs, for at most `timeout_s`; say whether that is so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._running, timeout_s)
+
+    @contextmanager
+    def interruptible(self, task: asyncio.Task[object], loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        """Let a cancel, or the loss of the lease, reach `task` at once rather than at its next step."""
+
+        def interrupt() -> None:
+            loop.call_soon_threadsafe(task.cancel)
+
+        with self._changed:
+            self._interrupts.append(interrupt)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._interrupts.remove(interrupt)
+
+    def interrupt(self) -> None:
+        """Cancel the tasks of this execution; threads see the flag at their next step."""
+        with self._changed:
+            if not self.interrupted:
+                self.interrupted = True
+                for each in self._interrupts:
+                    each()
+
+    def say(self, suspension: Suspension) -> None:
+        """Tell the person at the terminal in one line what happened and how to go on."""
+        print(f"omium: {suspension}", file=sys.__stderr__, flush=True)  # semantics 3.8 (g)

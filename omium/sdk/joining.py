@@ -1,0 +1,174 @@
+"""Joining: getting to the one execution that is meant, whoever drives it, and to its outcome.
+
+Owns the cases of "it exists already": completed (its output is the answer), stopped (it's taken up here),
+driven by somebody (it's waited for, or taken over where the former process is provably gone). Beginning
+something new is starting.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omium.errors import Cancelled, ConfigError, ExecutionExists, StepFailed, Suspended
+from omium.jsonvalue import TypeRegistry, encode
+from omium.sdk.code_version import describe_code
+from omium.sdk.flows import Flow, sleep
+from omium.sdk.process import Process, is_gone
+from omium.sdk.registry import Workflow
+from omium.sdk.starting import Beginning, Granted, begin, call, get_execution, hand_over, take_up
+
+POLL_S = 0.5
+POLL_MAX_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """An execution: granted to this process, or, without `granted`, somebody's whose end is waited for."""
+
+    execution_id: str
+    granted: Granted | None
+    workflow: Workflow | None = None
+
+
+def start_local(beginning: Beginning) -> Flow[Joined]:
+    """Start an execution that this process drives, or join the one with the same id or key."""
+    try:
+        granted = yield from begin(beginning)
+    except ExecutionExists as error:
+        return (yield from _join(_existing(error), beginning.code))
+    execution = granted.execution
+    if granted.grant is not None and execution["status"] == "running":
+        return Joined(execution["id"], granted)
+    return (yield from _join(execution["id"], beginning.code))
+
+
+def start_queued(beginning: Beginning) -> Flow[str]:
+    """Queue an execution for workers and return its id; the same id or key queues nothing new."""
+    try:
+        granted = yield from begin(beginning, driver="worker")
+    except ExecutionExists as error:
+        execution_id = _existing(error)
+        detail = yield from get_execution(execution_id)
+        if detail["status"] in ("failed", "paused"):
+            yield from hand_over(execution_id)
+        return execution_id
+    return str(granted.execution["id"])
+
+
+def join_execution(execution_id: str, find: Callable[[str], Workflow | None]) -> Flow[Joined]:
+    """Take an execution up here if its workflow is known here, else hand it to whoever serves it."""
+    detail = yield from get_execution(execution_id)
+    workflow = find(detail["workflow"])
+    if detail["status"] in ("completed", "cancelled"):
+        return Joined(execution_id, None)
+    if workflow is not None and detail["driver"] != "engine":
+        joined = yield from _join(execution_id, describe_code(workflow.function), detail)
+        return Joined(execution_id, joined.granted, workflow)
+    if detail["status"] in ("failed", "paused", "waiting"):
+        answer = yield from hand_over(execution_id)
+        if answer["runner"] == "none":
+            command = " ".join(answer.get("command") or []) or "omium worker path.py:workflow"
+            raise ConfigError(
+                f"Nobody serves the workflow {detail['workflow']!r}, and it's not defined in this process. "
+                f"Import the module that holds it, or start it as it was: {command}"
+            )
+    return Joined(execution_id, None)
+
+
+def wait_for(execution_id: str) -> Flow[dict[str, Any]]:
+    """Wait until an execution has ended, and return it; raise what ended it if it did not complete."""
+    delay_s = POLL_S / 4
+    while True:
+        detail = yield from get_execution(execution_id)
+        status = detail["status"]
+        if status == "completed":
+            return detail
+        if status == "failed":
+            raise make_failure(detail)
+        if status == "cancelled":
+            raise Cancelled(f"Execution {execution_id} was cancelled.")
+        if status == "paused":
+            raise Suspended(
+                f"Execution {execution_id} is paused ({detail.get('reason')}). "
+                f"Go on with: omium resume {execution_id}",
+                execution_id=execution_id,
+                reason=str(detail.get("reason")),
+                resume_command=f"omium resume {execution_id}",
+            )
+        yield from sleep(delay_s)
+        delay_s = min(delay_s * 1.5, POLL_MAX_S)
+
+
+def make_failure(detail: Mapping[str, Any]) -> StepFailed:
+    """Return the error that says how an execution failed elsewhere."""
+    info = detail.get("error")
+    error: Mapping[str, Any] = info if isinstance(info, dict) else {}
+    kind, message = str(error.get("type") or "Error"), str(error.get("message") or "it failed")
+    return StepFailed(
+        f"Execution {detail['id']} failed: {kind}: {message}. "
+        f"Look at it with: omium executions show {detail['id']}",
+        step=str(error.get("step") or ""),
+        error_type=kind,
+        code=str(error.get("code") or ""),
+    )
+
+
+def ask_replay(
+    execution_id: str, from_step: str | None, patch: Mapping[str, Any] | None, types: TypeRegistry
+) -> Flow[str]:
+    """Start a replay and return the new execution's id."""
+    body = {"from_step": from_step, "edits": make_edits(patch, types)}
+    answer = yield from call("POST", f"/v1/executions/{execution_id}/replay", body, keyed=True)
+    return str(answer["execution"]["id"])
+
+
+def make_edits(patch: Mapping[str, Any] | None, types: TypeRegistry) -> list[dict[str, object]]:
+    """Return the `models.replay.Edit`s of a patch."""
+    edits: list[dict[str, object]] = []
+    targets = {"input": "input", "outputs": "output", "state": "state"}
+    for part, values in (patch or {}).items():
+        if part not in targets or not isinstance(values, Mapping):
+            raise ConfigError(
+                f'A patch has the parts "input", "outputs" and "state", each a dict by name, not {part!r}.'
+            )
+        edits.extend(
+            {"target": targets[part], "path": path, "value": encode(value, types=types)}
+            for path, value in values.items()
+        )
+    return edits
+
+
+def _existing(error: ExecutionExists) -> str:
+    """Return the id of the execution that stands in the way; raise if it's not the one that was meant."""
+    execution_id = error.members.get("execution_id")
+    if not isinstance(execution_id, str):
+        raise error
+    return execution_id
+
+
+def _join(
+    execution_id: str, code: Mapping[str, object] | None, detail: Mapping[str, Any] | None = None
+) -> Flow[Joined]:
+    """Take up an execution that exists, as its status allows."""
+    delay_s = POLL_S / 4
+    while True:
+        detail = detail or (yield from get_execution(execution_id))
+        status = detail["status"]
+        if status in ("completed", "cancelled"):
+            return Joined(execution_id, None)
+        if status != "running":
+            return Joined(execution_id, (yield from take_up(execution_id, code)))
+        if _driver_is_gone(detail):
+            return Joined(
+                execution_id, (yield from take_up(execution_id, code, former_gone=detail["attempt"]))
+            )
+        yield from sleep(delay_s)
+        delay_s, detail = min(delay_s * 1.5, POLL_MAX_S), None
+
+
+def _driver_is_gone(detail: Mapping[str, Any]) -> bool:
+    """Say whether the process that drives has ended for certain, which only its own host can see."""
+    process = detail.get("process")
+    return isinstance(process, dict) and is_gone(Process(**process)) is True

@@ -1,0 +1,185 @@
+"""Life: one execution in this process, from its grant to the write that says how it ended.
+
+Owns what becomes of everything that can come out of a workflow's function: a result, an exception, a pause, a
+cancel, an interrupt, a lost lease. One flow for sync and async. Steps inside it are steps.py; how the grant
+was got is starting.py; the thread that keeps the lease meanwhile is heartbeat.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+from omium.errorinfo import describe_exception
+from omium.errors import (
+    Cancelled,
+    ConnectionLost,
+    LeaseLost,
+    OmiumError,
+    Suspended,
+    Suspension,
+    Unserialisable,
+)
+from omium.jsonvalue import MAX_VALUE_BYTES, JsonValue, TypeRegistry, encode, json_bytes
+from omium.retry import RetryPolicy
+from omium.sdk.attempts import RETRIED, find_path, mark
+from omium.sdk.context import Frame
+from omium.sdk.driving import Driving
+from omium.sdk.flows import Flow, Invoke, sleep
+
+GRACE_S = 30.0  # how long a cancel waits for calls that do not stop (semantics 3.1)
+LAST_WORD_S = 5.0  # for the write after an interrupt: the person at the keyboard wants to leave
+POLL_S = 0.05
+
+_WIRE_REASONS = {"operator", "effect", "credits", "limit", "drain", "cancel", "interrupted"}
+
+
+def live(
+    driving: Driving, invoke: Callable[[Frame], object], *, retry: RetryPolicy, types: TypeRegistry
+) -> Flow[object]:
+    """Run the workflow's function, trying again as its policy says, and record how it ended."""
+    failures = 0
+    root = driving.open_root()
+    try:
+        while True:
+            try:
+                result = yield Invoke(invoke, (root,))
+            except Exception as error:
+                failures += 1
+                delay_s = _delay_s(error, failures, retry)
+                if delay_s is None:
+                    raise
+                root.closed = "The workflow is tried again; this belongs to its former try."
+                root = driving.open_root()
+                yield from driving.pause(delay_s, root)
+                driving.book.open_again("", effects_only=False)
+            else:
+                yield from _complete(driving, result, types)
+                return result
+    except Exception as error:
+        yield from _fail(driving, error)
+        raise
+    except BaseException as error:
+        ending = yield from _stop(driving, error)
+        if ending is error:
+            raise
+        raise ending from error
+
+
+def end_quietly(driving: Driving, error: BaseException) -> Flow[BaseException]:
+    """Record that `error` ends an execution which is driven without a function (a context manager)."""
+    if isinstance(error, Exception):
+        yield from _fail(driving, error)
+        return error
+    return (yield from _stop(driving, error))
+
+
+def complete(driving: Driving, output: object, types: TypeRegistry) -> Flow[None]:
+    """Record that the execution ended with `output`."""
+    try:
+        yield from _complete(driving, output, types)
+    except Unserialisable as error:
+        yield from _fail(driving, error)
+        raise
+
+
+def _complete(driving: Driving, result: object, types: TypeRegistry) -> Flow[None]:
+    output = _encode(driving, result, types)
+    yield from driving.write({"type": "execution.completed", "output": output})
+    driving.ended = "completed"
+
+
+def _encode(driving: Driving, result: object, types: TypeRegistry) -> JsonValue:
+    try:
+        output = encode(result, types=types)
+    except Unserialisable as error:
+        raise Unserialisable(
+            f"Workflow {driving.workflow} returned something that cannot be recorded. {error}",
+            type_name=error.type_name,
+            path=error.path,
+        ) from error
+    if (size_bytes := len(json_bytes(output))) > MAX_VALUE_BYTES:
+        raise Unserialisable(
+            f"Workflow {driving.workflow} returned {size_bytes} bytes, more than the {MAX_VALUE_BYTES} that "
+            "one recorded value may take. Save it to a file or a store, and return where it is.",
+            type_name=type(result).__name__,
+        )
+    return output
+
+
+def _fail(driving: Driving, error: Exception) -> Flow[None]:
+    mark(error, driving, "")
+    driving.ended = "failed"
+    if isinstance(error, ConnectionLost):
+        return  # there is nobody to tell; the server notices by the lease
+    body: dict[str, object] = {
+        "type": "execution.failed",
+        "path": find_path(error),
+        "error": describe_exception(error).to_json(),
+    }
+    yield from driving.write(body)
+
+
+def _stop(driving: Driving, error: BaseException) -> Flow[BaseException]:
+    """Give the lease back, and return what the workflow's caller is to see."""
+    ending = find_suspension(error)
+    if ending is None and driving.interrupted:
+        lost = driving.lease.lost
+        ending = LeaseLost(lost) if lost else Cancelled(f"Execution {driving.execution_id} was cancelled.")
+    if isinstance(ending, LeaseLost):
+        driving.ended = "another driver has it"
+        return ending
+    if isinstance(ending, Suspended):
+        while driving.running:  # other branches end their steps and keep what they paid for
+            yield from sleep(POLL_S)
+        driving.ended = f"suspended ({ending.reason})"
+        reason = ending.reason if ending.reason in _WIRE_REASONS else "operator"
+        yield from _give_back(driving, reason)
+        driving.say(ending)
+        return ending
+    if isinstance(ending, Cancelled):
+        waited_s = 0.0
+        while driving.running and waited_s < GRACE_S:
+            yield from sleep(POLL_S)
+            waited_s += POLL_S
+        driving.ended = "cancelled"
+        yield from _give_back(
+            driving, "cancel", outcome="still_running" if driving.running or driving.abandoned else "stopped"
+        )
+        return ending
+    driving.ended = f"interrupted ({type(error).__name__})"
+    yield from _give_back(driving, "interrupted", error=error)
+    return error
+
+
+def _give_back(
+    driving: Driving, reason: str, *, outcome: str = "stopped", error: BaseException | None = None
+) -> Flow[None]:
+    body: dict[str, object] = {"type": "execution.suspends", "reason": reason, "outcome": outcome}
+    if error is not None:
+        body["error"] = describe_exception(error).to_json()
+    try:
+        yield from driving.write(body, within_s=LAST_WORD_S if reason in ("interrupted", "cancel") else None)
+    except LeaseLost:
+        return
+    except Exception as failure:  # a boundary: what ends the drive matters more than this last word
+        print(f"omium: {driving.execution_id} could not be given back: {failure}", file=sys.__stderr__)
+
+
+def find_suspension(error: BaseException) -> Suspension | None:
+    """Return the suspension that `error` is, or that a task group wrapped in it."""
+    if isinstance(error, Suspension):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        found = [each for each in map(find_suspension, error.exceptions) if each is not None]
+        return max(found, key=lambda each: isinstance(each, LeaseLost), default=None)
+    return None
+
+
+def _delay_s(error: Exception, failures: int, retry: RetryPolicy) -> float | None:
+    if isinstance(error, OmiumError) and not isinstance(error, RETRIED):
+        return None
+    return retry.delay_s(failures, error)
+
+
+__all__ = ["complete", "end_quietly", "find_suspension", "live"]

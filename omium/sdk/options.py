@@ -1,0 +1,114 @@
+"""Options: what a step or a workflow was declared with, checked where it is declared.
+
+Owns defaults and the checks that can be made without running anything, so that a wrong combination fails when
+the module is imported and not in the middle of a night. Does nothing itself: steps.py and life.py obey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from omium.errors import ConfigError
+from omium.retry import RetryPolicy
+from omium.sdk.identity import clean_name
+from omium.states import Durability, Takeover
+
+StepKind = Literal["step", "workflow", "child", "effect"]
+EffectMode = Literal["once", "idempotent"]
+Match = Literal["input", "name"]
+Key = str | Callable[..., str]
+Retry = RetryPolicy | int
+
+NO_RETRY = RetryPolicy(max_attempts=1)
+
+
+@dataclass(frozen=True, slots=True)
+class StepOptions:
+    """What `@omium.step` was given."""
+
+    name: str
+    retry: RetryPolicy = NO_RETRY
+    timeout_s: float | None = None
+    effect: EffectMode | None = None
+    compensate: str | None = None
+    breaker: str | None = None
+    key: Key | None = None
+    ignore: frozenset[str] = frozenset()
+    record: bool = True
+    match: Match = "input"
+    kind: StepKind = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowOptions:
+    """What `@omium.workflow` was given."""
+
+    name: str
+    retry: RetryPolicy = NO_RETRY
+    timeout_s: float | None = None
+    durability: Durability | None = None
+    takeover: Takeover = Takeover.NEVER
+    on_pause: Literal["raise", "wait"] = "raise"
+    queue: str = "default"
+    ignore: frozenset[str] = field(default_factory=frozenset)
+
+
+def make_step_options(
+    name: str,
+    *,
+    retry: Retry | None = None,
+    timeout_s: float | None = None,
+    effect: bool | Literal["idempotent"] = False,
+    compensate: str | None = None,
+    breaker: str | None = None,
+    key: Key | None = None,
+    ignore: Iterable[str] = (),
+    record: bool = True,
+    match: Literal["name"] | None = None,
+    kind: StepKind = "step",
+) -> StepOptions:
+    """Return the options of a step; `ConfigError` for values that contradict each other."""
+    name = clean_name(name)
+    if effect not in (False, True, "idempotent"):
+        raise ConfigError(f'Step {name}: effect is False, True or "idempotent", not {effect!r}.')
+    if effect and not record:
+        raise ConfigError(f"Step {name}: an effect is always recorded; leave `record=False` out.")
+    if compensate is not None and not effect:
+        raise ConfigError(f"Step {name}: only an effect can be compensated; add `effect=True`.")
+    if match not in (None, "name"):
+        raise ConfigError(f'Step {name}: match is "name" or left out, not {match!r}.')
+    mode: EffectMode | None = "idempotent" if effect == "idempotent" else "once" if effect else None
+    return StepOptions(
+        name=name,
+        retry=make_policy(retry),
+        timeout_s=check_timeout(name, timeout_s),
+        effect=mode,
+        compensate=compensate,
+        breaker=breaker,
+        key=key,
+        ignore=frozenset([ignore] if isinstance(ignore, str) else ignore),
+        record=record,
+        match=match or "input",
+        kind="effect" if mode else kind,
+    )
+
+
+def make_policy(retry: Retry | None) -> RetryPolicy:
+    """Return the policy; a number is the most attempts, with the usual delays between them."""
+    if retry is None:
+        return NO_RETRY
+    return RetryPolicy(max_attempts=retry) if isinstance(retry, int) else retry
+
+
+def check_timeout(name: str, timeout_s: float | None) -> float | None:
+    """Return `timeout_s`; `ConfigError` unless it is a positive number of seconds."""
+    if timeout_s is not None and not timeout_s > 0:
+        raise ConfigError(f"{name}: timeout_s is a positive number of seconds, not {timeout_s!r}.")
+    return timeout_s
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return the name that a function without `name=` gets."""
+    return str(getattr(function, "__name__", None) or type(function).__name__)

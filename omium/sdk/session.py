@@ -1,0 +1,110 @@
+"""The session: this process's tie to one server, made by `omium.init` or at the first use.
+
+Owns what is one per process: settings, connections, the writer, the heartbeat, the types that recorded values
+may name, and the hooks that are in place while an execution is active. Holds no protocol (flows) and no state
+of an execution (driving.py).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from typing import TypeVar
+
+from omium.config import Settings, load_settings, warn_about_other_distribution
+from omium.jsonvalue import TypeRegistry
+from omium.sdk import capture, carrying
+from omium.sdk.breakers import Breakers
+from omium.sdk.driving import Driving, Link
+from omium.sdk.flows import Flow, drive_async
+from omium.sdk.heartbeat import Heart
+from omium.sdk.transport import Transport
+from omium.states import Durability
+
+T = TypeVar("T")
+
+
+class Session:
+    """One per process and server."""
+
+    def __init__(self, settings: Settings, *, capture_output: bool = True) -> None:
+        self.settings = settings
+        self.transport = Transport(settings)
+        self.link = Link(
+            ports=self.transport,
+            async_ports=self.transport.async_ports,
+            types=TypeRegistry(),
+            breakers=Breakers(),
+            capture=capture_output,
+        )
+        self.heart = Heart(self.transport)
+
+    @property
+    def durability(self) -> Durability:
+        """How safe a record is by default before its step returns."""
+        return self.settings.durability
+
+    async def drive_async(self, flow: Flow[T]) -> T:
+        """Run a flow in the running event loop."""
+        return await drive_async(flow, self.link.async_ports())
+
+    @contextlib.contextmanager
+    def active(self, driving: Driving) -> Iterator[None]:
+        """Keep the lease, carry contexts into threads and capture output, as long as `driving` runs."""
+        carrying.begin()
+        if self.link.capture:
+            capture.begin()
+        self.heart.add(driving)
+        try:
+            yield
+        finally:
+            self.heart.remove(driving)
+            if self.link.capture:
+                capture.end()
+            carrying.end()
+
+    def close(self) -> None:
+        """Close the connections; what still waits in the spool is sent by the next process."""
+        self.transport.close()
+
+
+_lock = threading.Lock()
+_current: Session | None = None
+
+
+def init(
+    *,
+    api_key: str | None = None,
+    base_url: str | None = None,
+    environment: str | None = None,
+    durability: str | None = None,
+    profile: str | None = None,
+    capture: bool = True,
+) -> None:
+    """Choose the server and the key of this process; all optional: argument, then environment, then profile.
+
+    Needed only to say something other than the environment and the configuration file do: without it the
+    first workflow reads them. `capture=False` leaves stdout, stderr and logging alone. Raises `ConfigError`.
+    """
+    settings = load_settings(
+        api_key=api_key, base_url=base_url, environment=environment, durability=durability, profile=profile
+    )
+    use_session(Session(settings, capture_output=capture))
+
+
+def use_session(session: Session) -> None:
+    """Make `session` the one of this process; executions that run keep the one that they began with."""
+    global _current  # noqa: PLW0603  # one per process is what it is
+    with _lock:
+        _current = session
+
+
+def current_session() -> Session:
+    """Return this process's session; the first use makes it from the environment and the profile."""
+    global _current  # noqa: PLW0603  # see use_session
+    with _lock:
+        if _current is None:
+            warn_about_other_distribution()
+            _current = Session(load_settings())
+        return _current

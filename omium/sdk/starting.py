@@ -1,0 +1,180 @@
+"""Starting: how an execution comes into this process: begun, taken up again, or claimed.
+
+Owns the requests that end in a grant, and what a grant becomes here: a `Driving` with its lease and its book.
+What then happens is life.py; who calls is run.py and worker.py. Ids and lease tokens are made here, so that a
+start whose answer was lost is the same start when it is sent again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from omium.clock import Clock
+from omium.errors import ConnectionLost
+from omium.ids import new_id
+from omium.jsonvalue import InputRecord, JsonValue, json_bytes
+from omium.sdk.book import Book
+from omium.sdk.driving import Driving, Link
+from omium.sdk.exchange import exchange, new_idempotency_key, parse_answer
+from omium.sdk.flows import Flow
+from omium.sdk.lease import SYSTEM_CLOCK, Lease
+from omium.sdk.options import WorkflowOptions
+from omium.sdk.process import current_process
+from omium.states import Durability
+
+PATIENCE_S: Final = 15.0  # for a server that is restarting; a person waits at the other end
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The answer to a request for the right to drive; without `grant`, the execution is not ours to drive."""
+
+    execution: Mapping[str, Any]
+    grant: Mapping[str, Any] | None
+    sent_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a new execution is begun with."""
+
+    workflow: str
+    input: InputRecord
+    options: WorkflowOptions
+    durability: Durability
+    code: Mapping[str, object] | None = None
+    execution_id: str | None = None
+    idempotency_key: str | None = None
+    parent: tuple[str, str] | None = None
+    """Id of the parent execution, and the path of the step in it that starts this one."""
+
+
+def begin(beginning: Beginning, *, driver: str = "local", clock: Clock = SYSTEM_CLOCK) -> Flow[Granted]:
+    """Start an execution: with driver `local` it is granted to this process, with `worker` it is queued."""
+    local = driver == "local"
+    derived = beginning.parent is not None or beginning.idempotency_key is not None
+    body: dict[str, object] = {  # without an id it follows from the parent's step, or from the key
+        "id": beginning.execution_id or (None if derived else new_id("ex", clock.now_us())),
+        "workflow": beginning.workflow,
+        "driver": driver,
+        "queue": beginning.options.queue,
+        "durability": (beginning.durability if local else Durability.STRICT).value,
+        "takeover": beginning.options.takeover.value if local else "never",
+        "input": beginning.input.json,
+        "input_digest": beginning.input.digest,
+        "comparable": beginning.input.comparable,
+        "lease_token": secrets.token_hex(16) if local else None,
+        "process": current_process().to_json() if local else None,
+        "code": beginning.code,
+        "parent_id": beginning.parent[0] if beginning.parent else None,
+        "parent_path": beginning.parent[1] if beginning.parent else None,
+    }
+    key = beginning.idempotency_key or new_idempotency_key()
+    return (yield from _ask("/v1/executions", body, key))
+
+
+def take_up(
+    execution_id: str, code: Mapping[str, object] | None = None, *, former_gone: int | None = None
+) -> Flow[Granted]:
+    """Go on with a stopped execution in this process.
+
+    `former_gone` is the epoch whose process was seen to be gone on this host: a running one is taken over.
+    """
+    body: dict[str, object] = {
+        "former_gone": former_gone,
+        "process": current_process().to_json(),
+        "code": code,
+        "lease_token": secrets.token_hex(16),
+    }
+    return (yield from _ask(f"/v1/executions/{execution_id}/resume", body, new_idempotency_key()))
+
+
+def hand_over(execution_id: str) -> Flow[dict[str, Any]]:
+    """Let an execution go on wherever it's served; returns a `models.execution.ResumeAnswer` as JSON."""
+    return (yield from call("POST", f"/v1/executions/{execution_id}/resume", {}, keyed=True))
+
+
+def get_execution(execution_id: str) -> Flow[dict[str, Any]]:
+    """Return a `models.execution.ExecutionDetail` as JSON."""
+    return (yield from call("GET", f"/v1/executions/{execution_id}"))
+
+
+def call(
+    method: str,
+    path: str,
+    body: Mapping[str, object] | None = None,
+    *,
+    keyed: bool = False,
+    timeout_s: float = 30.0,
+) -> Flow[dict[str, Any]]:
+    """Send one request, patiently, and return its answer as JSON."""
+    data = None if body is None else json_bytes(_as_json(body))
+    answer = yield from exchange(
+        method,
+        path,
+        data,
+        idempotency_key=new_idempotency_key() if keyed else None,
+        timeout_s=timeout_s,
+        retry_for_s=PATIENCE_S,
+    )
+    parsed = parse_answer(answer)
+    assert isinstance(parsed, dict)
+    return parsed
+
+
+def make_driving(
+    granted: Granted,
+    link: Link,
+    options: WorkflowOptions,
+    *,
+    durability: Durability | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> Driving:
+    """Return the drive that `granted` permits."""
+    grant = granted.grant
+    assert grant is not None
+    execution = grant["execution"]
+    lease = Lease.from_grant(
+        grant, sent_us=granted.sent_us, durability=durability or Durability(execution["durability"])
+    )
+    driving = Driving(
+        lease,
+        Book(grant["records"]),
+        link,
+        workflow=execution["workflow"],
+        generation=execution["generation"],
+        on_pause=options.on_pause,
+        timeout_s=options.timeout_s,
+        clock=clock,
+    )
+    driving.checkpoints.update(grant["checkpoints"])
+    return driving
+
+
+def _ask(path: str, body: Mapping[str, object], key: str) -> Flow[Granted]:
+    try:
+        answer = yield from exchange(
+            "POST", path, json_bytes(_as_json(body)), idempotency_key=key, retry_for_s=PATIENCE_S
+        )
+    except ConnectionLost as error:
+        error.add_note(
+            "Omium: nothing was started. Start the server with `omium serve`, "
+            "or say where it is with OMIUM_BASE_URL."
+        )
+        raise
+    return read_granted(parse_answer(answer), answer.sent_us)
+
+
+def read_granted(parsed: object, sent_us: int) -> Granted:
+    """Return what an answer grants: a `models.driver.Grant`, or an execution that somebody else drives."""
+    assert isinstance(parsed, dict)
+    if "lease_token" in parsed:
+        return Granted(parsed["execution"], parsed, sent_us)
+    return Granted(parsed.get("execution", parsed), None, sent_us)
+
+
+def _as_json(body: Mapping[str, object]) -> JsonValue:
+    return dict(body)  # type: ignore[arg-type]  # made of JSON values by its callers
