@@ -88,7 +88,7 @@ async def test_the_list_ends_with_the_last_one_and_the_execution_is_paused(rows,
     assert await pending(rows, execution) == ["pay"]
 
     row = await end(rows, execution, 1)
-    assert (row.status, row.reason, row.lease_digest) == ("paused", "rollback", None)
+    assert (row.status, row.reason, row.worker_id) == ("paused", "rollback", None)
     assert not await rows.db.read(lambda tx: has_pending(tx, row))
     assert await rows.db.read(lambda tx: tx.value(COMPENSATED)) == 2
 

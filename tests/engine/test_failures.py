@@ -5,7 +5,8 @@ import pytest
 from omium.clock import ManualClock
 from omium.server.db.open import open_database
 from omium.server.db.tx import Sql
-from omium.server.engine.failures import OPEN_GROUPS_MAX, close_occurrences, record_occurrence
+from omium.server.engine.failure_groups import OPEN_GROUPS_MAX
+from omium.server.engine.failures import close_occurrences, record_occurrence
 from omium.server.engine.transitions import append_event
 from omium.server.store import failures as store
 from omium.states import EventType, ExecutionStatus, FailureKind, FailureStatus

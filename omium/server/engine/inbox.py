@@ -16,7 +16,8 @@ from omium.errors import NotFound
 from omium.jsonvalue import parse_json
 from omium.models.failure import Failure, IgnoreFailure, Occurrence
 from omium.server.db.tx import Database, Tx
-from omium.server.engine.failures import SERVER, close_in_group, find_code_digest, reopened
+from omium.server.engine.failure_groups import reopened
+from omium.server.engine.failures import SERVER, close_in_group, find_code_digest
 from omium.server.principal import Principal
 from omium.server.store import failures as store
 from omium.server.store.executions import find_execution
