@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from prometheus_client.core import Metric
 
 from omium.clock import Clock, SystemClock
-from omium.server.background import build_sweeps
+from omium.server.background import build_sweeps, list_first_works
 from omium.server.background.runner import Runner
 from omium.server.db.open import open_database
 from omium.server.db.settings import DatabaseSettings
@@ -52,6 +52,8 @@ async def open_app(
         server = build_context(settings, db, key_file, clock, live)
         server.metrics.add_source(lambda: database_metrics(db))
         server.metrics.add_source(lambda: server_metrics(server))
+        for work in list_first_works():
+            await db.write(work)
         runner = Runner(db, build_sweeps(settings) if sweeps else [], server.metrics)
         runner.start()
         try:

@@ -16,6 +16,7 @@ class OpenStream:
         self.status = 0
         self.headers: dict[str, str] = {}
         self.aborted = False
+        self._asked = False
         self.ended = asyncio.Event()
         self.gone = asyncio.Event()
         self.takes = asyncio.Event()
@@ -23,7 +24,8 @@ class OpenStream:
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def receive(self):
-        if self.status == 0:
+        if not self._asked:
+            self._asked = True
             return {"type": "http.request", "body": b"", "more_body": False}
         await self.gone.wait()
         return {"type": "http.disconnect"}

@@ -1,21 +1,38 @@
-"""Background: the explicit list of everything that the server does on its own. `runner.py` runs it."""
+"""Background: the explicit list of everything that the server does on its own. `runner.py` runs it.
+
+Nothing registers itself: what is not named here does not run. Each sweep does a bounded portion in one
+transaction.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from omium.server.background.runner import Sweep
+from omium.server.db.tx import Tx
+from omium.server.engine import cancel, leases, timers
+from omium.server.engine.policy import Policy
 from omium.server.settings import ServerSettings
-from omium.server.web.idempotency import SWEEP_ROWS, sweep_records
+from omium.server.web import idempotency
 
 
-def build_sweeps(settings: ServerSettings) -> list[Sweep]:
-    """Return every sweep of a server with `settings`."""
+def list_first_works() -> list[Callable[[Tx], object]]:
+    """Return what is done once, before the first request is served."""
+    return [leases.restart_leases]
+
+
+def build_sweeps(settings: ServerSettings, policy: Policy | None = None) -> list[Sweep]:
+    """Return every sweep of a server with `settings`; `policy` holds the engine's times."""
+    policy = policy or Policy()
     return [
+        Sweep("leases", 2.0, partial(leases.sweep_leases, policy=policy), leases.SWEEP_ROWS),
+        Sweep("timers", 1.0, timers.sweep_timers, timers.SWEEP_ROWS),
+        Sweep("cancels", 2.0, partial(cancel.sweep_cancels, policy=policy), cancel.SWEEP_ROWS),
         Sweep(
             "idempotency records",
             60.0,
-            partial(sweep_records, retention_s=settings.idempotency_retention_s),
-            bounded=SWEEP_ROWS,
+            partial(idempotency.sweep_records, retention_s=settings.idempotency_retention_s),
+            idempotency.SWEEP_ROWS,
         ),
     ]
