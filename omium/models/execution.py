@@ -185,6 +185,13 @@ class Event(Reply):
     data: Json = None
 
 
+class Hint(Reply):
+    """An execution has news: look at its events from `seq` on."""
+
+    execution_id: str
+    seq: int
+
+
 class LogLine(Command):
     """One line that a step wrote, already redacted."""
 

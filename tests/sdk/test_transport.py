@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from omium.config import Settings
-from omium.sdk.flows import Http, Write, drive_async, drive_sync, write
+from omium.sdk.flows import Http, drive_async, drive_sync, write
 from omium.sdk.transport import Transport
 from tests.sdk.fakes import WriteServer, checkpoint, make_lease
 from tests.sdk.loopback import Loopback

@@ -178,8 +178,10 @@ def _lost(target: Target, error: httpx.TransportError, timeout_s: float) -> Conn
     if isinstance(error, httpx.TimeoutException):
         return lost(target, TimeoutError(), timeout_s)
     cause: BaseException | None = error
-    while cause is not None:  # httpx and httpcore wrap what the socket said
+    reason: BaseException = error
+    while cause is not None:  # httpx, httpcore and anyio wrap what the socket said
         if isinstance(cause, OSError):
-            return lost(target, cause, timeout_s)
-        cause = cause.__cause__ or cause.__context__
-    return lost(target, error, timeout_s)
+            reason = cause
+        several = cause.exceptions if isinstance(cause, BaseExceptionGroup) else ()
+        cause = several[0] if several else cause.__cause__ or cause.__context__
+    return lost(target, reason, timeout_s)

@@ -1,0 +1,74 @@
+"""Calls about the server, the tenant and its keys.
+
+Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from omium.models.account import ApiKey, Bootstrap, CreateKey, NewKey, Status, WhoAmI
+from omium.models.execution import Hint
+from omium.models.server import Backup, Health, MakeBackup, Verification
+from omium.models.wire import Page
+from omium.sdk.sync_client.core import SyncCore, segment
+
+
+class SyncAccount(SyncCore):
+    """Server, tenant, keys."""
+
+    def get_health(self) -> Health:
+        """Say whether the server's process is there; needs no key."""
+        return self._get("/healthz", Health)
+
+    def get_readiness(self) -> Health:
+        """Say whether the server can work; needs no key."""
+        return self._get("/readyz", Health)
+
+    def get_metrics(self) -> str:
+        """Return the server's metrics in Prometheus' text format."""
+        return (self._exchange("GET", "/metrics", None, None, None)).decode()
+
+    def get_openapi(self) -> dict[str, object]:
+        """Return the server's OpenAPI document; needs no key."""
+        document: dict[str, object] = json.loads(self._exchange("GET", "/openapi.json", None, None, None))
+        return document
+
+    def get_whoami(self) -> WhoAmI:
+        """Return whom the key belongs to and what it may do."""
+        return self._get("/v1/whoami", WhoAmI)
+
+    def get_status(self) -> Status:
+        """Return what `omium status` shows: the checklist and counts."""
+        return self._get("/v1/status", Status)
+
+    def bootstrap_server(self, command: Bootstrap) -> NewKey:
+        """Create the first tenant and its owner's key with the one-time token of a fresh server."""
+        return self._send("POST", "/v1/bootstrap", NewKey, command)
+
+    def create_key(self, command: CreateKey, *, idempotency_key: str | None = None) -> NewKey:
+        """Create an API key; its secret is in the reply and nowhere else."""
+        return self._send("POST", "/v1/keys", NewKey, command, idempotency_key=idempotency_key)
+
+    def list_keys(self, *, limit: int = 50, after: str | None = None) -> Page[ApiKey]:
+        """Return one page of the tenant's keys, newest first."""
+        return self._get("/v1/keys", Page[ApiKey], {"limit": limit, "after": after})
+
+    def revoke_key(self, key_id: str) -> ApiKey:
+        """Revoke a key at once and for good."""
+        return self._send("POST", f"/v1/keys/{segment(key_id)}/revoke", ApiKey)
+
+    def make_backup(self, command: MakeBackup | None = None) -> Backup:
+        """Copy the database into the server's own backup folder, while work goes on."""
+        return self._send("POST", "/v1/admin/backup", Backup, command or MakeBackup(), timeout_s=600)
+
+    def verify_data(self) -> Verification:
+        """Check that the stored data is whole and that its rules hold."""
+        return self._get("/v1/admin/verify", Verification)
+
+    def stream_hints(self) -> Iterator[Hint]:
+        """Yield which executions have news, as it comes; poll as well, because hints can be missed."""
+        for event in self._follow("/v1/events/stream", None):
+            if event.name == "hint":
+                yield Hint.model_validate_json(event.data)

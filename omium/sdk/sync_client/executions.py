@@ -1,0 +1,128 @@
+"""Calls about executions: look at them, follow them, start, resume, pause and cancel them.
+
+Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from omium.models.driver import Grant
+from omium.models.execution import (
+    CancelExecution,
+    Checkpoint,
+    Event,
+    Execution,
+    ExecutionDetail,
+    PauseExecution,
+    ResumeAnswer,
+    ResumeExecution,
+    StartExecution,
+    Step,
+    StepAttempt,
+)
+from omium.models.log import StepLogLine
+from omium.models.wire import Page
+from omium.sdk.sync_client.core import SyncCore, segment
+from omium.states import Driver, ExecutionStatus
+
+
+class SyncExecutions(SyncCore):
+    """Executions."""
+
+    def start_execution(
+        self, command: StartExecution, *, idempotency_key: str | None = None
+    ) -> Grant | Execution:
+        """Start an execution: a grant to drive it here, or, with driver `worker`, the queued execution.
+
+        The same key and command give the same execution for as long as it exists.
+        """
+        path = "/v1/executions"
+        if command.driver is Driver.LOCAL:
+            return self._send("POST", path, Grant, command, idempotency_key=idempotency_key)
+        return self._send("POST", path, Execution, command, idempotency_key=idempotency_key)
+
+    def list_executions(
+        self,
+        *,
+        status: ExecutionStatus | None = None,
+        workflow: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[Execution]:
+        """Return one page of executions, newest first."""
+        query = {"status": status, "workflow": workflow, "limit": limit, "after": after}
+        return self._get("/v1/executions", Page[Execution], query)
+
+    def get_execution(self, execution_id: str) -> ExecutionDetail:
+        """Return everything about one execution that fits on a page."""
+        return self._get(f"/v1/executions/{segment(execution_id)}", ExecutionDetail)
+
+    def list_steps(self, execution_id: str, *, limit: int = 50, after: str | None = None) -> Page[Step]:
+        """Return one page of an execution's recorded steps."""
+        path = f"/v1/executions/{segment(execution_id)}/steps"
+        return self._get(path, Page[Step], {"limit": limit, "after": after})
+
+    def list_attempts(
+        self, execution_id: str, *, limit: int = 50, after: str | None = None
+    ) -> Page[StepAttempt]:
+        """Return one page of the failed tries of an execution's steps."""
+        path = f"/v1/executions/{segment(execution_id)}/attempts"
+        return self._get(path, Page[StepAttempt], {"limit": limit, "after": after})
+
+    def list_events(self, execution_id: str, *, limit: int = 50, after: str | None = None) -> Page[Event]:
+        """Return one page of an execution's events, oldest first."""
+        path = f"/v1/executions/{segment(execution_id)}/events"
+        return self._get(path, Page[Event], {"limit": limit, "after": after})
+
+    def list_checkpoints(
+        self, execution_id: str, *, limit: int = 50, after: str | None = None
+    ) -> Page[Checkpoint]:
+        """Return one page of the states that an execution saved."""
+        path = f"/v1/executions/{segment(execution_id)}/checkpoints"
+        return self._get(path, Page[Checkpoint], {"limit": limit, "after": after})
+
+    def list_logs(self, execution_id: str, *, limit: int = 50, after: str | None = None) -> Page[StepLogLine]:
+        """Return one page of what an execution's steps wrote."""
+        path = f"/v1/executions/{segment(execution_id)}/logs"
+        return self._get(path, Page[StepLogLine], {"limit": limit, "after": after})
+
+    def stream_execution_events(self, execution_id: str, *, after: int = 0) -> Iterator[Event]:
+        """Yield an execution's events after number `after` as they happen, each once, until you stop.
+
+        A lost connection is made again and goes on where it was. It also goes on when the execution has
+        ended, because a resume may follow.
+        """
+        seen = after
+        path = f"/v1/executions/{segment(execution_id)}/events/stream"
+        for live in self._follow(path, str(after)):
+            event = Event.model_validate_json(live.data)
+            if event.seq > seen:
+                seen = event.seq
+                yield event
+
+    def resume_execution(
+        self, execution_id: str, command: ResumeExecution | None = None, *, idempotency_key: str | None = None
+    ) -> Grant | ResumeAnswer:
+        """Go on with an execution: a grant if `command` says which process drives it, else it is queued."""
+        path = f"/v1/executions/{segment(execution_id)}/resume"
+        if command is not None and command.process is not None:
+            return self._send("POST", path, Grant, command, idempotency_key=idempotency_key)
+        command = command or ResumeExecution()
+        return self._send("POST", path, ResumeAnswer, command, idempotency_key=idempotency_key)
+
+    def cancel_execution(
+        self, execution_id: str, command: CancelExecution | None = None, *, idempotency_key: str | None = None
+    ) -> Execution:
+        """Ask that an execution stop; it is shown as cancelling until every call of it has ended."""
+        path = f"/v1/executions/{segment(execution_id)}/cancel"
+        command = command or CancelExecution()
+        return self._send("POST", path, Execution, command, idempotency_key=idempotency_key)
+
+    def pause_execution(
+        self, execution_id: str, command: PauseExecution | None = None, *, idempotency_key: str | None = None
+    ) -> Execution:
+        """Ask that an execution pause after the steps that run now."""
+        path = f"/v1/executions/{segment(execution_id)}/pause"
+        command = command or PauseExecution()
+        return self._send("POST", path, Execution, command, idempotency_key=idempotency_key)

@@ -1,0 +1,53 @@
+"""Calls of a graph framework's saver (`omium.adapters.langgraph`).
+
+Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit there.
+"""
+
+from __future__ import annotations
+
+from omium.models.graph import (
+    CopyGraphThread,
+    DeleteGraphRuns,
+    DeleteGraphThread,
+    FindGraphCheckpoint,
+    FoundGraphCheckpoint,
+    GraphCheckpointPage,
+    GraphDeleted,
+    ListGraphCheckpoints,
+    PruneGraphThreads,
+    PutGraph,
+    PutGraphAnswer,
+)
+from omium.sdk.sync_client.core import SyncCore
+
+
+class SyncGraphs(SyncCore):
+    """Graph checkpoints."""
+
+    def put_graph(self, command: PutGraph) -> PutGraphAnswer:
+        """Save checkpoints and pending writes of a graph."""
+        return self._send("POST", "/v1/graphs/put", PutGraphAnswer, command)
+
+    def find_graph_checkpoint(self, command: FindGraphCheckpoint) -> FoundGraphCheckpoint:
+        """Return one checkpoint of a graph, or its newest."""
+        return self._send("POST", "/v1/graphs/find", FoundGraphCheckpoint, command)
+
+    def list_graph_checkpoints(self, command: ListGraphCheckpoints) -> GraphCheckpointPage:
+        """Return checkpoints of graphs, newest first; `next` of the answer goes into the next `cursor`."""
+        return self._send("POST", "/v1/graphs/list", GraphCheckpointPage, command)
+
+    def delete_graph_thread(self, command: DeleteGraphThread) -> GraphDeleted:
+        """Delete a graph's thread; one that is not there is no error."""
+        return self._send("POST", "/v1/graphs/delete-thread", GraphDeleted, command)
+
+    def delete_graph_runs(self, command: DeleteGraphRuns) -> GraphDeleted:
+        """Delete the checkpoints that some runs of a graph made."""
+        return self._send("POST", "/v1/graphs/delete-runs", GraphDeleted, command)
+
+    def copy_graph_thread(self, command: CopyGraphThread) -> PutGraphAnswer:
+        """Copy a graph's thread, whole or up to a checkpoint."""
+        return self._send("POST", "/v1/graphs/copy-thread", PutGraphAnswer, command)
+
+    def prune_graph_threads(self, command: PruneGraphThreads) -> GraphDeleted:
+        """Prune graph threads to their newest checkpoints, or away."""
+        return self._send("POST", "/v1/graphs/prune", GraphDeleted, command)
