@@ -20,6 +20,7 @@
     BaseException
      └─ Suspension                ends the driver, not the execution: never swallowed by `except Exception`
          ├─ Suspended             paused or waiting; resume goes on
+         │   └─ Waits             … because the workflow itself said so: a timer, a signal, an approval
          ├─ LeaseLost             another driver owns the execution now
          └─ Cancelled             somebody cancelled the execution
 
@@ -135,6 +136,27 @@ class Suspended(Suspension):
         self.execution_id = execution_id
         self.reason = reason
         self.resume_command = resume_command
+
+
+class Waits(Suspended):
+    """The workflow gave itself back until `wake_at_us` (microseconds UTC), or until what `reason` names comes.
+
+    `reason` is one of `states.WaitingReason`, `detail` what people are shown of it, as JSON.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        execution_id: str,
+        reason: str,
+        resume_command: str = "",
+        wake_at_us: int | None = None,
+        detail: object = None,
+    ) -> None:
+        super().__init__(message, execution_id=execution_id, reason=reason, resume_command=resume_command)
+        self.wake_at_us = wake_at_us
+        self.detail = detail
 
 
 class LeaseLost(Suspension):

@@ -19,6 +19,7 @@ from omium.errors import (
     Suspended,
     Suspension,
     Unserialisable,
+    Waits,
 )
 from omium.jsonvalue import MAX_VALUE_BYTES, JsonValue, TypeRegistry, encode, json_bytes
 from omium.retry import RetryPolicy
@@ -133,6 +134,9 @@ def _stop(driving: Driving, error: BaseException) -> Flow[BaseException]:
         while driving.running:  # other branches end their steps and keep what they paid for
             yield from sleep(POLL_S)
         driving.ended = f"suspended ({ending.reason})"
+        if isinstance(ending, Waits):
+            yield from _wait(driving, ending)
+            return ending
         reason = ending.reason if ending.reason in _WIRE_REASONS else "operator"
         yield from _give_back(driving, reason)
         driving.say(ending)
@@ -150,6 +154,18 @@ def _stop(driving: Driving, error: BaseException) -> Flow[BaseException]:
     driving.ended = f"interrupted ({type(error).__name__})"
     yield from _give_back(driving, "interrupted", error=error)
     return error
+
+
+def _wait(driving: Driving, ending: Waits) -> Flow[None]:
+    """Hand the execution back until what it waits for comes; the answer to this write is not a failure."""
+    yield from driving.write(
+        {
+            "type": "execution.waits",
+            "reason": ending.reason,
+            "wake_at_us": ending.wake_at_us,
+            "detail": ending.detail,
+        }
+    )
 
 
 def _give_back(
