@@ -7,7 +7,13 @@ import threading
 import aiosqlite
 import pytest
 
-from omium.server.db.sqlite_connection import connect, connect_reader, connect_writer, open_connection
+from omium.server.db.sqlite_connection import (
+    FileConnection,
+    connect,
+    connect_reader,
+    connect_writer,
+    open_connection,
+)
 
 
 def test_aiosqlite_still_has_the_private_method_that_hands_over_a_function():
@@ -16,6 +22,12 @@ def test_aiosqlite_still_has_the_private_method_that_hands_over_a_function():
     assert inspect.iscoroutinefunction(execute)
     assert list(inspect.signature(execute).parameters) == ["self", "fn", "args", "kwargs"]
     assert isinstance(aiosqlite.Connection._conn, property)
+
+
+def test_our_method_shadows_nothing_of_aiosqlite_nor_of_the_thread_that_a_connection_is_in_0_21():
+    ours = {name for name in vars(FileConnection) if not name.startswith("__")}
+
+    assert ours & {*dir(aiosqlite.Connection), *dir(threading.Thread)} == set()
 
 
 async def test_a_function_runs_whole_on_the_connections_own_thread(tmp_path):
