@@ -48,7 +48,7 @@ async def open_app(
     try:
         # Beside a database with tenants a fresh key file would make every key and sealed value unreadable.
         fresh = await db.read(tenants.find_any_tenant_id) is None
-        key_file = KeyFile.open(settings.data / "keys.json", create=fresh)
+        key_file = KeyFile.open(settings.key_file, create=fresh)
         server = build_context(settings, db, key_file, clock, live)
         server.metrics.add_source(lambda: database_metrics(db))
         server.metrics.add_source(lambda: server_metrics(server))

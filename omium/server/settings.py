@@ -40,7 +40,7 @@ class ServerSettings:
     tls: bool = _setting(False, "OMIUM_TLS", "Serve TLS with a certificate of the server's own local CA.")
     tls_names: tuple[str, ...] = _setting((), "OMIUM_TLS_NAMES", "Further names in that certificate.")
     behind_proxy: tuple[str, ...] = _setting(
-        (), "OMIUM_BEHIND_PROXY", "Networks (CIDR) of proxies whose X-Forwarded-For and -Proto are believed."
+        (), "OMIUM_BEHIND_PROXY", "Networks (CIDR) of proxies whose X-Forwarded-For is believed."
     )
     allowed_hosts: tuple[str, ...] = _setting((), "OMIUM_ALLOWED_HOSTS", "Further names for the Host header.")
     allowed_origins: tuple[str, ...] = _setting(
@@ -68,7 +68,9 @@ class ServerSettings:
         8, "OMIUM_STREAMS_PER_PRINCIPAL_MAX", "The same per key or user."
     )
     requests_per_key_per_s: float = _setting(10_000.0, "OMIUM_REQUESTS_PER_KEY_PER_S", "Rate of one key.")
-    requests_per_tenant_per_s: float = _setting(20_000.0, "OMIUM_REQUESTS_PER_TENANT_PER_S", "Of a tenant.")
+    requests_per_tenant_per_s: float = _setting(
+        20_000.0, "OMIUM_REQUESTS_PER_TENANT_PER_S", "The same of a tenant."
+    )
     requests_per_address_per_s: float = _setting(
         100.0, "OMIUM_REQUESTS_PER_ADDRESS_PER_S", "Rate of one address without a valid key."
     )
@@ -142,6 +144,11 @@ class ServerSettings:
     def database(self) -> str:
         """What to open: the PostgreSQL URL, or the path of the SQLite file."""
         return self.database_url or str(self.data / "omium.sqlite")
+
+    @property
+    def key_file(self) -> Path:
+        """Where the server's keys are, outside of the database."""
+        return self.data / "keys.json"
 
     @property
     def is_sqlite(self) -> bool:

@@ -1,9 +1,9 @@
 """Bootstrap: a fresh server's first tenant and its owner's key, for whoever can read the data folder.
 
 What happens when the process dies: before the commit there is no tenant and the token is still good; after it
-the tenant is there, the token is void, and a repeat with the same token answers 409 `secret-not-repeatable`:
-on the server's machine `omium db new-key` then makes another owner's key. Called twice at once, also on two
-servers of one database: one record of the key "first owner" can be inserted, so one call wins.
+the tenant is there, the token is void, and a repeat with the same token answers 409 `secret-not-repeatable`
+(recovery.py makes another owner's key). Called twice at once, also on two servers of one database: one record
+of the key "first owner" can be inserted, so one call wins.
 """
 
 from __future__ import annotations

@@ -35,6 +35,11 @@ def insert_tenant(tx: Tx, name: str) -> Tenant:
 FIND_TENANT = Sql("SELECT id, name, created_us, settings FROM tenants WHERE id = :id")
 
 
+def find_tenant(tx: Tx, tenant_id: str) -> Tenant | None:
+    """Return the tenant, or None."""
+    return tx.one_or_none(FIND_TENANT, Tenant, id=tenant_id)
+
+
 def get_tenant(tx: Tx, tenant_id: str) -> Tenant:
     """Return the tenant; `NoRow` if there is none, which no principal can cause."""
     return tx.one(FIND_TENANT, Tenant, id=tenant_id)

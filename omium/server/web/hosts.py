@@ -35,13 +35,12 @@ class HostPolicy:
         host = headers.get("host", "")
         if not self._is_ours(host):
             raise HostRefused(
-                "The Host header names another server; start this one with --allowed-host NAME if it is"
-                " one of its names."
+                "The Host header names another server; names of this one are added in OMIUM_ALLOWED_HOSTS."
             )
         origin = headers.get("origin")
         if origin is not None and origin.lower() not in self._origins and not self._is_same(origin, host):
             raise HostRefused(
-                "Pages of this Origin may not call this server; allow it with --allowed-origin."
+                "Pages of this Origin may not call this server; allow it in OMIUM_ALLOWED_ORIGINS."
             )
 
     def _is_ours(self, host: str) -> bool:
