@@ -124,6 +124,10 @@ def test_a_clock_that_is_stepped_back_keeps_it_open_for_one_cooldown_at_most():
     assert admit(answer.breaker, POLICY, T0 - 86_400 * S + 30 * S).allowed
 
 
+def test_a_clock_that_is_stepped_back_loses_no_count():
+    assert run(new_breaker(POLICY, T0), (0, 0, 3), (-20, 0, 0), (54, 0, 1)).state is BreakerState.OPEN
+
+
 def test_opened_by_hand_it_stays_open_until_it_is_reset():
     breaker = force_open(new_breaker(POLICY, T0), T0)
     answer = admit(run(breaker, (1, 5, 0)), POLICY, T0 + 10**6 * S)

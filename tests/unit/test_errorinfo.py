@@ -99,6 +99,10 @@ def test_causes_and_contexts_are_followed_within_bounds_and_circles_end():
     error.__cause__ = first
     assert [cause.message for cause in describe_exception(first).causes] == ["1", "2", "3", "4", "5"]
 
+    left, right = ProviderError("left"), ProviderError("right")
+    left.__cause__, right.__cause__ = right, left
+    assert [cause.message for cause in describe_exception(left).causes] == ["right"]
+
     hidden = ProviderError("x")
     hidden.__context__, hidden.__suppress_context__ = KeyError("a"), True
     assert describe_exception(hidden).causes == ()

@@ -41,6 +41,12 @@ def test_equal_digests_mean_equal_arguments():
     assert len({input_record(each).digest for each in records}) == len(records)
 
 
+def test_names_and_classes_cannot_be_cut_differently():
+    first = type("C", (), {})
+    second = type(f"Cbclass{__name__}.C", (), {})  # what two parameters would read like without lengths
+    assert input_record({"a": first(), "b": first()}).digest != input_record({"a": second()}).digest
+
+
 def test_key_order_and_object_identity_do_not_change_a_digest():
     assert input_record({"a": {"x": 1, "y": 2}}).digest == input_record({"a": {"y": 2, "x": 1}}).digest
     assert input_record({"a": Client()}).digest == input_record({"a": Client()}).digest
