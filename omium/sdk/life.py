@@ -139,7 +139,8 @@ def _stop(driving: Driving, error: BaseException) -> Flow[BaseException]:
             return ending
         reason = ending.reason if ending.reason in _WIRE_REASONS else "operator"
         yield from _give_back(driving, reason)
-        driving.say(ending)
+        if ending.reason != "drain":
+            driving.say(ending)
         return ending
     if isinstance(ending, Cancelled):
         waited_s = 0.0

@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from omium.config import Settings, load_settings, warn_about_other_distribution
 from omium.jsonvalue import TypeRegistry
 from omium.sdk import capture, carrying
 from omium.sdk.breakers import Breakers
 from omium.sdk.driving import Driving, Link
-from omium.sdk.flows import Flow, drive_async
+from omium.sdk.flows import AsyncPorts, Flow, Ports, drive_async
 from omium.sdk.heartbeat import Heart
 from omium.sdk.transport import Transport
 from omium.states import Durability
@@ -25,12 +25,26 @@ from omium.states import Durability
 T = TypeVar("T")
 
 
+class Carrier(Ports, Protocol):
+    """What a session reaches its server through; the one that there is is `Transport`."""
+
+    def async_ports(self) -> AsyncPorts:
+        """Return the ports of the running event loop."""
+        ...
+
+    def close(self) -> None:
+        """Close what is open."""
+        ...
+
+
 class Session:
     """One per process and server."""
 
-    def __init__(self, settings: Settings, *, capture_output: bool = True) -> None:
+    def __init__(
+        self, settings: Settings, *, capture_output: bool = True, transport: Carrier | None = None
+    ) -> None:
         self.settings = settings
-        self.transport = Transport(settings)
+        self.transport = transport or Transport(settings)
         self.link = Link(
             ports=self.transport,
             async_ports=self.transport.async_ports,

@@ -10,18 +10,20 @@ import threading
 from collections import Counter
 
 from omium.clock import ManualClock
+from omium.config import load_settings
 from omium.jsonvalue import TypeRegistry
 from omium.sdk.book import Book
 from omium.sdk.breakers import Breakers
 from omium.sdk.context import outside
 from omium.sdk.driving import Driving, Link
 from omium.sdk.flows import HttpAnswer, Lease, WriteOutcome
+from omium.sdk.session import Session
 
 
 class Edge:
     """Sync and async ports in one. `clock` moves by what is slept."""
 
-    def __init__(self, **records):
+    def __init__(self):
         self.clock = ManualClock()
         self.writes = []
         self.requests = []
@@ -59,6 +61,12 @@ class Edge:
 
     def sleep(self, seconds):
         self.clock.advance(seconds)
+
+    def close(self):
+        pass
+
+    def session(self) -> Session:
+        return Session(load_settings(environ={"HOME": "/nowhere"}), transport=self)
 
     def async_ports(self):
         return AsyncEdge(self)

@@ -1,0 +1,188 @@
+"""Tasks of a worker: what it was granted, each in a thread or in the loop, and the way back to the server.
+
+Owns the set of executions that run in this process, what becomes of those whose input cannot be restored, and
+draining. What an execution's life is stands in life.py; compensations are compensating.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from omium.errors import OmiumError, Suspension, Undecodable
+from omium.sdk import life, runner
+from omium.sdk.calls import Call
+from omium.sdk.compensating import compensate
+from omium.sdk.coroutines import is_async
+from omium.sdk.driving import Driving
+from omium.sdk.flows import drive_sync
+from omium.sdk.inputs import restore_call
+from omium.sdk.registry import Workflow
+from omium.sdk.session import Session
+from omium.sdk.starting import Granted, make_driving
+
+_log = logging.getLogger("omium.worker")
+
+
+class Running:
+    """The executions that this worker runs now."""
+
+    def __init__(self, session: Session, workflows: Mapping[str, Workflow]) -> None:
+        self._session = session
+        self._workflows = workflows
+        self._changed = threading.Condition()
+        self._drivings: set[Driving] = set()
+        self._draining = False
+        self._loop: _LoopThread | None = None
+
+    def begin(self, granted: Granted, release: Callable[[], None]) -> None:
+        """Run an execution beside others; `release` is called when it has ended or was given back."""
+        driving = self._enter(granted)
+
+        def end() -> None:
+            self._leave(driving)
+            release()
+
+        def work() -> None:
+            try:
+                self._run(granted, driving)
+            except BaseException as error:  # a boundary: it's recorded; the worker goes on with others
+                _report(driving, error)
+            finally:
+                end()
+
+        workflow = self._workflows.get(driving.workflow)
+        if workflow is not None and is_async(workflow.function) and not granted_compensations(granted):
+            self._begin_async(granted, driving, workflow, end)
+        else:
+            threading.Thread(target=work, name=f"omium-{driving.execution_id}", daemon=True).start()
+
+    def run_here(self, granted: Granted) -> Any:
+        """Run an execution in this thread and return its output; raises what ended it."""
+        driving = self._enter(granted)
+        try:
+            return self._run(granted, driving)
+        finally:
+            self._leave(driving)
+
+    def drain(self) -> None:
+        """Give every execution back before its next step."""
+        with self._changed:
+            self._draining = True
+            for driving in self._drivings:
+                driving.stop_reason = "drain"
+
+    def wait(self) -> None:
+        """Return when nothing runs any more."""
+        with self._changed:
+            while self._drivings:
+                self._changed.wait(1.0)  # in short waits, so that signals are handled in between
+
+    def close(self) -> None:
+        """End the event loop, if there was one."""
+        if self._loop is not None:
+            self._loop.close()
+
+    def list_drivings(self) -> list[Driving]:
+        """Return what runs now."""
+        with self._changed:
+            return [*self._drivings]
+
+    def _run(self, granted: Granted, driving: Driving) -> Any:
+        assert granted.grant is not None
+        if granted_compensations(granted):
+            compensate(self._session, driving, granted.grant["compensations"])
+            return None
+        workflow = self._workflows[driving.workflow]
+        return runner.drive(self._session, driving, workflow, self._restore(granted, driving, workflow))
+
+    def _restore(self, granted: Granted, driving: Driving, workflow: Workflow) -> Call:
+        assert granted.grant is not None
+        try:
+            return restore_call(workflow.function, granted.grant.get("input"), self._session.link.types)
+        except Undecodable as error:
+            drive_sync(life.end_quietly(driving, error), self._session.link.ports)
+            raise
+
+    def _begin_async(
+        self, granted: Granted, driving: Driving, workflow: Workflow, end: Callable[[], None]
+    ) -> None:
+        async def work() -> None:
+            try:
+                restored = self._restore(granted, driving, workflow)
+                await runner.adrive(self._session, driving, workflow, restored)
+            except BaseException as error:  # a boundary: it's recorded; the worker goes on with others
+                _report(driving, error)
+            finally:
+                end()
+
+        if self._loop is None:
+            self._loop = _LoopThread()
+        self._loop.submit(work())
+
+    def _enter(self, granted: Granted) -> Driving:
+        workflow = self._workflows[granted.execution["workflow"]]
+        driving = make_driving(granted, self._session.link, workflow.options)
+        with self._changed:
+            self._drivings.add(driving)
+            if self._draining:  # it was granted while we said goodbye
+                driving.stop_reason = "drain"
+        return driving
+
+    def _leave(self, driving: Driving) -> None:
+        with self._changed:
+            self._drivings.discard(driving)
+            self._changed.notify_all()
+
+
+def granted_compensations(granted: Granted) -> bool:
+    """Say whether a grant is for compensations only."""
+    return bool(granted.grant and granted.grant["compensations"])
+
+
+def _report(driving: Driving, error: BaseException) -> None:
+    if isinstance(error, Suspension):
+        _log.info("%s: %s", driving.execution_id, error)
+    elif isinstance(error, OmiumError):
+        _log.warning("%s (%s) ended: %s", driving.execution_id, driving.workflow, error)
+    else:
+        _log.warning(
+            "%s (%s) failed: %s: %s", driving.execution_id, driving.workflow, type(error).__name__, error
+        )
+
+
+class _LoopThread:
+    """One event loop for all async executions of this worker."""
+
+    def __init__(self) -> None:
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._main, name="omium-loop", daemon=True)
+        self._thread.start()
+        self._ready.wait()
+
+    def submit(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` as a task."""
+        self._loop.call_soon_threadsafe(self._start, work)
+
+    def close(self) -> None:
+        """End the loop; what still runs in it is cancelled."""
+        self._loop.call_soon_threadsafe(self._end.set)
+        self._thread.join()
+
+    def _main(self) -> None:
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._end = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._ready.set()
+        await self._end.wait()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)  # the loop itself holds its tasks weakly
+        task.add_done_callback(self._tasks.discard)

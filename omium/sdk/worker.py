@@ -1,0 +1,186 @@
+"""The worker: claims queued executions of the workflows that it was given, and runs them.
+
+Owns the loop of long polls, the slots, and how it stops: on the first signal the steps that run end and every
+lease is given back, on the second the process goes at once. What running means is tasks.py; a process per
+execution is supervisor.py. Former workers of the same host that are provably gone are reported, so that what
+they held is queued at once and not after its lease (semantics 3.3).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from types import FrameType
+from typing import Any, Final
+
+from omium.errors import ConnectionLost, NothingToClaim, OmiumError, Problem
+from omium.ids import new_id
+from omium.jsonvalue import json_bytes
+from omium.sdk import runner
+from omium.sdk.code_version import describe_code
+from omium.sdk.exchange import exchange, parse_answer
+from omium.sdk.flows import Flow, drive_sync
+from omium.sdk.joining import join_execution
+from omium.sdk.process import Process, current_process, is_gone
+from omium.sdk.registry import Workflow
+from omium.sdk.session import Session
+from omium.sdk.starting import Granted, call
+from omium.sdk.tasks import Running
+
+WAIT_S: Final = 20.0
+PATIENCE_S: Final = 5.0  # between two tries to reach a server that is away
+CLOSING_S: Final = 3.0  # for the last poll to come back after the server was told that this worker stops
+
+_log = logging.getLogger("omium.worker")
+
+
+class Worker:
+    """Serves `workflows` until it is told to stop."""
+
+    def __init__(
+        self,
+        session: Session,
+        workflows: Mapping[str, Workflow],
+        *,
+        queue: str = "default",
+        concurrency: int = 4,
+        running: Running | None = None,
+    ) -> None:
+        self.id = new_id("wk", time.time_ns() // 1000)
+        self.workflows = workflows
+        self._session = session
+        self._queue = queue
+        self._concurrency = concurrency
+        self._running = running or Running(session, workflows)
+        self._slots = threading.Semaphore(concurrency)
+        self._stopping = threading.Event()
+        self._gone: list[str] = []
+        self._failure: Problem | None = None
+        first = next(iter(workflows.values()), None)
+        self._code = describe_code(first.function) if first is not None else None
+
+    def run(self) -> None:
+        """Claim and run until `stop`; returns when nothing runs any more.
+
+        Raises the problem if the server refuses this worker (a revoked key, a missing scope).
+        """
+        poll = threading.Thread(target=self._poll, name="omium-claims", daemon=True)
+        poll.start()
+        while not self._stopping.wait(1.0):  # in short waits, so that signals are handled in between
+            pass
+        self._running.drain()
+        self._say_goodbye()
+        poll.join(CLOSING_S)
+        self._running.wait()
+        self._running.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def run_once(self, execution_id: str | None = None) -> Any:
+        """Run one execution, a certain one or the next that can be claimed, and return its output.
+
+        A certain execution is taken up whatever its state is: queued, paused, failed, or left by a process
+        that is gone. Raises what ended it.
+        """
+        try:
+            grants = drive_sync(
+                self._claim(execution_id, wait_s=0.0 if execution_id else WAIT_S), self._ports
+            )
+        except NothingToClaim:
+            assert execution_id is not None
+            joined = drive_sync(join_execution(execution_id, self.workflows.get), self._ports)
+            return runner.join(self._session, joined)
+        for granted in grants:
+            return self._running.run_here(granted)
+        return None
+
+    def stop(self) -> None:
+        """Take no more work; let the steps that run end, and give the rest back."""
+        self._stopping.set()
+
+    @contextlib.contextmanager
+    def signals(self) -> Iterator[None]:
+        """Stop at SIGTERM and SIGINT; at the second one leave at once, as if killed."""
+
+        def handle(_number: int, _frame: FrameType | None) -> None:
+            if self._stopping.is_set():
+                os._exit(130)
+            _log.warning("Stopping: the steps that run are finished first. Once more to leave at once.")
+            self.stop()
+
+        before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @property
+    def _ports(self) -> Any:
+        return self._session.link.ports
+
+    def _poll(self) -> None:
+        away = False
+        while not self._stopping.is_set():
+            if not self._slots.acquire(timeout=1.0):
+                continue
+            free, taken = 1 + self._acquire_more(), 0
+            try:
+                grants = drive_sync(self._claim(None, wait_s=WAIT_S, most=free), self._ports)
+                away = False
+                for granted in grants:
+                    taken += 1
+                    self._running.begin(granted, self._slots.release)
+            except ConnectionLost as error:
+                if not away:
+                    _log.warning("The server is away; this worker goes on when it's back. %s", error)
+                away = True
+                self._stopping.wait(PATIENCE_S)
+            except Problem as problem:
+                if not problem.retryable:
+                    self._failure = problem
+                    self.stop()
+                else:
+                    self._stopping.wait(PATIENCE_S)
+            finally:
+                for _ in range(free - taken):
+                    self._slots.release()
+
+    def _acquire_more(self) -> int:
+        """Take the other free slots, too, and return how many there were."""
+        more = 0
+        while more < self._concurrency - 1 and self._slots.acquire(blocking=False):
+            more += 1
+        return more
+
+    def _claim(self, execution_id: str | None, *, wait_s: float, most: int = 1) -> Flow[list[Granted]]:
+        body: dict[str, Any] = {
+            "worker_id": self.id,
+            "queue": self._queue,
+            "workflows": sorted(self.workflows),
+            "process": current_process().to_json(),
+            "code": self._code,
+            "max_executions": min(most, 100),
+            "concurrency": self._concurrency,
+            "wait_s": wait_s,
+            "execution_id": execution_id,
+            "gone_workers": self._gone,
+        }
+        answer = yield from exchange("POST", "/v1/workers/claim", json_bytes(body), timeout_s=wait_s + 15.0)
+        claimed = parse_answer(answer)
+        assert isinstance(claimed, dict)
+        self._gone = [
+            each["worker_id"] for each in claimed["neighbours"] if is_gone(Process(**each["process"])) is True
+        ]
+        return [Granted(grant["execution"], grant, answer.sent_us) for grant in claimed["grants"]]
+
+    def _say_goodbye(self) -> None:
+        try:
+            drive_sync(call("POST", "/v1/workers/stop", {"worker_id": self.id}, timeout_s=2.0), self._ports)
+        except OmiumError as error:
+            _log.debug("The server was not told that this worker stops: %s", error)
