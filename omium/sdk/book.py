@@ -84,6 +84,12 @@ class Book:
         for record in records:
             self._insert(_read(record))
 
+    @property
+    def has_records(self) -> bool:
+        """Say whether anything is recorded yet."""
+        with self._lock:
+            return bool(self._at)
+
     def look_up(
         self,
         scope: Scope,

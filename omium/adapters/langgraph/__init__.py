@@ -1,12 +1,15 @@
 """LangGraph: durable nodes, checkpoints on the Omium server, tokens as usage. Extra `omium-os[langgraph]`.
 
-    instrument.py   the graph that runs as an execution      nodes.py   each node as a step
-    saver.py        LangGraph's checkpoint saver             usage.py   what models report
-    codec.py        how LangChain's values are recorded
+    instrument.py   the graph that users hold          wrapping.py  which parts of it are steps
+    runs.py         begin, go on, wait                 nodes.py     a node as a step
+    threads.py      where state is, replays' copies    usage.py     what models report
+    saver.py        LangGraph's checkpoint saver       codec.py     how LangChain's values are recorded
 
 The user's graph is not changed: `instrument` works on a copy. Guide: docs/langgraph.md.
 """
 
+from omium.adapters.langgraph.instrument import InstrumentedGraph, instrument
+from omium.adapters.langgraph.nodes import NodePolicy
 from omium.adapters.langgraph.saver import OmiumSaver
 
-__all__ = ["OmiumSaver"]
+__all__ = ["InstrumentedGraph", "NodePolicy", "OmiumSaver", "instrument"]

@@ -1,9 +1,9 @@
 """OmiumSaver: LangGraph's checkpoints on the Omium server, instead of in a database beside it.
 
 Owns the translation between LangGraph's saver contract and the server's graph endpoints. What a checkpoint
-means is LangGraph's own affair: its serialiser makes typed bytes, and the server seals and keeps those. Inside
-an execution every save carries the driver's lease, so a process that was replaced cannot write into the thread
-of the one that replaced it.
+means is LangGraph's own affair: its serialiser makes typed bytes, and the server seals and keeps those.
+Inside an execution every save carries the driver's lease, so a process that was replaced cannot write into
+the thread of the one that replaced it.
 
     graph = builder.compile(checkpointer=OmiumSaver())
     graph.invoke({"question": "…"}, {"configurable": {"thread_id": "t-1"}}, durability="sync")

@@ -1,0 +1,257 @@
+"""`instrument(graph)`: a LangGraph graph that runs as an Omium execution, and goes on where it was cut off.
+
+Owns the graph that users hold instead of their own: `invoke`, `ainvoke`, `stream` and `astream` begin an
+execution, or are a scope of the current one. Nodes are steps (wrapping.py), the thread's state is on the
+server (saver.py), an interrupt makes the execution wait (runs.py), an error fails it into the inbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from typing import Any
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.graph import StateGraph
+from langgraph.pregel import Pregel
+
+from omium.adapters.langgraph.codec import register_codecs
+from omium.adapters.langgraph.nodes import NodePolicy
+from omium.adapters.langgraph.runs import GraphWaits, begin_run, end_run, find_waiting
+from omium.adapters.langgraph.saver import OmiumSaver
+from omium.adapters.langgraph.wrapping import needs_async, wrap_graph
+from omium.errors import ConfigError
+from omium.retry import RetryPolicy
+from omium.sdk import runner
+from omium.sdk.calling import find_active_frame
+from omium.sdk.calls import Call
+from omium.sdk.decorators import workflow
+from omium.sdk.execution import start_execution
+from omium.sdk.flows import drive_sync
+from omium.sdk.registry import Workflow, find_workflow
+from omium.sdk.session import current_session
+from omium.sdk.starting import make_driving, take_up
+
+_IGNORED = ("config", "options")  # callbacks and the like: they belong to a process, not to the execution
+
+
+def instrument(
+    graph: Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any],
+    *,
+    name: str | None = None,
+    nodes: Mapping[str, NodePolicy] | None = None,
+    retry: RetryPolicy | int | None = None,
+    timeout_s: float | None = None,
+    breaker: str | None = None,
+    durability: str | None = None,
+    takeover: str = "never",
+    queue: str = "default",
+) -> InstrumentedGraph:
+    """Return `graph` as a durable workflow; the given graph is not changed.
+
+    `name` is the workflow's name, by default the graph's. `nodes` gives single nodes their policy; `retry`,
+    `timeout_s` and `breaker` hold for all others. `durability`, `takeover` and `queue` are those of
+    `@omium.workflow`. Raises `ConfigError` for a name of a node that the graph does not have.
+    """
+    compiled = graph.compile() if isinstance(graph, StateGraph) else graph
+    chosen = dict(nodes or {})
+    if unknown := sorted(set(chosen) - set(_names(compiled))):
+        raise ConfigError(
+            f"The graph has no node {unknown[0]!r}; its nodes are {', '.join(sorted(_names(compiled)))}."
+        )
+    default = NodePolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
+    wrapped = wrap_graph(compiled, lambda node: chosen.get(node, default))
+    options = {"durability": durability, "takeover": takeover, "queue": queue}
+    return InstrumentedGraph(wrapped, name or compiled.get_name(), options)
+
+
+def _names(graph: Pregel[Any, Any, Any, Any]) -> Iterator[str]:
+    for name, node in graph.nodes.items():
+        yield name
+        if isinstance(node.bound, Pregel):
+            yield from _names(node.bound)
+
+
+class InstrumentedGraph:
+    """A graph under Omium. What is not named here is the graph's own: `get_state`, `get_graph`, ..."""
+
+    def __init__(self, graph: Pregel[Any, Any, Any, Any], name: str, options: Mapping[str, Any]) -> None:
+        self.name = name
+        self.saver = OmiumSaver()
+        self.graph = graph.copy(update={"checkpointer": self.saver})
+        run, arun = _functions(self)
+        decorate = workflow(name=name, ignore=_IGNORED, **options)
+        # What is decorated last is what a worker finds under the name.
+        if needs_async(graph):
+            self._run, self._arun = decorate(run), decorate(arun)
+            self.__omium_workflow__ = find_workflow(self._arun)
+        else:
+            self._arun, self._run = decorate(arun), decorate(run)
+            self.__omium_workflow__ = find_workflow(self._run)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "graph":  # not set yet: a half-made copy must not recurse
+            raise AttributeError(name)
+        return getattr(self.graph, name)
+
+    def invoke(
+        self,
+        input: Any,  # noqa: A002  # LangChain's own name
+        config: RunnableConfig | None = None,
+        **options: Any,
+    ) -> Any:
+        """Run the graph and return its output, as LangGraph does.
+
+        An interrupted graph returns with `__interrupt__`, and its execution waits;
+        `invoke(Command(resume=...))` on the same thread goes on with that execution.
+        """
+        session = current_session()
+        register_codecs(session.link.types)
+        thread_id = _thread(config)
+        try:
+            waiting = find_waiting(self.saver, session, input, thread_id)
+            if waiting is None:
+                return self._run(input, thread_id, config, options)
+            known = _known(self._run)
+            driving = make_driving(
+                drive_sync(take_up(waiting), session.link.ports), session.link, known.options
+            )
+            return runner.drive(
+                session, driving, known, Call(known.function, (input, thread_id, config, options))
+            )
+        except GraphWaits as waits:
+            return waits.output
+
+    async def ainvoke(
+        self,
+        input: Any,  # noqa: A002  # LangChain's own name
+        config: RunnableConfig | None = None,
+        **options: Any,
+    ) -> Any:
+        """As `invoke`."""
+        session = current_session()
+        register_codecs(session.link.types)
+        thread_id = _thread(config)
+        try:
+            waiting = await asyncio.to_thread(find_waiting, self.saver, session, input, thread_id)
+            if waiting is None:
+                return await self._arun(input, thread_id, config, options)
+            known = _known(self._arun)
+            granted = await session.drive_async(take_up(waiting))
+            driving = make_driving(granted, session.link, known.options)
+            call = Call(known.function, (input, thread_id, config, options))
+            return await runner.adrive(session, driving, known, call)
+        except GraphWaits as waits:
+            return waits.output
+
+    def stream(
+        self,
+        input: Any,  # noqa: A002  # LangChain's own name
+        config: RunnableConfig | None = None,
+        **options: Any,
+    ) -> Iterator[Any]:
+        """Run the graph and yield what it streams; the execution ends when the stream is read to its end."""
+        if find_active_frame() is not None:
+            run = begin_run(self, input, _thread(config), config, options)
+            yield from self.graph.stream(run.input, run.config, **run.options)
+            return
+        register_codecs(current_session().link.types)
+        # The execution is current only while the graph works, not in the code that reads the stream.
+        context = contextvars.copy_context()
+        execution = start_execution(self._run, {"input": input, "thread_id": _thread(config)})
+        context.run(execution.__enter__)
+        try:
+            run = context.run(begin_run, self, input, _thread(config), config, options)
+            chunks = context.run(functools.partial(self.graph.stream, run.input, run.config, **run.options))
+            while (chunk := context.run(next, chunks, _END)) is not _END:
+                yield chunk
+            context.run(execution.complete, context.run(end_run, self, run))
+        except BaseException as error:
+            context.run(execution.__exit__, type(error), error, error.__traceback__)
+            if not isinstance(error, GraphWaits):
+                raise
+        else:
+            context.run(execution.__exit__, None, None, None)
+
+    async def astream(
+        self,
+        input: Any,  # noqa: A002  # LangChain's own name
+        config: RunnableConfig | None = None,
+        **options: Any,
+    ) -> AsyncIterator[Any]:
+        """As `stream`."""
+        if find_active_frame() is not None:
+            run = await asyncio.to_thread(begin_run, self, input, _thread(config), config, options)
+            async for chunk in self.graph.astream(run.input, run.config, **run.options):
+                yield chunk
+            return
+        register_codecs(current_session().link.types)
+        context = contextvars.copy_context()
+
+        async def inside(work: Coroutine[Any, Any, Any]) -> Any:
+            return await asyncio.get_running_loop().create_task(work, context=context)
+
+        execution = start_execution(self._arun, {"input": input, "thread_id": _thread(config)})
+        await inside(execution.__aenter__())
+        try:
+            begin = functools.partial(begin_run, self, input, _thread(config), config, options)
+            run = await inside(asyncio.to_thread(begin))
+            chunks = context.run(functools.partial(self.graph.astream, run.input, run.config, **run.options))
+            while (chunk := await inside(_next(chunks))) is not _END:
+                yield chunk
+            output = await inside(asyncio.to_thread(end_run, self, run))
+            await inside(asyncio.to_thread(execution.complete, output))
+        except BaseException as error:
+            await inside(execution.__aexit__(type(error), error, error.__traceback__))
+            if not isinstance(error, GraphWaits):
+                raise
+        else:
+            await inside(execution.__aexit__(None, None, None))
+
+
+_END = object()
+
+
+async def _next(chunks: AsyncIterator[Any]) -> Any:
+    return await anext(chunks, _END)
+
+
+def _functions(graph: InstrumentedGraph) -> tuple[Callable[..., Any], Callable[..., Any]]:
+    """Return the workflow's function, sync and async; parameters other than the ignored ones are recorded."""
+
+    def run(
+        input: Any,  # noqa: A002  # LangChain's own name
+        thread_id: str | None = None,
+        config: RunnableConfig | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Any:
+        begun = begin_run(graph, input, thread_id, config, options or {})
+        output = graph.graph.invoke(begun.input, begun.config, **begun.options)
+        end_run(graph, begun, output)
+        return output
+
+    async def arun(
+        input: Any,  # noqa: A002  # LangChain's own name
+        thread_id: str | None = None,
+        config: RunnableConfig | None = None,
+        options: Mapping[str, Any] | None = None,
+    ) -> Any:
+        begun = await asyncio.to_thread(begin_run, graph, input, thread_id, config, options or {})
+        output = await graph.graph.ainvoke(begun.input, begun.config, **begun.options)
+        await asyncio.to_thread(end_run, graph, begun, output)
+        return output
+
+    return run, arun
+
+
+def _thread(config: RunnableConfig | None) -> str | None:
+    thread_id = (config or {}).get("configurable", {}).get("thread_id")
+    return None if thread_id is None else str(thread_id)
+
+
+def _known(function: Callable[..., Any]) -> Workflow:
+    found = find_workflow(function)
+    assert found is not None, "both functions are workflows"
+    return found

@@ -1,0 +1,195 @@
+"""Nodes as steps: what a graph's node returns is durable before the graph goes on.
+
+Owns the wrapper around each node's own runnable, and the key under which a node's result is recorded. The
+key is LangGraph's task id, which follows from the checkpoint, the node and what triggered it: a resumed graph
+asks for the same task and is given the recorded result. Which graph is wrapped is instrument.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import merge_configs
+from langgraph.errors import GraphBubbleUp
+
+from omium.adapters.langgraph.usage import UsageRecorder
+from omium.jsonvalue import input_record
+from omium.retry import RetryPolicy
+from omium.sdk.async_calls import run_async
+from omium.sdk.attempts import StepCall
+from omium.sdk.calling import find_active_frame
+from omium.sdk.calls import Call
+from omium.sdk.context import Frame
+from omium.sdk.flows import drive_async, drive_sync
+from omium.sdk.identity import Scope
+from omium.sdk.options import StepOptions, make_step_options
+from omium.sdk.steps import run_step
+
+_TASK_ID_LENGTH = 12  # of 32 hex digits: enough to tell the tasks of one node of one execution apart
+
+
+@dataclass(frozen=True, slots=True)
+class NodePolicy:
+    """What Omium does for one node; LangGraph's own retry and cache policies stay as they are.
+
+    `retry` is a policy or the most attempts, `timeout_s` ends a try (an async node is cancelled; a sync one
+    runs on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `effect` marks a
+    node that changes the world outside, `record=False` keeps no result and runs the node again on resume.
+    """
+
+    retry: RetryPolicy | int | None = None
+    timeout_s: float | None = None
+    breaker: str | None = None
+    effect: bool = False
+    record: bool = True
+
+    def options(self, name: str) -> StepOptions:
+        """Return the options of the step that stands for node `name`."""
+        return make_step_options(
+            name,
+            retry=self.retry,
+            timeout_s=self.timeout_s,
+            breaker=self.breaker,
+            effect=self.effect,
+            record=self.record,
+            match="name",  # the task id stands for the input: it follows from the checkpoint that holds it
+        )
+
+
+class NodeStep(Runnable[Any, Any]):
+    """A node's runnable, run as a step of the current execution; outside of one, just the node."""
+
+    def __init__(self, name: str, bound: Runnable[Any, Any], policy: NodePolicy) -> None:
+        self.name: str = name
+        self.bound = bound
+        self._options = policy.options(name)
+
+    def invoke(
+        self,
+        input: Any,  # noqa: A002  # LangChain's own name
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """Return the node's recorded result, or run it and record what it returns."""
+        frame = find_active_frame()
+        if frame is None or config is None:
+            return self.bound.invoke(input, config, **kwargs)
+        observed = _observed(config)
+
+        def node(state: Any) -> Any:
+            return _no_failure(lambda: self.bound.invoke(state, observed, **kwargs))
+
+        call = Call(node, (input,))
+        invoke = _Invoke(call, self._options)
+        try:
+            return drive_sync(run_step(self._step(frame, config, input, invoke)), frame.driving.link.ports)
+        except _NoFailure as carried:
+            raise carried.error from None
+
+    async def ainvoke(
+        self,
+        input: Any,  # noqa: A002  # LangChain's own name
+        config: RunnableConfig | None = None,
+        **kwargs: Any,
+    ) -> Any:
+        """As `invoke`."""
+        frame = find_active_frame()
+        if frame is None or config is None:
+            return await self.bound.ainvoke(input, config, **kwargs)
+        observed = _observed(config)
+
+        async def node(state: Any) -> Any:
+            try:
+                return await self.bound.ainvoke(state, observed, **kwargs)
+            except GraphBubbleUp as error:
+                raise _NoFailure(error) from error
+
+        invoke = _AsyncInvoke(Call(node, (input,)), self._options)
+        try:
+            ports = frame.driving.link.async_ports()
+            return await drive_async(run_step(self._step(frame, config, input, invoke)), ports)
+        except _NoFailure as carried:
+            raise carried.error from None
+
+    def _step(
+        self, frame: Frame, config: RunnableConfig, state: Any, invoke: Callable[[Frame], object]
+    ) -> StepCall:
+        types = frame.driving.link.types
+        # A scope of its own for every call: LangGraph's retries ask for the same task again.
+        scope = Scope(frame.scope.path, frame.scope.depth)
+        return StepCall(
+            frame,
+            self._options,
+            scope.allot(self.name, task_key(config)),
+            input_record({"state": state, "graph": _place(config)}, types=types),
+            frame.in_order,
+            types,
+            invoke,
+        )
+
+
+def task_key(config: RunnableConfig) -> str:
+    """Return the key of the task that `config` belongs to, such as `research:4b114dcf2f28`.
+
+    Inside a subgraph the way to it comes first: `team:9a66869ec2d8|write:e7e0fcab0643`.
+    """
+    namespace = str(config["configurable"]["checkpoint_ns"])
+    return "|".join(_short(part) for part in namespace.split("|"))
+
+
+def _short(part: str) -> str:
+    name, _, task_id = part.rpartition(":")
+    return f"{name}:{task_id.replace('-', '')[:_TASK_ID_LENGTH]}" if name else part
+
+
+def _place(config: RunnableConfig) -> dict[str, str]:
+    """Return where in its thread a task stands: what a replay needs to start just before it."""
+    conf = config["configurable"]
+    namespace, _, _ = str(conf["checkpoint_ns"]).rpartition("|")
+    checkpoints: Mapping[str, str] = conf.get("checkpoint_map") or {}
+    return {
+        "thread_id": str(conf.get("thread_id", "")),
+        "namespace": namespace,
+        "checkpoint_id": checkpoints.get(namespace, ""),
+        "task_id": str(conf.get("__pregel_task_id", "")),
+    }
+
+
+def _observed(config: RunnableConfig) -> RunnableConfig:
+    return merge_configs(config, {"callbacks": [UsageRecorder()]})
+
+
+class _NoFailure(BaseException):
+    """Carries LangGraph's own control flow (an interrupt, say) past what a step does when it fails."""
+
+    def __init__(self, error: GraphBubbleUp) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _no_failure(work: Callable[[], Any]) -> Any:
+    try:
+        return work()
+    except GraphBubbleUp as error:
+        raise _NoFailure(error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Invoke:
+    call: Call
+    options: StepOptions
+
+    def __call__(self, frame: Frame) -> Any:
+        return self.call.run(frame, self.options.timeout_s, self.options.name)
+
+
+@dataclass(frozen=True, slots=True)
+class _AsyncInvoke:
+    call: Call
+    options: StepOptions
+
+    def __call__(self, frame: Frame) -> Coroutine[Any, Any, Any]:
+        return run_async(self.call, frame, self.options.timeout_s, self.options.name)
