@@ -172,7 +172,7 @@ def _refuse_limit(row: ExecutionRow, command: ResumeExecution) -> None:
     most = command.max_steps if command.max_steps is not None else row.max_steps
     if most is not None and row.steps_completed >= most:
         raise LimitReached(
-            f"{row.id} has completed {row.steps_completed} steps; its limit is {most}. Give a higher `max_steps`.",
+            f"{row.id} has completed {row.steps_completed} of {most} steps; give a higher `max_steps`.",
             limit="max_steps",
             max_steps=most,
         )

@@ -8,7 +8,7 @@ addressed is omium/server/payloads.py; what counts as a secret is omium/redact.p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,8 @@ from omium.jsonvalue import (
     json_bytes,
     parse_json,
 )
+from omium.redact import has_secret, redact
+from omium.redact.text import may_hold_secret
 from omium.server import payloads
 from omium.server.db.tx import Tx
 from omium.server.seal import KeyFile
@@ -65,17 +67,8 @@ class StoredValue:
 class Vault:
     """Packs and opens values; belongs to a server, knows its keys, and touches no database."""
 
-    def __init__(
-        self,
-        keys: KeyFile,
-        *,
-        has_secret: Callable[[JsonValue], bool],
-        redact: Callable[[JsonValue], JsonValue],
-        seal_all: bool = False,
-    ) -> None:
+    def __init__(self, keys: KeyFile, *, seal_all: bool = False) -> None:
         self._keys = keys
-        self._has_secret = has_secret
-        self._redact = redact
         self._seal_all = seal_all
 
     def pack(self, tenant_id: str, value: JsonValue, *, what: str = "a value") -> PackedValue:
@@ -89,7 +82,7 @@ class Vault:
                 limit_bytes=MAX_VALUE_BYTES,
             )
         identity = digest(canonical_bytes(value))
-        seal = self._seal_all or self._has_secret(value)
+        seal = self._seal_all or (may_hold_secret(body) and has_secret(value))
         if not seal and len(body) <= INLINE_BYTES:
             return PackedValue(body, identity, len(body))
         packed = payloads.pack(self._keys, tenant_id, body, seal=seal)
@@ -107,11 +100,11 @@ class Vault:
         """Return a copy for people: sealed ones as `[sealed]`, credentials in others redacted."""
         if stored.is_sealed:
             return SEALED
-        return self._redact(self.open_value(tenant_id, stored))
+        return self.redact(self.open_value(tenant_id, stored))
 
     def redact(self, value: JsonValue) -> JsonValue:
         """Return a copy of an error, log or event's data without credentials, before it is stored."""
-        return self._redact(value)
+        return redact(value)[0]
 
 
 def put_value(tx: Tx, tenant_id: str, packed: PackedValue) -> bytes:
