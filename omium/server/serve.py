@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import cast
 
 import uvicorn
@@ -81,10 +82,11 @@ class Server(uvicorn.Server):
         listener: socket.socket,
     ) -> None:
         settings = app.server.settings
+        self._protocol_class = guard.protocol_class()
         super().__init__(
             uvicorn.Config(
                 app,
-                http=guard.protocol_class(),
+                http=self._protocol_class,
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -122,8 +124,18 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then say so."""
-        await super().startup(sockets=sockets)
+        """Listen, then say so. Like uvicorn's own, but a TLS handshake has a deadline, too."""
+        config, settings = self.config, self._app.server.settings
+        protocol = partial(self._protocol_class, config=config, server_state=self.server_state, app_state={})
+        loop = asyncio.get_running_loop()
+        deadline_s = settings.header_deadline_s if config.ssl else None
+        self.servers = [
+            await loop.create_server(
+                protocol, sock=listener, ssl=config.ssl, backlog=BACKLOG, ssl_handshake_timeout=deadline_s
+            )
+            for listener in sockets or []
+        ]
+        self.started = True
         gc.collect()
         gc.freeze()  # what is loaded now stays: collections need not walk it again and again
         await announce(self._app.server, self._listener, self._certificate)

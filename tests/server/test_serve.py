@@ -152,6 +152,12 @@ def test_tls_with_its_own_authority(make_running_server, tmp_path):
         client.get(f"https://127.0.0.1:{server.port}/healthz")
 
 
+def test_a_tls_handshake_that_never_comes_is_closed(make_running_server):
+    server = make_running_server(OMIUM_TLS="1", OMIUM_HEADER_DEADLINE_S="0.3")
+    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as silent:
+        assert silent.recv(100) == b""
+
+
 def test_the_certificate_is_kept_and_made_anew_for_a_new_name(tmp_path):
     first = load_certificate(ServerSettings(data=tmp_path))
     chain = first.chain_file.read_bytes()

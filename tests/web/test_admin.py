@@ -31,6 +31,13 @@ async def test_a_backup_carries_the_keys_only_when_asked(app_client):
     assert stat.S_IMODE(copies[0].stat().st_mode) == 0o600
 
 
+async def test_a_backup_of_either_database(each_app_client):
+    made = await each_app_client.post("/v1/admin/backup", json={})
+
+    assert made.status_code == 201
+    assert made.json()["size_bytes"] > 0
+
+
 async def test_a_backup_never_overwrites_and_never_leaves_its_folder(app_client):
     await app_client.post("/v1/admin/backup", json={"name": "a"})
     again = await app_client.post("/v1/admin/backup", json={"name": "a"})
@@ -80,6 +87,7 @@ async def test_metrics_count_requests_and_name_no_id(app_client):
     assert 'endpoint="POST /v1/keys/{key_id}/revoke",status="404"' in text
     assert 'omium_http_request_seconds_bucket{endpoint="GET /v1/whoami",le="+Inf"} 1.0' in text
     assert "omium_db_works_total" in text
+    assert 'omium_executions{status="queued"} 0.0' in text
     assert "01k9xxxx" not in text
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import BaseModel
 
+from omium.errors import PlanStale
 from omium.server.web.dispatch import Application
 from omium.server.web.endpoint import Call, Idempotency, endpoint
 from omium.states import Scope
@@ -55,7 +56,18 @@ async def nothing(call: Call[None]):
     return None
 
 
-ENDPOINTS = [echo, get_thing, get_first, broken, nothing]
+@endpoint(
+    "POST",
+    "/v1/undeclared",
+    scope=Scope.RUN,
+    idempotent=Idempotency.NATURAL,
+    summary="Raise what is not declared",
+)
+async def undeclared(call: Call[None]):
+    raise PlanStale
+
+
+ENDPOINTS = [undeclared, echo, get_thing, get_first, broken, nothing]
 
 
 @pytest.fixture
@@ -173,6 +185,13 @@ async def test_a_large_body_without_a_declared_length_is_refused_too(client):
     reply = await client.post("/v1/echo", content=chunks(), headers={"content-type": "application/json"})
 
     problem(reply, 413, "payload-too-large")
+
+
+async def test_an_undeclared_problem_is_noticed(client, capsys):
+    await client.post("/v1/undeclared")
+
+    counted = b'omium_undeclared_problems_total{endpoint="POST /v1/undeclared"} 1.0'
+    assert counted in client.server.metrics.render()
 
 
 async def test_our_mistake_tells_only_a_request_id(client, capsys):

@@ -7,8 +7,9 @@ import pytest
 
 from omium.server.routes import list_endpoints
 from omium.server.web.call import Call
+from omium.server.web.declared import list_problems
 from omium.server.web.endpoint import Endpoint, Idempotency
-from omium.server.web.openapi import build_openapi, list_problems
+from omium.server.web.openapi import build_openapi
 from omium.server.web.router import Router
 
 DOCUMENT = json.loads(build_openapi(list_endpoints()))

@@ -3,9 +3,15 @@
 import contextlib
 import json
 import socket
+from pathlib import Path
 
 import httpx
 import pytest
+
+from omium.clock import ManualClock
+from omium.server.settings import ServerSettings
+from omium.server.web.metrics import Metrics
+from omium.server.web.protocol import ConnectionGuard
 
 PATIENCE_S = 20
 
@@ -132,6 +138,51 @@ def test_a_refused_large_body_is_answered_before_the_connection_closes(running_s
 
     assert reply.status_code == 413
     assert reply.json()["code"] == "payload-too-large"
+
+
+def test_a_client_that_reads_nothing_is_cut_off_by_the_guard():
+    clock, counted = ManualClock(), Metrics()
+    guard = ConnectionGuard(ServerSettings(data=Path("unused")), clock, counted)
+    connection = Unread(clock.boot_us())
+    assert guard.admit(connection)
+
+    clock.advance(seconds=29)
+    guard.check()
+    assert not connection.transport.aborted
+    clock.advance(seconds=2)
+    guard.check()
+    assert connection.transport.aborted
+
+
+def test_one_address_has_only_so_many_connections():
+    guard = ConnectionGuard(
+        ServerSettings(data=Path("unused"), connections_per_address_max=2), ManualClock(), Metrics()
+    )
+    first, *others = [Unread(0, address) for address in ("192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2")]
+    local = [Unread(0, "127.0.0.1") for _ in range(5)]
+
+    assert guard.admit(first)
+    assert [guard.admit(connection) for connection in others] == [True, False, True]
+    assert all(guard.admit(connection) for connection in local)
+    guard.release(first)
+    assert guard.admit(others[1])
+
+
+class Unread:
+    """A connection whose answer nobody reads, as the guard sees it."""
+
+    head_since_us = body_since_us = None
+
+    class Transport:
+        aborted = False
+
+        def abort(self):
+            self.aborted = True
+
+    def __init__(self, since_us, address="192.0.2.1"):
+        self.unread_since_us = since_us
+        self.address = address
+        self.transport = self.Transport()
 
 
 def test_requests_in_a_row_on_one_connection(running_server):

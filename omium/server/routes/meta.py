@@ -8,7 +8,7 @@ from omium import __version__
 from omium.errors import Problem
 from omium.models.account import WhoAmI
 from omium.models.server import Health
-from omium.server.store import api_keys, tenants
+from omium.server.store import api_keys, census, tenants
 from omium.server.web.endpoint import Answer, Call, endpoint
 from omium.server.web.hosts import is_loopback
 from omium.server.web.metrics import MEDIA_TYPE
@@ -49,7 +49,10 @@ async def get_metrics(call: Call[None]) -> Answer:
     if not is_loopback(call.address):
         principal = await call.server.auth.authenticate(call.headers)
         principal.require(Scope.SERVER)
-    return Answer(call.server.metrics.render(), media_type=MEDIA_TYPE)
+    alive = await call.read(census.count_alive)
+    metrics = call.server.metrics
+    metrics.set_gauges("omium_executions", "Executions that are alive.", "status", alive)
+    return Answer(metrics.render(), media_type=MEDIA_TYPE)
 
 
 @endpoint(

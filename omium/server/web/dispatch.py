@@ -84,8 +84,10 @@ class Application:
         except ClientDisconnected:
             return
         except Exception as error:  # the boundary: whatever a handler raises becomes one answer
-            label = route.label if route else "unmatched"
-            answer = answer_problem(to_problem(error, request_id, label), request_id)
+            problem = to_problem(error, request_id, route.label if route else "unmatched")
+            if route is not None and problem.code not in route.codes:
+                self._note_undeclared(route, problem.code, request_id)
+            answer = answer_problem(problem, request_id)
         if answer is None:  # a stream was sent already
             return
         if not request.complete and not await _take_rest(request):
@@ -104,6 +106,16 @@ class Application:
                 status=answer.status,
                 ms=round(seconds * 1e3, 2),
             )
+
+    def _note_undeclared(self, route: Route, code: str, request_id: str) -> None:
+        """Note a mistake in a declaration: clients that were made from OpenAPI do not expect this answer."""
+        log.warning("undeclared problem", request_id=request_id, endpoint=route.label, code=code)
+        self.server.metrics.count(
+            "omium_undeclared_problems",
+            "Answers that the endpoint does not declare.",
+            "endpoint",
+            route.label,
+        )
 
     async def _answer(
         self,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -37,6 +37,7 @@ class Metrics:
         self._latencies: dict[str, _Latency] = {}
         self._answers: defaultdict[tuple[str, int], int] = defaultdict(int)
         self._counters: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._gauges: dict[str, Metric] = {}
         self._help: dict[str, str] = {}
         self._sources: list[Source] = []
         self._registry = CollectorRegistry(auto_describe=False)
@@ -55,6 +56,13 @@ class Metrics:
         """Add `by` to the counter `name`, which may have one `label`."""
         self._help[name] = description
         self._counters[name, label, value] += by
+
+    def set_gauges(self, name: str, description: str, label: str, values: Mapping[str, float]) -> None:
+        """Set the gauge `name` to `values`, by its one label."""
+        family = GaugeMetricFamily(name, description, labels=[label])
+        for value, amount in values.items():
+            family.add_metric([value], amount)
+        self._gauges[name] = family
 
     def add_source(self, source: Source) -> None:
         """Ask `source` for further metrics whenever somebody scrapes."""
@@ -83,6 +91,7 @@ class Metrics:
             answers.add_metric([endpoint, str(status)], count)
         yield answers
         yield from self._collect_counters()
+        yield from self._gauges.values()
         for source in self._sources:
             yield from source()
 

@@ -16,6 +16,7 @@ from pydantic.json_schema import models_json_schema
 from omium import __version__
 from omium import errors as e
 from omium.jsonvalue import json_bytes
+from omium.server.web.declared import list_problems
 from omium.server.web.endpoint import Endpoint, Idempotency
 
 _REF = "#/components/schemas/{model}"
@@ -40,35 +41,6 @@ _REQUEST_ID_HEADER = {
         "schema": {"type": "string"},
     }
 }
-
-
-def list_problems(endpoint: Endpoint) -> list[type[e.Problem]]:
-    """Return every problem that `endpoint` may answer: its own, and those of the way to it."""
-    found: list[type[e.Problem]] = [
-        e.InvalidRequest,
-        e.HostRefused,
-        e.RequestTimeout,
-        e.HeadersTooLarge,
-        e.PayloadTooLarge,
-        e.InternalError,
-        e.StorageBusy,
-        e.ShuttingDown,
-    ]
-    if not endpoint.is_public:
-        found += [e.Unauthenticated, e.KeyExpired, e.KeyRevoked, e.RateLimited]
-    if endpoint.scope is not None:
-        found.append(e.ScopeMissing)
-    if endpoint.body is not None:
-        found += [e.InvalidJson, e.UnsupportedMediaType]
-    if endpoint.idempotent is not Idempotency.NONE:
-        found += [e.OutcomeUnknown, e.StorageFull]
-    if endpoint.idempotent is Idempotency.KEYED:
-        found.append(e.IdempotencyMismatch)
-        if endpoint.secret_fields:
-            found.append(e.SecretNotRepeatable)
-    if endpoint.stream or endpoint.long_poll:
-        found.append(e.TooManyStreams)
-    return list(dict.fromkeys([*endpoint.problems, *found]))
 
 
 def build_openapi(endpoints: Sequence[Endpoint]) -> bytes:

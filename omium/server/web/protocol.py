@@ -3,6 +3,7 @@
     head      must be complete within `header_deadline_s` of the connection's or the request's first moment,
     and
               within `header_bytes_max`
+    answer    must be read: a client that takes nothing for half a minute is cut off
     body      must keep a pace of `body_bytes_per_s_min` after a grace of `body_deadline_s`
     number    at most `connections_max` in all, `connections_per_address_max` of one address
 
@@ -29,6 +30,7 @@ from omium.server.web.metrics import Metric, Metrics, gauge
 
 CHECK_EVERY_S = 1.0
 US_PER_S = 1_000_000
+UNREAD_US = 30 * US_PER_S  # how long a client may leave an answer unread
 
 log = get_logger(__name__)
 
@@ -83,7 +85,10 @@ class ConnectionGuard:
         """Close every connection that is too slow."""
         now_us = self.clock.boot_us()
         for connection in list(self._open):
-            if connection.head_since_us is not None and now_us - connection.head_since_us > self._header_us:
+            if connection.unread_since_us is not None and now_us - connection.unread_since_us > UNREAD_US:
+                self._count("unread")
+                connection.transport.abort()
+            elif connection.head_since_us is not None and now_us - connection.head_since_us > self._header_us:
                 self._count("head")
                 connection.refuse(RequestTimeout("The request's head was too slow."), silent_if_empty=True)
             elif connection.body_since_us is not None and connection.flow.read_paused:
@@ -119,6 +124,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.body_since_us: int | None = None
         self.body_bytes = 0
         self.head_bytes = 0
+        self.unread_since_us: int | None = None
         self.address = ""
         self.refused = False
 
@@ -148,6 +154,14 @@ class GuardedProtocol(HttpToolsProtocol):
             self.refuse(
                 HeadersTooLarge(f"The request's head has more than {self.guard.header_bytes_max} bytes.")
             )
+
+    def pause_writing(self) -> None:
+        self.unread_since_us = self.guard.clock.boot_us()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self.unread_since_us = None
+        super().resume_writing()
 
     def on_message_begin(self) -> None:
         if self.head_since_us is None:

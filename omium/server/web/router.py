@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 from omium.errors import MethodNotAllowed, NotFound
+from omium.server.web.declared import list_problems
 from omium.server.web.endpoint import Endpoint
 
 PARAMETER_CHARACTERS_MAX = 2_048
@@ -26,6 +27,7 @@ class Route:
     endpoint: Endpoint
     parameters: tuple[str, ...]
     label: str
+    codes: frozenset[str]  # of the problems that it may answer
 
 
 @dataclass(slots=True)
@@ -55,7 +57,12 @@ class Router:
         label = f"{endpoint.method} {endpoint.path}"
         if endpoint.method in node.routes:
             raise ValueError(f"{label} is declared twice")
-        node.routes[endpoint.method] = Route(endpoint, endpoint.path_parameters, label)
+        node.routes[endpoint.method] = Route(
+            endpoint,
+            endpoint.path_parameters,
+            label,
+            frozenset(problem.code for problem in list_problems(endpoint)),
+        )
 
     def find(self, method: str, raw_path: str) -> tuple[Route, dict[str, str]]:
         """Return the route and its decoded parameters; raises `NotFound` or `MethodNotAllowed`.
