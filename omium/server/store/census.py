@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from omium.server.db.tx import Sql, Tx
 
-COUNT_RUNNING = Sql("SELECT COUNT(*) FROM executions WHERE status = 'running'")
-COUNT_QUEUED = Sql("SELECT COUNT(*) FROM executions WHERE status = 'queued'")
-COUNT_WAKING = Sql("SELECT COUNT(*) FROM executions WHERE status = 'waiting' AND wake_us IS NOT NULL")
+# The second conditions are true of every row; they lead both databases to the partial index of each status.
+COUNT_RUNNING = Sql("SELECT COUNT(*) FROM executions WHERE status = 'running' AND id > ''")
+COUNT_QUEUED = Sql("SELECT COUNT(*) FROM executions WHERE status = 'queued' AND tenant_id > ''")
+COUNT_WAKING = Sql("SELECT COUNT(*) FROM executions WHERE status = 'waiting' AND wake_us > 0")
 
 
 def count_alive(tx: Tx) -> dict[str, int]:
