@@ -30,6 +30,7 @@ from omium.sdk.driving import Driving
 from omium.sdk.flows import Flow
 from omium.sdk.identity import Identity
 from omium.sdk.options import StepOptions
+from omium.sdk.pausing import wait_out
 
 RETRIED = (StepTimeout, BreakerOpen, RateLimited, EffectNotApplied)
 """Of Omium's own errors, those that another try can change."""
@@ -76,6 +77,7 @@ class Attempt:
 
     def begin(self) -> Flow[Recorded | None]:
         """Get permission to run. Returns a result if an effect turns out to be recorded already."""
+        yield from wait_out(self.driving, self.call.frame)
         yield from self.driving.ready(self.call.frame)
         if (breaker := self.call.options.breaker) is not None:
             yield from self.driving.link.breakers.enter(breaker)
@@ -154,7 +156,9 @@ class Attempt:
         """Wait for the next try; a function that could not be stopped has to end first."""
         yield from self.driving.pause(delay_s, self.call.frame)
         while self.frame.still_running is not None and not self.frame.still_running.is_set():
+            self.driving.stuck = True  # a worker whose processes can be killed does not wait any longer
             yield from self.driving.pause(0.2, self.call.frame)
+        self.driving.stuck = False
 
     def next(self) -> Self:
         """Return the try after this one."""

@@ -90,6 +90,11 @@ class Driving:
         """Newest state by name; a large one as `{"$checkpoint": id}` until it is asked for."""
         self._running: Counter[str] = Counter()
         self._abandoned = 0
+        self.paused = False
+        """Set while the lease is given back in the middle of the function (pausing.py)."""
+        self._waiting: list[str] = []
+        self.stuck = False
+        """Set while a step waits for the end of a function that has timed out."""
         self._interrupts: list[Callable[[], None]] = []
         self.interrupted = False
         """Set when this process cancelled its own tasks: a CancelledError is then not the user's."""
@@ -127,8 +132,36 @@ class Driving:
 
     def obey(self) -> None:
         """Interrupt the tasks, once, when the execution was cancelled or the lease is lost."""
-        if self.lease.cancel_requested or self.lease.lost is not None:
+        if not self.paused and (self.lease.cancel_requested or self.lease.lost is not None):
             self.interrupt()
+
+    @property
+    def waits(self) -> bool:
+        """Say whether branches wait for the end of a pause rather than end (`on_pause="wait"`)."""
+        if self.on_pause != "wait" or self.stop_reason is not None or self.ended is not None:
+            return False
+        return self.paused or (self.lease.suspend is not None and self.lease.lost is None)
+
+    @property
+    def settled(self) -> bool:
+        """Say whether nothing runs but what waits for a pause to end, and the steps around it."""
+        with self._changed:
+            return all(
+                any(path == waiting or waiting.startswith(f"{path}/") for waiting in self._waiting)
+                for path in self._running
+            )
+
+    @contextmanager
+    def waiting_branch(self, path: str) -> Iterator[bool]:
+        """Note that a branch in the scope `path` waits; tell whether it is the first."""
+        with self._changed:
+            self._waiting.append(path)
+            first = len(self._waiting) == 1
+        try:
+            yield first
+        finally:
+            with self._changed:
+                self._waiting.remove(path)
 
     def check(self, frame: Frame | None = None) -> None:
         """Raise what has to end the branch before it begins anything new."""
@@ -174,9 +207,12 @@ class Driving:
         """Sleep between two tries, but not through a cancel or a pause."""
         until_us = self.clock.boot_us() + round(seconds * US_PER_S)
         while (left_us := until_us - self.clock.boot_us()) > 0:
+            if self.waits:
+                return
             self.check(frame)
             yield from sleep(min(left_us / US_PER_S, NAP_S))
-        self.check(frame)
+        if not self.waits:
+            self.check(frame)
 
     def along(self, body: dict[str, object]) -> None:
         """Let `body` travel with the next write of this execution: nobody waits for it."""

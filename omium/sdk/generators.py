@@ -18,12 +18,14 @@ from omium.sdk.book import Reuse
 from omium.sdk.calls import Call, make_timeout
 from omium.sdk.context import Frame
 from omium.sdk.flows import AsyncPorts, Ports, drive_async, drive_sync
+from omium.sdk.pausing import wait_out
 from omium.sdk.steps import look_up, make_attempt, recall
 
 
 def stream(prepared: Callable[[Any], StepCall], call: Call, ports: Ports) -> Generator[Any, Any, None]:
     """Run a generator function as a step."""
     step = prepared(_not_invoked)
+    drive_sync(wait_out(step.driving, step.frame), ports)
     found = look_up(step)
     if isinstance(found, Reuse):
         yield from drive_sync(recall(step, found.entry), ports)
@@ -55,6 +57,7 @@ async def stream_async(
 ) -> AsyncGenerator[Any, Any]:
     """Run an async generator function as a step."""
     step, ports = prepared(_not_invoked), find_ports()
+    await drive_async(wait_out(step.driving, step.frame), ports)
     found = look_up(step)
     if isinstance(found, Reuse):
         for chunk in await drive_async(recall(step, found.entry), ports):

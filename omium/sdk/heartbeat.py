@@ -72,10 +72,10 @@ class Heart(ForkReset):
     def _run(self) -> None:
         while (driving := self._next()) is not None:
             lease = driving.lease
-            answered = self.beat(driving)
+            answered = driving.paused or self.beat(driving)
             delay_s = lease.heartbeat_s if answered else lease.heartbeat_s / 4
             with self._changed:
-                if driving in self._due_us and lease.lost is None:
+                if driving in self._due_us and (driving.paused or driving.lease.lost is None):
                     self._due_us[driving] = self._clock.boot_us() + round(delay_s * US_PER_S)
                 else:
                     self._due_us.pop(driving, None)

@@ -15,10 +15,12 @@ from omium.sdk.book import Blocked, Entry, Reuse, Run
 from omium.sdk.effects import EffectAttempt
 from omium.sdk.exchange import exchange, parse_answer
 from omium.sdk.flows import Flow, Invoke
+from omium.sdk.pausing import wait_out
 
 
 def run_step(call: StepCall) -> Flow[Any]:
     """Return the step's result: from its record, or by running it until it succeeds or fails for good."""
+    yield from wait_out(call.driving, call.frame)
     found = look_up(call)
     if isinstance(found, Reuse):
         return (yield from recall(call, found.entry))

@@ -31,6 +31,7 @@ class Edge:
         self.group = {}
         self.refusals = {}
         self.effects = {}
+        self.answers = {}
         self._lock = threading.Lock()
 
     def write(self, request):
@@ -57,7 +58,8 @@ class Edge:
             paths = json.loads(request.body)["paths"]
             records = [{"path": path, "output": self.values[path]} for path in paths if path in self.values]
             return HttpAnswer(200, {}, json.dumps({"records": records}).encode(), 0)
-        raise AssertionError(request.path)
+        status, body = self.answers[f"{request.method} {request.path}"].pop(0)
+        return HttpAnswer(status, {}, json.dumps(body).encode(), self.clock.boot_us())
 
     def sleep(self, seconds):
         self.clock.advance(seconds)
@@ -116,9 +118,18 @@ def record(path, digest, output=None, *, name=None, status="completed", kind="st
     }  # fmt: skip
 
 
+def grant(edge, *, generation=1, epoch=2, records=()):
+    """Return a `models.driver.Grant` as JSON."""
+    return {
+        "execution": {"id": "ex_1", "workflow": "w", "generation": generation, "durability": "strict"},
+        "epoch": epoch, "lease_token": f"t{epoch}", "lease_s": 30, "heartbeat_s": 10, "self_fence_s": 20,
+        "input": {}, "records": list(records), "checkpoints": {}, "compensations": [],
+    }  # fmt: skip
+
+
 def entered(driving):
     """Enter the execution's root scope; returns a context manager."""
     return driving.open_root().entered()
 
 
-__all__ = ["Edge", "entered", "outside", "record"]
+__all__ = ["Edge", "entered", "grant", "outside", "record"]

@@ -9,8 +9,9 @@ import omium
 from omium.errors import Cancelled, ConnectionLost, LeaseLost, Suspended, Unserialisable
 from omium.sdk import capture, runner
 from omium.sdk.calls import Call
+from omium.sdk.context import find_frame
 from omium.sdk.registry import find_workflow
-from tests.sdk.edge import Edge
+from tests.sdk.edge import Edge, grant
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ async def double_async(x):
 
 def run(edge, function, **options):
     workflow = find_workflow(omium.workflow(name="w", **options)(function))
-    driving = edge.driving(timeout_s=options.get("timeout_s"))
+    driving = edge.driving(timeout_s=options.get("timeout_s"), on_pause=options.get("on_pause", "raise"))
     return runner.drive(edge.session(), driving, workflow, Call(function))
 
 
@@ -205,6 +206,50 @@ def test_outside_any_execution_nothing_of_it_does_anything():
     omium.record_usage(model="m")
 
     assert (omium.load_checkpoint("a", 2), omium.effect_key(), omium.execution_id()) == (2, None, None)
+
+
+def test_a_drive_that_waits_goes_on_in_place_when_somebody_resumes_it(edge, capfd):
+    edge.answers = {
+        "GET /v1/executions/ex_1": [
+            (200, {"status": "paused", "reason": "operator"}),
+            (200, {"status": "queued", "reason": None}),
+        ],
+        "POST /v1/executions/ex_1/resume": [(200, grant(edge))],
+    }
+    epochs = []
+
+    def flow():
+        edge.group = {"suspend": "operator"}
+        double(1)
+        edge.group = {}
+        double(2)
+        epochs.append(find_frame().driving.lease.epoch)
+        return "ok"
+
+    assert run(edge, flow, on_pause="wait") == "ok"
+    assert edge.types_of() == [
+        "step.completed",
+        "execution.suspends",
+        "step.completed",
+        "execution.completed",
+    ]
+    assert epochs == [2]
+    assert "Go on with: omium resume ex_1" in capfd.readouterr().err
+
+
+def test_a_drive_that_waits_does_not_go_on_in_the_middle_after_a_rollback(edge):
+    edge.answers = {
+        "GET /v1/executions/ex_1": [(200, {"status": "queued", "reason": None})],
+        "POST /v1/executions/ex_1/resume": [(200, grant(edge, generation=2))],
+    }
+
+    def flow():
+        edge.group = {"suspend": "operator"}
+        double(1)
+        double(2)
+
+    with pytest.raises(LeaseLost, match="rolled back"):
+        run(edge, flow, on_pause="wait")
 
 
 # ---- async
