@@ -80,9 +80,14 @@ class Grant(Reply):
 
 
 class FetchRecords(Command):
-    """Fetch outputs that were too large to travel with the grant."""
+    """Fetch outputs that were too large to travel with the grant, and saved states by `$checkpoint/<id>`.
+
+    With `epoch` and `lease_token` it's refused where another driver was granted meanwhile.
+    """
 
     paths: Annotated[list[Path], Field(max_length=256)]
+    epoch: Count | None = None
+    lease_token: str | None = None
 
 
 class RecordValue(Reply):
@@ -323,8 +328,8 @@ class ClaimWork(Command):
 class Neighbour(Reply):
     """Another worker that was last seen on the claimer's own host, and still holds executions.
 
-    If the claimer finds its process gone, it says so in its next claim (`gone_workers`), and what that worker held
-    is queued at once instead of after its lease (semantics 3.3).
+    If the claimer finds its process gone, it says so in its next claim (`gone_workers`), and what that
+    worker held is queued at once instead of after its lease (semantics 3.3).
     """
 
     worker_id: str

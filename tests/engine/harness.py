@@ -5,8 +5,9 @@
     with pytest.raises(LeaseLostProblem):
         await old.step("write", output="late")
 
-Every method of a `Run` goes the whole way that a request goes below HTTP: packed outside, one transaction, opened
-outside. A refused write raises the problem that it was answered with; `run.send` returns answers instead.
+Every method of a `Run` goes the whole way that a request goes below HTTP: packed outside, one transaction,
+opened outside. A refused write raises the problem that it was answered with; `run.send` returns answers
+instead.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 import pytest
 
 from omium.errors import StepConflict
-from omium.server.engine.values import SEALED
 
 
 async def test_a_completed_step_is_recorded_with_its_event(engine):

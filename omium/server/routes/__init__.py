@@ -5,10 +5,10 @@ The list below is the whole of the HTTP surface: a module that is not named here
 
 from __future__ import annotations
 
-from omium.server.routes import admin, bootstrap, graphs, keys, meta, streams
+from omium.server.routes import admin, bootstrap, driver, executions, graphs, keys, meta, streams, workers
 from omium.server.web.endpoint import Endpoint
 
-MODULES = (meta, bootstrap, keys, streams, admin, graphs)
+MODULES = (meta, bootstrap, keys, executions, driver, workers, streams, admin, graphs)
 
 
 def list_endpoints() -> list[Endpoint]:

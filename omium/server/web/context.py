@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from omium.clock import Clock
 from omium.server.db.tx import Database
+from omium.server.engine.parts import EngineParts
+from omium.server.engine.values import Vault
 from omium.server.live import LiveHub
 from omium.server.seal import KeyFile
 from omium.server.settings import ServerSettings
@@ -25,6 +27,7 @@ class ServerContext:
 
     settings: ServerSettings
     db: Database
+    engine: EngineParts
     clock: Clock
     key_file: KeyFile
     live: LiveHub
@@ -59,6 +62,7 @@ def build_context(
     return ServerContext(
         settings=settings,
         db=db,
+        engine=EngineParts(db, Vault(key_file)),
         clock=clock,
         key_file=key_file,
         live=live or LiveHub(),

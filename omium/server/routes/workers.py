@@ -1,0 +1,106 @@
+"""Workers: claim executions, say that a worker ends, list them."""
+
+from __future__ import annotations
+
+from omium.clock import US_PER_S
+from omium.errors import InvalidRequest, NotFound, NothingToClaim
+from omium.models.driver import Claimed, ClaimWork, StopWorker, Worker
+from omium.models.wire import Page
+from omium.server.db.tx import Tx
+from omium.server.engine.claims import claim, count_claimable
+from omium.server.engine.live import queue_topic
+from omium.server.engine.views import view_worker
+from omium.server.store import workers
+from omium.server.store.workers import WorkerRow
+from omium.server.web.call import POLL_INTERVAL_S
+from omium.server.web.endpoint import Call, Idempotency, endpoint
+from omium.server.web.pagination import PageQuery, decode_cursor, make_page
+from omium.states import Scope
+
+TAGS = ("workers",)
+
+
+@endpoint(
+    "POST",
+    "/v1/workers/claim",
+    scope=Scope.WORKER,
+    idempotent=Idempotency.NATURAL,
+    body=ClaimWork,
+    reply=Claimed,
+    problems=(NothingToClaim, NotFound),
+    long_poll=True,
+    summary="Claim queued executions, waiting for some if there are none",
+    tags=TAGS,
+)
+async def claim_work(call: Call[ClaimWork]) -> Claimed:
+    """Look, and while there is nothing wait for a commit that queues work here, or for the next look.
+
+    Waiting holds no transaction, and writes nothing: only when a look has found something is it claimed.
+    """
+    principal, command, server = call.principal, call.body, call.server
+    topic = queue_topic(principal.tenant_id, principal.environment.value, command.queue)
+    give_up_us = server.clock.boot_us() + round(command.wait_s * US_PER_S)
+    with server.live.watch(*topic, principal_id=principal.id) as watcher:  # before the first look
+        call.watchers.append(watcher)
+        while True:
+            claimed = await claim(server.engine, principal, command)
+            full = claimed.grants or claimed.neighbours or not command.max_executions
+            if full or command.execution_id is not None:
+                return claimed
+            while not await call.read(lambda tx: count_claimable(tx, principal, command)):
+                left_s = (give_up_us - server.clock.boot_us()) / US_PER_S
+                if left_s <= 0 or watcher.closed:
+                    return claimed
+                await watcher.wait(min(left_s, POLL_INTERVAL_S))
+            if watcher.closed or server.clock.boot_us() >= give_up_us:
+                return claimed
+
+
+@endpoint(
+    "POST",
+    "/v1/workers/stop",
+    scope=Scope.WORKER,
+    idempotent=Idempotency.NATURAL,
+    body=StopWorker,
+    problems=(),
+    summary="Say that a worker ends",
+    tags=TAGS,
+)
+async def stop_worker(call: Call[StopWorker]) -> None:
+    """Note the end; one that is unknown or has ended before is left as it is."""
+    principal = call.principal
+    await call.write(
+        lambda tx: workers.stop_worker(
+            tx, principal.tenant_id, principal.environment.value, call.body.worker_id
+        )
+    )
+
+
+@endpoint(
+    "GET",
+    "/v1/workers",
+    scope=Scope.READ,
+    query=PageQuery,
+    reply=Page[Worker],
+    problems=(InvalidRequest,),
+    summary="List workers, and whether they were seen lately",
+    tags=TAGS,
+)
+async def list_workers(call: Call[None, PageQuery]) -> Page[Worker]:
+    after = str(decode_cursor(call.query.after, str)[0]) if call.query.after is not None else ""
+    seen_us = call.server.engine.policy.worker_seen_us
+
+    def read(tx: Tx) -> tuple[list[WorkerRow], int]:
+        rows = workers.list_workers(tx, call.principal.tenant_id, after_id=after, limit=call.query.limit + 1)
+        return rows, tx.lease_now_us - seen_us
+
+    rows, since_us = await call.read(read)
+    return make_page(
+        rows,
+        call.query.limit,
+        key=lambda row: (row.id,),
+        item=lambda row: view_worker(row, seen=row.stopped_us is None and row.seen_lease_us >= since_us),
+    )
+
+
+ENDPOINTS = [claim_work, stop_worker, list_workers]
