@@ -13,7 +13,7 @@ Nothing here does I/O or knows executions. Security rule: recorded data never be
 from omium.jsonvalue.canonical import JsonValue, canonical_bytes, digest, json_bytes
 from omium.jsonvalue.decode import decode
 from omium.jsonvalue.encode import encode, encode_bytes
-from omium.jsonvalue.inputs import Comparable, InputRecord, input_record
+from omium.jsonvalue.inputs import Comparable, InputRecord, digest_record, input_record
 from omium.jsonvalue.limits import INLINE_BYTES, MAX_VALUE_BYTES, JsonLimits
 from omium.jsonvalue.parse import parse_json
 from omium.jsonvalue.plain import plain
@@ -31,6 +31,7 @@ __all__ = [
     "canonical_bytes",
     "decode",
     "digest",
+    "digest_record",
     "encode",
     "encode_bytes",
     "input_record",

@@ -77,6 +77,17 @@ def input_record(
     return InputRecord(recorded, _combine(digests), comparable, tuple(opaque))
 
 
+def digest_record(recorded: Mapping[str, JsonValue]) -> str:
+    """Return the digest of a record that was edited: what `input_record` gives for these very values."""
+    return _combine({name: _digest_form(form) for name, form in recorded.items()})
+
+
+def _digest_form(form: JsonValue) -> tuple[bytes, bytes]:
+    if isinstance(form, dict) and form.keys() == {OPAQUE_KEY}:
+        return b"class", str(form[OPAQUE_KEY]).encode("utf-8", "surrogatepass")
+    return b"value", hashlib.sha256(canonical_bytes(form)).digest()
+
+
 def _combine(digests: Mapping[str, tuple[bytes, bytes]]) -> str:
     """Hash the parameters by name, each part with its length, so that no two records read the same."""
     total = hashlib.sha256()

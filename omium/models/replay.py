@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from omium.models.execution import Execution, RunnerAnswer
+from omium.models.driver import Grant
+from omium.models.execution import CodeVersion, Execution, ProcessIdentity, RunnerAnswer
 from omium.models.wire import Command, Json, Path, Reply
 from omium.states import EffectDecision
 
@@ -73,15 +74,27 @@ class ReplayPlan(RunnerAnswer):
 
 
 class ReplayExecution(PlanReplay):
-    """Start a replay; with blocked steps or re-run effects only under the token of a current plan."""
+    """Start a replay; with blocked steps or re-run effects only under the token of a current plan.
+
+    With `process` set the caller drives it itself (the answer holds a grant); without, it is queued for a
+    worker. `id` and `lease_token` may be made by the client, so that a repeat is the same replay.
+    """
 
     plan_token: str | None = None
     reason: str = ""
+    id: str | None = None
+    process: ProcessIdentity | None = None
+    code: CodeVersion | None = None
+    lease_token: str | None = None
 
 
 class ReplayAnswer(RunnerAnswer):
+    """The new execution, and the plan that it follows."""
+
     execution: Execution
     plan: ReplayPlan
+    grant: Grant | None = None
+    """Present where the caller drives it itself."""
 
 
 class PlanRollback(Command):

@@ -1,0 +1,236 @@
+"""Replay plans: per recorded step reuse, re-run or blocked, with the reason in words. Pure.
+
+    prefix       reuses what was completed before a point in the source's log
+    incremental  reuses what has the same inputs; the driver's own look-up checks that when it runs
+
+For code workflows a plan is a forecast: what a function reads besides its arguments is not known. What it
+promises is that no effect happens a second time without a decision. Reading the source is `read_source`;
+starting the replay is replay.py, the token plan_token.py. Rules: semantics 2.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from omium.errors import InvalidRequest
+from omium.models.replay import Decision, PlannedStep, PlanReplay
+from omium.server.engine.source import Source
+from omium.server.store.checkpoints import CheckpointRow
+from omium.server.store.steps import StepRow
+from omium.states import EffectDecision, EffectState, ExecutionStatus, StepStatus
+
+START = ""
+ALL = 2**62
+
+Disposition = Literal["reuse", "rerun", "blocked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of one path; `record` is what the new execution begins with there."""
+
+    path: str
+    disposition: Disposition
+    reason: str
+    record: StepRow | None = None
+    edited: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a replay does; `cutoff` is the first event whose record is not taken over (prefix)."""
+
+    source: Source
+    command: PlanReplay
+    cutoff: int
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def reused(self) -> list[Verdict]:
+        return [verdict for verdict in self.verdicts if verdict.record is not None]
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether a person must have seen it: something is blocked, or an effect happens again."""
+        return any(
+            verdict.disposition == "blocked" or self.repeats_effect(verdict) for verdict in self.verdicts
+        )
+
+    def repeats_effect(self, verdict: Verdict) -> bool:
+        """Say whether an effect that may have happened is called again."""
+        effect = self.source.effects.get(verdict.path)
+        happened = effect is not None and effect.state not in {EffectState.NOT_APPLIED, EffectState.INTENDED}
+        return verdict.disposition == "rerun" and happened
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is left to guess: all is reused, nothing was changed."""
+        return (
+            self.source.row.status == ExecutionStatus.COMPLETED
+            and not self.command.edits
+            and all(verdict.disposition == "reuse" for verdict in self.verdicts)
+        )
+
+
+def make_plan(source: Source, command: PlanReplay) -> Plan:
+    """Return the plan; `InvalidRequest` for an edit, decision or starting point that is not in the source."""
+    _refuse_unknown(source, command)
+    plan = Plan(source, command, _find_cutoff(source, command))
+    edited = {edit.path for edit in command.edits if edit.target == "output"}
+    decided = {decision.path: decision for decision in command.decisions}
+    rerun_before = plan.cutoff == 0
+    verdicts: list[Verdict] = []
+    for path in _order(source, edited):
+        step = source.steps.get(path)
+        if path in edited and not _is_undecided(plan, path, decided):
+            verdict = Verdict(path, "reuse", "its output was edited", step, edited=True)
+        elif path in source.effects:
+            verdict = _judge_effect(plan, path, step, decided.get(path), rerun_before=rerun_before)
+        else:
+            assert step is not None
+            verdict = _judge_step(plan, step, rerun_before=rerun_before)
+        rerun_before = rerun_before or verdict.disposition != "reuse" or verdict.edited
+        verdicts.append(verdict)
+    return Plan(source, command, plan.cutoff, verdicts)
+
+
+def _order(source: Source, edited: set[str]) -> list[str]:
+    """Return every path, completed ones in the order of their completion, the others after them."""
+    paths = {path: step.completed_seq or ALL for path, step in source.steps.items()}
+    for path in [*source.effects, *edited]:
+        paths.setdefault(path, ALL)
+    return sorted(paths, key=lambda path: (paths[path], path))
+
+
+# ---- where the reuse ends
+
+
+def _find_cutoff(source: Source, command: PlanReplay) -> int:
+    """Return the event from which on nothing is taken over as it is, in prefix mode."""
+    cutoffs = [ALL, *(source.seq_at(path) for path in command.force)]
+    if command.from_step is not None:
+        cutoffs.append(0 if command.from_step == START else source.seq_at(command.from_step))
+    for edit in command.edits:
+        if edit.target == "input":
+            cutoffs.append(0)
+        elif edit.target == "output":
+            cutoffs.append(source.seq_at(edit.path) + 1)
+        else:
+            cutoffs.append(source.get_checkpoint(edit.path).seq + 1)
+    redone = [each.path for each in command.decisions if each.decision is EffectDecision.REDO]
+    cutoffs.extend(source.seq_at(path) for path in redone)
+    return min(cutoffs)
+
+
+def _refuse_unknown(source: Source, command: PlanReplay) -> None:
+    known = source.steps.keys() | source.effects.keys()
+    named = [edit.path for edit in command.edits if edit.target == "output"]
+    named += [decision.path for decision in command.decisions] + list(command.force)
+    named += [command.from_step] if command.from_step else []
+    for path in named:
+        if path not in known:
+            raise InvalidRequest(
+                f"{source.row.id} has no step {path!r}; `omium executions show` lists its steps."
+            )
+    for decision in command.decisions:
+        if decision.path not in source.effects:
+            raise InvalidRequest(f"{decision.path!r} is no effect, so there is nothing to decide about it.")
+    if len({(edit.target, edit.path) for edit in command.edits}) < len(command.edits):
+        raise InvalidRequest("Two edits change the same thing; send one of them.")
+
+
+# ---- one path
+
+
+def _judge_step(plan: Plan, step: StepRow, *, rerun_before: bool) -> Verdict:
+    path = step.path
+    if step.status != StepStatus.COMPLETED:
+        return Verdict(path, "rerun", "it failed" if step.status == StepStatus.FAILED else "it had not ended")
+    if (reason := _asked_to_run(plan, path)) is not None:
+        return Verdict(path, "rerun", reason)
+    if plan.command.mode == "prefix":
+        assert step.completed_seq is not None
+        if step.completed_seq < plan.cutoff:
+            return Verdict(path, "reuse", "it was completed before that point", step)
+        return Verdict(path, "rerun", "it was completed after that point")
+    if not rerun_before:
+        return Verdict(path, "reuse", "nothing before it changes", step)
+    if step.comparable == "full":
+        return Verdict(path, "reuse", "as long as its inputs turn out to be the same", step)
+    return Verdict(path, "rerun", "its inputs cannot be compared, and something before it runs again")
+
+
+def _asked_to_run(plan: Plan, path: str) -> str | None:
+    command = plan.command
+    start = command.from_step
+    if path in command.force:
+        return "you asked for it"
+    if start and (path == start or path.startswith(f"{start}/")):
+        return "the replay begins here"
+    if start == START:
+        return "the replay begins at the start"
+    return None
+
+
+def _is_undecided(plan: Plan, path: str, decided: Mapping[str, Decision]) -> bool:
+    """Say whether nobody knows what became of the effect at `path`: an edit is no decision about that."""
+    effect = plan.source.effects.get(path)
+    open_states = {EffectState.UNKNOWN, EffectState.INTENDED}
+    return effect is not None and effect.state in open_states and path not in decided
+
+
+def _judge_effect(
+    plan: Plan, path: str, step: StepRow | None, decision: Decision | None, *, rerun_before: bool
+) -> Verdict:
+    effect = plan.source.effects[path]
+    record = step if step is not None and step.status == StepStatus.COMPLETED else None
+    if decision is not None and decision.decision is EffectDecision.REDO:
+        return Verdict(path, "rerun", "you decided to do it again")
+    if effect.compensated:
+        return Verdict(path, "rerun", "a rollback has compensated it, so it happens again")
+    match EffectState(effect.state):
+        case EffectState.DONE | EffectState.SKIPPED as state:
+            if path in plan.command.force:
+                return Verdict(path, "blocked", f"it is {state.value}; to do it again, decide `redo`")
+            kept = _judge_step(plan, record, rerun_before=rerun_before) if record is not None else None
+            if kept is not None and kept.record is not None:
+                return kept
+            return Verdict(path, "reuse", f"it is {state.value}, and not called again; other inputs block it")
+        case EffectState.NOT_APPLIED:
+            return Verdict(path, "rerun", "it certainly did not happen")
+        case EffectState.INTENDED if effect.mode == "idempotent":
+            return Verdict(path, "rerun", "its receiver honours the key, so it may be called again")
+        case EffectState.UNKNOWN | EffectState.INTENDED:
+            if decision is not None:
+                return Verdict(path, "reuse", f"you decided to {decision.decision.value} it")
+            return Verdict(path, "blocked", "nobody knows whether it happened: confirm, redo or skip it")
+
+
+def planned_steps(plan: Plan) -> list[PlannedStep]:
+    """Return the plan's lines as they travel."""
+    return [_line(plan.source, verdict) for verdict in plan.verdicts]
+
+
+def _line(source: Source, verdict: Verdict) -> PlannedStep:
+    step = source.steps.get(verdict.path)
+    effect = source.effects.get(verdict.path)
+    return PlannedStep(
+        path=verdict.path,
+        name=step.name if step else verdict.path.rsplit("/", 1)[-1],
+        disposition=verdict.disposition,
+        reason=verdict.reason,
+        effect=effect is not None,
+        effect_state=effect.state if effect else None,
+        edited=verdict.edited,
+        spent_us=max(step.ended_us - step.started_us, 0) if step else 0,
+        usage_tokens=source.tokens.get(verdict.path, 0),
+    )
+
+
+def newest_checkpoints(plan: Plan) -> Mapping[str, CheckpointRow]:
+    """Return the newest state of each name that the new execution begins with."""
+    kept = plan.cutoff if plan.command.mode == "prefix" else ALL
+    edited = {plan.source.get_checkpoint(e.path).id for e in plan.command.edits if e.target == "state"}
+    return {saved.name: saved for saved in plan.source.checkpoints if saved.seq < kept or saved.id in edited}

@@ -1,0 +1,225 @@
+"""Replays: a new execution that begins with what another one has recorded, edited where asked.
+
+Owns making that execution and the disposition of the source's failures; its records are replay_records.py.
+The source itself is not changed otherwise. Rules: semantics 2.6; for users docs/replay-and-rollback.md.
+
+The new id follows from the request (`PackedReplay.id`), so the same request twice is one replay. If the
+process dies before the commit there is none; after it, the client asks again and gets the same answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omium.errors import ExecutionExists, PlanNeeded
+from omium.server.db.tx import Tx
+from omium.server.engine import decisions
+from omium.server.engine.failures import close_occurrences
+from omium.server.engine.grants import give_grant
+from omium.server.engine.plan import Plan, make_plan
+from omium.server.engine.plan_token import check_token
+from omium.server.engine.replay_packing import PackedReplay
+from omium.server.engine.replay_records import copy_records
+from omium.server.engine.source import Source, read_source
+from omium.server.engine.transitions import append_event, record_first_event
+from omium.server.engine.values import copy_value, put_value
+from omium.server.seal import KeyFile
+from omium.server.store import details as detail_store
+from omium.server.store import effects
+from omium.server.store.details import DetailsRow
+from omium.server.store.executions import (
+    ExecutionRow,
+    find_execution,
+    insert_execution,
+    lock_execution,
+)
+from omium.states import (
+    Driver,
+    Durability,
+    EffectDecision,
+    EffectState,
+    EventType,
+    ExecutionStatus,
+    FailureKind,
+    FailureStatus,
+    Takeover,
+)
+
+# Replaying does not say what became of an effect, nor undoes it: these stay in the inbox.
+KEPT_OPEN = frozenset(
+    {FailureKind.EFFECT_UNKNOWN, FailureKind.EFFECT_DUPLICATED, FailureKind.COMPENSATION_FAILED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The new execution and the plan that it follows; `fresh` if this call began it."""
+
+    row: ExecutionRow
+    plan: Plan
+    fresh: bool
+
+
+def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay) -> Replayed:
+    """Start the replay, or return the one that the same request started.
+
+    Raises `PlanNeeded` where a plan with blocked steps or repeated effects was not looked at, `PlanStale`,
+    `InvalidRequest`, `IllegalTransition` (the source runs), `ExecutionExists`, `CheckpointGone`,
+    `AlreadyDecided`.
+    """
+    source_row = lock_execution(tx, packed.principal.tenant_id, packed.source_id)
+    known = find_execution(tx, packed.principal.tenant_id, packed.id)
+    if known is not None:
+        return _repeat(tx, packed, source_row, known)
+    source = read_source(tx, source_row)
+    plan = make_plan(source, packed.command)
+    _check_plan(tx, keys, packed, plan)
+    row = _insert(tx, packed, source)
+    source_row = append_event(
+        tx,
+        source_row,
+        EventType.EXECUTION_REPLAYED,
+        {"replay": row.id, "by": packed.principal.id, "comment": packed.command.reason},
+    )
+    row = copy_records(tx, packed, plan, row)
+    row = _decide(tx, packed, plan, row)
+    close_occurrences(
+        tx,
+        source_row,
+        status=FailureStatus.REPLAYED,
+        by=packed.principal.id,
+        reason=f"replayed as {row.id}",
+        kept_open=KEPT_OPEN,
+    )
+    if packed.taker is not None:
+        row = give_grant(tx, row, packed.taker, EventType.EXECUTION_CLAIMED)
+    return Replayed(row, plan, fresh=True)
+
+
+def _repeat(tx: Tx, packed: PackedReplay, source: ExecutionRow, known: ExecutionRow) -> Replayed:
+    same = detail_store.get_details(tx, known.id).request_digest == packed.request_digest
+    if known.replay_of != source.id or not same:
+        raise ExecutionExists(
+            f"{known.id} exists, and was started with something else.", execution_id=known.id
+        )
+    if packed.taker is not None and (known.epoch, known.lease_digest) != (1, packed.taker.lease_digest):
+        raise ExecutionExists(
+            f"{known.id} was started before, under another lease; resume it to go on.", execution_id=known.id
+        )
+    return Replayed(known, make_plan(read_source(tx, source, may_run=True), packed.command), fresh=False)
+
+
+def _check_plan(tx: Tx, keys: KeyFile, packed: PackedReplay, plan: Plan) -> None:
+    token = packed.command.plan_token
+    if token is not None:
+        check_token(keys, packed.principal, plan.source, packed.command, token, tx.now_us)
+    elif plan.needs_token:
+        paths: list[object] = [
+            verdict.path
+            for verdict in plan.verdicts
+            if verdict.disposition == "blocked" or plan.repeats_effect(verdict)
+        ]
+        raise PlanNeeded(
+            "This replay is blocked by an effect or repeats one; look at its plan and send its token.",
+            steps=paths,
+        )
+
+
+def _insert(tx: Tx, packed: PackedReplay, source: Source) -> ExecutionRow:
+    was = source.row
+    row = ExecutionRow(
+        id=packed.id,
+        tenant_id=was.tenant_id,
+        environment=was.environment,
+        workflow=was.workflow,
+        queue=was.queue,
+        driver=(Driver.LOCAL if packed.taker else Driver.WORKER).value,
+        durability=Durability.STRICT.value,
+        takeover=Takeover.NEVER.value,
+        status=ExecutionStatus.QUEUED.value,
+        reason=None,
+        generation=1,
+        epoch=0,
+        last_seq=1,
+        interruptions=0,
+        steps_completed=0,
+        lease_digest=None,
+        lease_touched_us=None,
+        silent=0,
+        worker_id=None,
+        parent_id=None,
+        parent_path=None,
+        replay_of=was.id,
+        replay_batch=None,
+        lineage_root=was.lineage_root,
+        started_by=packed.principal.id,
+        queued_us=tx.now_us,
+        wake_us=None,
+        suspend=None,
+        cancel_requested_us=None,
+        cancel_outcome=None,
+        max_steps=was.max_steps,
+        max_interruptions=was.max_interruptions,
+        interruption_streak=0,
+        interruption_steps=0,
+        created_us=tx.now_us,
+        started_us=None,
+        ended_us=None,
+        updated_us=tx.now_us,
+    )
+    if not insert_execution(tx, row):  # another tenant's id: random, so nobody meets one by chance
+        raise ExecutionExists("This execution id cannot be used; make a new one.")
+    recorded = source.details
+    detail_store.insert_details(
+        tx,
+        DetailsRow(
+            execution_id=row.id,
+            request_digest=packed.request_digest,
+            input=put_value(tx, row.tenant_id, packed.input)
+            if packed.input
+            else copy_value(tx, row.tenant_id, recorded.input),
+            input_digest=packed.input_digest or recorded.input_digest,
+            comparable=recorded.comparable,
+            output=None,
+            error=None,
+            process=None,
+            code=recorded.code,
+            limits=recorded.limits,
+            edits=packed.edits,
+            running=None,
+        ),
+    )
+    record_first_event(
+        tx,
+        row,
+        EventType.EXECUTION_STARTED,
+        {"workflow": row.workflow, "by": row.started_by, "replay_of": was.id},
+    )
+    return row
+
+
+def _decide(tx: Tx, packed: PackedReplay, plan: Plan, row: ExecutionRow) -> ExecutionRow:
+    """Apply the decisions to the lineage's effects, on the new execution's log; the driver finds them."""
+    for decision in packed.command.decisions:
+        effect = effects.lock_effect(tx, row.tenant_id, plan.source.effects[decision.path].effect_key)
+        assert effect is not None, "it was read in this transaction"
+        ended = effect.state in {EffectState.DONE, EffectState.SKIPPED}
+        if ended and decision.decision is EffectDecision.REDO:
+            row = append_event(
+                tx,
+                row,
+                EventType.EFFECT_DECIDED,
+                {
+                    "path": effect.path,
+                    "decision": "redo",
+                    "by": packed.principal.id,
+                    "comment": decision.reason,
+                },
+            )
+            decisions.redo_done(tx, packed.principal, row, effect)
+        elif not ended and effect.state != EffectState.NOT_APPLIED:
+            output = packed.decided.get(decision.path)
+            row, _ = decisions.decide(
+                tx, packed.principal, row, effect, decision.decision, output, decision.reason
+            )
+    return row

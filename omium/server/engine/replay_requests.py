@@ -1,0 +1,98 @@
+"""Requests for a plan or a replay: values are packed before the transaction, a grant is built after it.
+
+What a replay is stands in replay.py, what its plan says in plan.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from omium.models.execution import RunnerAnswer
+from omium.models.replay import PlanReplay, ReplayAnswer, ReplayExecution, ReplayPlan
+from omium.server.db.tx import Tx
+from omium.server.engine.grants import build_grant
+from omium.server.engine.parts import EngineParts
+from omium.server.engine.plan import Plan, make_plan, planned_steps
+from omium.server.engine.plan_token import make_token
+from omium.server.engine.replay import Replayed, start_replay
+from omium.server.engine.replay_packing import pack_replay
+from omium.server.engine.runners import find_runner
+from omium.server.engine.source import read_source
+from omium.server.engine.values import StoredValue, fetch_value
+from omium.server.engine.views import view_execution
+from omium.server.principal import Principal
+from omium.server.seal import KeyFile
+from omium.server.store.details import get_details
+from omium.server.store.executions import get_execution
+
+
+async def plan_replay(
+    parts: EngineParts, keys: KeyFile, principal: Principal, execution_id: str, command: PlanReplay
+) -> ReplayPlan:
+    """Say what a replay would do, with the token that lets it be started; nothing is changed."""
+
+    def read(tx: Tx) -> ReplayPlan:
+        row = get_execution(tx, principal.tenant_id, execution_id)
+        plan = make_plan(read_source(tx, row), command)
+        return view_plan(keys, principal, plan, find_runner(tx, row, parts.policy), tx.now_us)
+
+    return await parts.db.read(read)
+
+
+async def replay(
+    parts: EngineParts,
+    keys: KeyFile,
+    principal: Principal,
+    execution_id: str,
+    command: ReplayExecution,
+    idempotency_key: str | None = None,
+) -> ReplayAnswer:
+    """Start a replay: queued for a worker, or, with `command.process`, granted to the caller.
+
+    Raises as `start_replay`, and `PayloadTooLarge`.
+    """
+
+    def read(tx: Tx) -> StoredValue:
+        row = get_execution(tx, principal.tenant_id, execution_id)
+        return fetch_value(tx, row.tenant_id, get_details(tx, row.id).input)
+
+    recorded = await parts.db.read(read)
+    packed = pack_replay(parts.vault, principal, execution_id, command, recorded, idempotency_key)
+
+    def write(tx: Tx) -> tuple[Replayed, ReplayAnswer]:
+        replayed = start_replay(tx, keys, packed)
+        runner = find_runner(tx, replayed.row, parts.policy)
+        plan = view_plan(keys, principal, replayed.plan, runner, tx.now_us)
+        execution = view_execution(replayed.row)
+        return replayed, ReplayAnswer(execution=execution, plan=plan, **runner.model_dump())
+
+    replayed, answer = await parts.db.write(write)
+    if packed.taker is None or command.lease_token is None:
+        return answer
+    grant = await build_grant(parts, replayed.row, command.lease_token)
+    return answer.model_copy(update={"grant": grant})
+
+
+def view_plan(
+    keys: KeyFile, principal: Principal, plan: Plan, runner: RunnerAnswer, now_us: int
+) -> ReplayPlan:
+    """Return the plan as it travels, with a fresh token."""
+    token, expires_us = make_token(keys, principal, plan.source, plan.command, now_us)
+    count: Mapping[str, int] = {
+        disposition: sum(verdict.disposition == disposition for verdict in plan.verdicts)
+        for disposition in ("reuse", "rerun", "blocked")
+    }
+    return ReplayPlan(
+        execution_id=plan.source.row.id,
+        mode=plan.command.mode,
+        from_step=plan.command.from_step,
+        steps=planned_steps(plan),
+        reuse=count["reuse"],
+        rerun=count["rerun"],
+        blocked=count["blocked"],
+        exact=plan.is_exact,
+        edits=plan.command.edits,
+        token=token,
+        expires_at_us=expires_us,
+        **runner.model_dump(),
+    )
