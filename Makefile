@@ -39,12 +39,17 @@ $(LOWEST)/.installed-%: requirements/%.txt $(INPUTS)
 test: $(DEV) ## run all tests with branch coverage (PostgreSQL too, if it is installed)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
-.PHONY: check
-check: $(DEV) ## lint, format, types, layers, lock: everything but the tests
+.PHONY: check check-lint check-format check-types check-layers check-lock
+check: check-lint check-format check-types check-layers check-lock ## lint, format, types, layers, lock (-k: all of them)
+check-lint: $(DEV)
 	@$(BIN)/ruff check $(SOURCES)
+check-format: $(DEV)
 	@$(BIN)/ruff format --check $(SOURCES)
+check-types: $(DEV)
 	@$(BIN)/mypy $(TYPED)
+check-layers: $(DEV)
 	@$(BIN)/lint-imports --no-logo
+check-lock: $(DEV)
 	@$(BIN)/python tools/lock.py --check
 
 .PHONY: format
