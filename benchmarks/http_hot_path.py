@@ -3,8 +3,8 @@
     python benchmarks/http_hot_path.py [--json] [--rounds 3] [--connections 64] [--seconds 3]
 
 Both servers run alone in a process with uvloop and httptools; the load comes from a third process that
-speaks plain HTTP over `--connections` sockets. Rounds alternate, the medians are compared. Bound by the CPU of
-one core for the server; the load generator takes the other.
+speaks plain HTTP over `--connections` sockets. Rounds alternate, the medians are compared. Bound by the CPU
+of one core for the server; the load generator takes the other.
 """
 
 # ruff: noqa: PLC0415  # each server imports what it needs and nothing of the other

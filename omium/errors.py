@@ -71,7 +71,7 @@ class DuplicateStepKey(OmiumError):
 
 
 class InvalidStepName(OmiumError):
-    """A name cannot name a step: it is empty, too long, not printable, or its path is too long or too deep."""
+    """A name cannot name a step: empty, too long, not printable, or its path too long or too deep."""
 
 
 class EffectNotApplied(OmiumError):
@@ -139,7 +139,7 @@ class Suspended(Suspension):
 
 
 class Waits(Suspended):
-    """The workflow gave itself back until `wake_at_us` (microseconds UTC), or until what `reason` names comes.
+    """The workflow gave itself back until `wake_at_us` (microseconds UTC), or what `reason` names comes.
 
     `reason` is one of `states.WaitingReason`, `detail` what people are shown of it, as JSON.
     """

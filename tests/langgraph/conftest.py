@@ -1,4 +1,4 @@
-"""A real server, and this process's session with it: LangGraph's adapter talks to whatever the process does."""
+"""A real server, and this process's session with it: what LangGraph's adapter talks to."""
 
 import pytest
 

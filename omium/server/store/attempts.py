@@ -59,7 +59,8 @@ def find_attempt(
 
 LIST = Sql(f"""
     SELECT {_COLUMNS} FROM step_attempts
-     WHERE execution_id = :execution_id AND (path, generation, attempt, epoch) > (:path, :generation, :attempt, :epoch)
+     WHERE execution_id = :execution_id
+       AND (path, generation, attempt, epoch) > (:path, :generation, :attempt, :epoch)
      ORDER BY path, generation, attempt, epoch
      LIMIT :limit
 """)
