@@ -43,6 +43,7 @@ from omium.server.engine.views import view_attempt, view_checkpoint, view_event,
 from omium.server.store import attempts, checkpoints, events, execution_lists
 from omium.server.store.execution_lists import MAX_TIME, ExecutionFilter
 from omium.server.store.executions import get_execution
+from omium.server.web.answer import answer_model
 from omium.server.web.endpoint import Answer, Call, Idempotency, endpoint
 from omium.server.web.idempotency import HEADER
 from omium.server.web.pagination import PageQuery, decode_cursor, encode_cursor, make_page, read_time_cursor
@@ -298,12 +299,12 @@ async def get_checkpoint(call: Call[None]) -> Checkpoint:
     summary="Go on with a failed, paused or waiting execution",
     tags=TAGS,
 )
-async def resume_execution(call: Call[ResumeExecution]) -> Grant | Answer:
+async def resume_execution(call: Call[ResumeExecution]) -> Answer:
     execution_id, parts = call.path["execution_id"], call.server.engine
     if call.body.process is not None:
         # A grant holds a secret, so it's not stored: the caller's lease token is what makes a repeat the
         # same.
-        return await resume(parts, call.principal, execution_id, call.body)
+        return answer_model(await resume(parts, call.principal, execution_id, call.body), 200)
     return await call.mutate(
         lambda tx: resume_queued(tx, call.principal, execution_id, call.body, parts.policy)
     )
