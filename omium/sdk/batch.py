@@ -42,12 +42,16 @@ _log = logging.getLogger("omium")
 class Recorder(Protocol):
     """Where writes of relaxed executions go (spool.py)."""
 
-    def append(self, lease: Lease, body: bytes, /) -> None:
-        """Make `body`, a write, durable on this host; it is fsynced when this returns."""
+    def append(self, lease: Lease, write_type: str, body: bytes, /) -> None:
+        """Make a write durable on this host; it is fsynced when this returns."""
         ...
 
-    def drain(self, execution_id: str, within_s: float, /) -> None:
-        """Send what the spool holds of the execution; `ConnectionLost` if that takes longer."""
+    def pending(self, lease: Lease, /) -> bool:
+        """Say whether something of the execution has not reached the server yet."""
+        ...
+
+    def drain(self, lease: Lease, within_s: float, /) -> None:
+        """Send what is held of the execution; `ConnectionLost` if that takes longer than `within_s`."""
         ...
 
 

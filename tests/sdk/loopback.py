@@ -14,14 +14,14 @@ class Loopback:
     DROP = object()
     CLOSE = object()
 
-    def __init__(self, handler=None, tls=None):
+    def __init__(self, handler=None, tls=None, port=0):
         self.handler = handler or (lambda method, path, headers, body: (200, {"ok": True}))
         self.script = []
         self.requests = []  # (method, path, headers, body)
         self.connections = 0
         self._tls = tls
         self._sockets = set()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 

@@ -11,6 +11,7 @@ import pytest
 from omium.config import Settings
 from omium.sdk.flows import Http, drive_async, drive_sync, write
 from omium.sdk.transport import Transport
+from omium.states import Durability
 from tests.sdk.fakes import WriteServer, checkpoint, make_lease
 from tests.sdk.loopback import Loopback
 
@@ -26,8 +27,10 @@ def server():
 
 
 @pytest.fixture
-def transport(server):
-    made = Transport(Settings(base_url=server.base_url, api_key="om_test", unavailable_after_s=5))
+def transport(server, tmp_path):
+    made = Transport(
+        Settings(base_url=server.base_url, api_key="om_test", unavailable_after_s=5, folder=tmp_path)
+    )
     yield made
     made.close()
 
@@ -91,3 +94,69 @@ def test_a_driving_process_loads_neither_httpx_nor_pydantic_nor_asyncio(server):
     """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+def names_of(server):
+    groups = [group for *_, body in server.requests if body for group in json.loads(body)["groups"]]
+    return [write["name"] for group in groups for write in group["writes"]]
+
+
+def wait_until(happened):
+    for _ in range(3000):
+        if happened():
+            return
+        threading.Event().wait(0.01)
+    raise AssertionError("it did not happen in 30 s")
+
+
+def test_relaxed_records_reach_the_server_without_being_waited_for(server, transport):
+    lease = make_lease(durability=Durability.RELAXED)
+    for name in "abc":
+        assert drive_sync(write(lease, checkpoint(name)), transport).spooled
+    wait_until(lambda: not transport.pending(lease))
+    assert names_of(server) == ["a", "b", "c"]
+
+
+async def test_relaxed_records_of_tasks_are_spooled_too(server, transport):
+    lease = make_lease(durability=Durability.RELAXED)
+    flows = [drive_async(write(lease, checkpoint(str(n))), transport.async_ports()) for n in range(8)]
+    assert all(outcome.spooled for outcome in await asyncio.gather(*flows))
+    transport.close()
+    assert sorted(names_of(server)) == sorted("01234567")
+
+
+RELAXED_PROGRAM = """if True:
+    import sys
+    from pathlib import Path
+    from omium.config import Settings
+    from omium.sdk.flows import Write
+    from omium.sdk.transport import Transport
+    from tests.sdk.fakes import checkpoint, make_lease
+    from omium.states import Durability
+    transport = Transport(Settings(base_url=sys.argv[1], api_key="om_test", folder=Path(sys.argv[2])))
+    lease = make_lease(durability=Durability.RELAXED)
+    for name in "abc":
+        assert transport.write(Write(lease, checkpoint(name))).spooled
+"""
+
+
+def test_a_process_that_ends_sends_its_spool_first(server, tmp_path):
+    subprocess.run(
+        [sys.executable, "-c", RELAXED_PROGRAM, server.base_url, str(tmp_path)], check=True, timeout=60
+    )
+    assert names_of(server) == ["a", "b", "c"]
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
+def test_a_script_without_its_server_ends_well_and_the_next_one_tells_what_it_did(tmp_path):
+    with Loopback() as gone:
+        port = gone.port
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-c", RELAXED_PROGRAM, url, str(tmp_path)]
+    done = subprocess.run(command, check=True, timeout=60, capture_output=True, text=True)
+    assert done.stderr == ""
+    with Loopback(answer_writes, port=port) as server:
+        transport = Transport(Settings(base_url=url, api_key="om_test", folder=tmp_path))
+        assert transport.spool.send_leftovers("ex_1").sent == 3
+        assert names_of(server) == ["a", "b", "c"]
+        transport.close()

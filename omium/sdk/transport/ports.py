@@ -6,6 +6,7 @@ pydantic, nor asyncio before there is a loop.
 
 from __future__ import annotations
 
+import atexit
 import threading
 import time
 import weakref
@@ -17,7 +18,8 @@ from omium.config import Settings
 from omium.sdk.batching import Writer
 from omium.sdk.connection import Connections
 from omium.sdk.flows import AsyncPorts, Http, HttpAnswer, Write, WriteOutcome
-from omium.sdk.lease import SYSTEM_CLOCK
+from omium.sdk.lease import SYSTEM_CLOCK, Lease
+from omium.sdk.process import ForkReset
 from omium.sdk.wire import make_target
 
 if TYPE_CHECKING:
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 
     from omium.sdk.async_batching import AsyncWriter
     from omium.sdk.async_connection import AsyncConnections
+    from omium.sdk.sender import Sender
+    from omium.sdk.spooling import Spool
 
 
-class Transport:
+class Transport(ForkReset):
     """The sync `Ports` of this process; `async_ports()` are those of the running event loop."""
 
     def __init__(self, settings: Settings, *, clock: Clock = SYSTEM_CLOCK) -> None:
@@ -38,9 +42,18 @@ class Transport:
         )
         self._connections = Connections(self._target, clock=clock)
         self._writer = Writer(
-            self._connections.http, unavailable_after_s=settings.unavailable_after_s, clock=clock
+            self._connections.http,
+            unavailable_after_s=settings.unavailable_after_s,
+            recorder=self,
+            clock=clock,
         )
-        self._guard = threading.Lock()
+        self._spooling: tuple[Spool, Sender] | None = None
+        self.reset_after_fork()
+        self.watch_forks()
+
+    def reset_after_fork(self) -> None:
+        """Begin without the parent's event loops; connections and spool see to themselves."""
+        self._guard = threading.RLock()
         self._loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
 
     def http(self, request: Http, /) -> HttpAnswer:
@@ -66,13 +79,62 @@ class Transport:
                 known = self._loops[running] = _Loop(self)
         return known.writer
 
+    @property
+    def spool(self) -> Spool:
+        """The spool of this process, opened at the first use: what relaxed executions record."""
+        return self._open_spool()[0]
+
+    def start_offline(self, lease: Lease, body: bytes) -> None:
+        """Record a start (a StartExecution as JSON) that the server will be told of when it is back."""
+        spool, sender = self._open_spool()
+        spool.start(lease, body)
+        sender.wake()
+
+    def append(self, lease: Lease, write_type: str, body: bytes, /) -> None:
+        """Record a write of a relaxed execution; the writer calls this."""
+        spool, sender = self._open_spool()
+        spool.append(lease, write_type, body)
+        sender.wake()
+
+    def pending(self, lease: Lease, /) -> bool:
+        """Say whether records of the execution wait here."""
+        return self._spooling is not None and self._spooling[0].pending(lease)
+
+    def drain(self, lease: Lease, within_s: float, /) -> None:
+        """Send what waits here of the execution; see `Spool.drain`."""
+        self._open_spool()[0].drain(lease, within_s)
+
     def flush(self) -> None:
         """Send what waits to go along with the next write."""
         self._writer.flush()
 
     def close(self) -> None:
-        """Close what is idle; those of event loops close with their loops."""
+        """Send quickly what is spooled, close what is idle; those of event loops close with their loops."""
+        with self._guard:
+            spooling, self._spooling = self._spooling, None
+        if spooling is not None:
+            spool, sender = spooling
+            sender.stop()
+            spool.close()
         self._connections.close()
+
+    def _open_spool(self) -> tuple[Spool, Sender]:
+        with self._guard:
+            if self._spooling is None:
+                from omium.sdk.sender import Sender  # noqa: PLC0415  # loads cryptography: relaxed pays for it
+                from omium.sdk.spooling import Spool  # noqa: PLC0415  # as above
+
+                spool = Spool(self.settings, self, clock=self._clock)
+                self._spooling = spool, Sender(spool)
+                atexit.register(_close_at_exit, weakref.ref(self))
+            return self._spooling
+
+
+def _close_at_exit(transport: weakref.ref[Transport]) -> None:
+    """Give the spool a last chance; what is left is for the next process."""
+    alive = transport()
+    if alive is not None:
+        alive.close()
 
 
 class _Loop:
@@ -87,6 +149,7 @@ class _Loop:
         self.writer: AsyncWriter = AsyncWriter(
             connections.http,
             unavailable_after_s=settings.unavailable_after_s,
+            recorder=transport,
             clock=transport._clock,  # noqa: SLF001  # as above
         )
         self._end = _close_at_end(connections)

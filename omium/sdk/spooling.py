@@ -1,0 +1,269 @@
+"""The spool of this process: what its relaxed executions record, and when that is sent.
+
+Owns the files that this process writes, their bounds, and the sending of those and of what dead processes
+left. Never stops or breaks the user's code: a spool that is full or cannot be written ends the *recording* of
+an execution, for good and with a warning. The folder is spool_folder.py, what is sent and what answers mean
+is draining.py, the thread that sends is sender.py.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import threading
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from omium.clock import Clock
+from omium.config import Settings
+from omium.errors import ConnectionLost, EffectUnavailable
+from omium.ids import new_id
+from omium.jsonvalue import json_bytes
+from omium.sdk.draining import Drained, Entry, drain, encode_entry, encode_start, read_entries
+from omium.sdk.flows import Ports, drive_sync
+from omium.sdk.lease import SYSTEM_CLOCK, Lease
+from omium.sdk.process import ForkReset
+from omium.sdk.spool import SpoolFile
+from omium.sdk.spool_folder import SpoolFolder, list_spooled
+
+EXECUTION_BYTES_MAX: Final = 64 * 1024 * 1024
+HOST_BYTES_MAX: Final = 1024 * 1024 * 1024
+COUNT_EVERY_BYTES: Final = 1024 * 1024  # how much may be appended before the folder is counted again
+SENT_AT_EXIT_S: Final = 1.0  # a script without its server should not seem to hang at its end
+
+_ENDINGS: Final = frozenset({"execution.completed", "execution.failed", "execution.suspends"})
+
+_log = logging.getLogger("omium")
+
+
+@dataclass(slots=True, eq=False)
+class _Live:
+    """A file of this process. It goes away when the execution has ended, all is sent and nobody appends."""
+
+    file: SpoolFile
+    execution_id: str
+    leases: dict[tuple[int, str], Lease] = field(default_factory=dict)
+    sending: threading.Lock = field(default_factory=threading.Lock)
+    users: int = 0
+    ended: bool = False
+    closed: bool = False
+
+
+class Spool(ForkReset):
+    """Records relaxed executions on this machine and sends them. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ports: Ports,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        execution_bytes_max: int = EXECUTION_BYTES_MAX,
+        host_bytes_max: int = HOST_BYTES_MAX,
+    ) -> None:
+        self.folder: Final = SpoolFolder(settings)
+        self._ports = ports
+        self._clock = clock
+        self._execution_bytes_max = execution_bytes_max
+        self._host_bytes_max = host_bytes_max
+        self._begin()
+        self.watch_forks()
+
+    def _begin(self) -> None:
+        self._guard = threading.Lock()
+        self._live: dict[str, _Live] = {}
+        self._start = secrets.token_hex(8)
+        self._host_bytes = self._uncounted_bytes = 0
+
+    def reset_after_fork(self) -> None:
+        """Close the parent's files here, which leaves it their locks, and begin with files of our own."""
+        for live in self._live.values():
+            live.file.close()
+        self._begin()
+
+    def start(self, lease: Lease, body: bytes) -> None:
+        """Record a start that was made while the server was away; `body` is a StartExecution as JSON."""
+        self._record(lease, encode_start(body, lease), ends=False)
+
+    def append(self, lease: Lease, write_type: str, body: bytes) -> None:
+        """Record a driver write; it is on the disk when this returns, or recording has ended for good."""
+        if lease.recording_gap is None:
+            self._record(lease, encode_entry(write_type, body, lease), ends=write_type in _ENDINGS)
+
+    def pending(self, lease: Lease) -> bool:
+        """Say whether something of the execution has not reached the server yet."""
+        live = self._live.get(lease.execution_id)
+        return live is not None and not live.file.is_drained()
+
+    def drain(self, lease: Lease, within_s: float) -> None:
+        """Send what this process holds of the execution, before something that needs the server.
+
+        Raises `ConnectionLost` if that is not done `within_s`, `EffectUnavailable` after a recording gap.
+        """
+        if lease.recording_gap is not None:
+            raise EffectUnavailable(
+                f"Execution {lease.execution_id} is not recorded any more ({lease.recording_gap}): an effect"
+                " would leave no trace, so it was not called."
+            )
+        live = self._live.get(lease.execution_id)
+        if live is not None:
+            done = self._send_live(live, within_s)
+            if done.kept is not None:
+                raise done.kept
+
+    def send_live(self, within_s: float = 0.0) -> bool:
+        """Send what this process holds, once by default; say whether everything has reached the server."""
+        done = [self._send_live(live, within_s) for live in list(self._live.values())]
+        return all(each.kept is None for each in done)
+
+    def send_leftovers(self, execution_id: str | None = None, within_s: float = 0.0) -> Drained:
+        """Send what dead processes left of an execution, or of all; once by default."""
+        total = Drained()
+        for path in self.folder.list_paths(execution_id):
+            taken = self.folder.take_over(path)  # our own files are locked, by us
+            if taken is None:
+                continue
+            file, owner_id = taken
+            done = self._send(file, owner_id, {}, within_s)
+            total.sent, total.rejected = total.sent + done.sent, total.rejected + done.rejected
+            total.kept = total.kept or done.kept
+            if done.kept is not None:
+                file.close()
+                if isinstance(done.kept, ConnectionLost):
+                    break
+            elif file.damaged:
+                self.folder.put_aside(file)
+            else:
+                file.remove()
+        return total
+
+    def read_unsent(self, execution_id: str) -> list[tuple[str, dict[str, Any]]]:
+        """Return (type, write) of what waits here of an execution, oldest first: for lookups meanwhile."""
+        found: list[tuple[str, dict[str, Any]]] = []
+        for path in self.folder.list_paths(execution_id):
+            taken = self.folder.take_over(path)
+            if taken is not None:
+                found += _decode(taken[0])
+                taken[0].close()
+        live = self._live.get(execution_id)
+        return found + (_decode(live.file) if live is not None else [])
+
+    def close(self, within_s: float = SENT_AT_EXIT_S) -> None:
+        """Send what can be sent quickly and let go; what is left is for the next process."""
+        with self._guard:
+            closing, self._live = self._live, {}
+        for live in closing.values():
+            self._send_live(live, within_s)
+            with live.sending:
+                if not live.closed:
+                    live.closed = True
+                    (live.file.remove if live.file.is_drained() else live.file.close)()
+
+    def _record(self, lease: Lease, frame: bytes, *, ends: bool) -> None:
+        live: _Live | None = None
+        try:
+            live = self._enter(lease)
+            why = self._full(live, len(frame))
+            if not why:
+                live.file.append(frame)
+                live.ended = live.ended or ends
+        except OSError as error:
+            why = f"the spool in {self.folder.path} cannot be written ({error})"
+        if why:
+            self._stop_recording(lease, live, why)
+        if live is not None:
+            with self._guard:
+                live.users -= 1
+
+    def _enter(self, lease: Lease) -> _Live:
+        """Return the execution's file, which stays open until `users` is counted down again."""
+        with self._guard:
+            live = self._live.get(lease.execution_id)
+            if live is None:
+                file = self.folder.create(lease.execution_id, self._start, self._clock.now_us())
+                live = self._live[lease.execution_id] = _Live(file, lease.execution_id)
+            if (lease.epoch, lease.token) not in live.leases:
+                live.leases[lease.epoch, lease.token] = lease
+                live.ended = False  # it was resumed
+            live.users += 1
+            return live
+
+    def _full(self, live: _Live, frame_bytes: int) -> str:
+        """Return why there is no room for `frame_bytes` more, empty if there is."""
+        if live.file.size_bytes + frame_bytes > self._execution_bytes_max:
+            return f"the spool holds {live.file.size_bytes:,} bytes of it already, all that it may"
+        with self._guard:
+            if self._uncounted_bytes == 0 or self._uncounted_bytes > COUNT_EVERY_BYTES:
+                self._host_bytes = sum(size for *_, size in list_spooled(self.folder.path))
+                self._uncounted_bytes = 0
+            self._uncounted_bytes += frame_bytes
+            if self._host_bytes + self._uncounted_bytes > self._host_bytes_max:
+                return f"the spool in {self.folder.path} holds {self._host_bytes:,} bytes, all that it may"
+        return ""
+
+    def _stop_recording(self, lease: Lease, live: _Live | None, why: str) -> None:
+        """Stop for good: a resume could not trust what would come after a gap."""
+        with lease.lock:
+            if lease.recording_gap is not None:
+                return
+            lease.recording_gap = why
+        _log.warning("Execution %s is not recorded any more: %s.", lease.execution_id, why)
+        message = f"Recording ended: {why}. A resume goes on from what was recorded before."
+        captured = json_bytes(
+            {
+                "type": "failure.captured",
+                "id": new_id("oc", self._clock.now_us()),
+                "error": {"type": "RecordingGap", "message": message},
+            }
+        )
+        if live is not None:
+            try:
+                live.file.append(
+                    encode_entry("failure.captured", captured, lease)
+                )  # may pass the bound: small
+            except OSError as error:
+                _log.warning("The gap of execution %s could not be recorded: %s", lease.execution_id, error)
+
+    def _send_live(self, live: _Live, within_s: float) -> Drained:
+        with live.sending:
+            if live.closed or live.file.is_drained():
+                return Drained()
+            done = self._send(live.file, live.execution_id, live.leases, within_s)
+            with self._guard:
+                if live.ended and live.users == 0 and live.file.is_drained():
+                    self._live.pop(live.execution_id, None)
+                    live.closed = True
+                    live.file.remove()
+        return done
+
+    def _send(
+        self, file: SpoolFile, execution_id: str, leases: dict[tuple[int, str], Lease], within_s: float
+    ) -> Drained:
+        def find_lease(epoch: int, token: str) -> Lease:
+            return leases.get((epoch, token)) or leases.setdefault(
+                (epoch, token), Lease(execution_id, epoch, token, 0)
+            )
+
+        def reject(entry: Entry, error: Exception) -> None:
+            self.folder.reject(file, entry, error)
+
+        flow = drain(
+            read_entries(file.unsent(), find_lease),
+            within_s=within_s,
+            clock=self._clock,
+            acknowledge=file.acknowledge,
+            reject=reject,
+        )
+        try:
+            done = drive_sync(flow, self._ports)
+        except (OSError, ValueError) as error:  # the disk, or a frame that this key does not open
+            done = Drained(kept=error)
+        if done.kept is not None and not isinstance(done.kept, ConnectionLost):
+            _log.warning("Records of execution %s stay in the spool: %s", execution_id, done.kept)
+        return done
+
+
+def _decode(file: SpoolFile) -> list[tuple[str, dict[str, Any]]]:
+    entries = read_entries(file.unsent(), lambda epoch, token: Lease("", epoch, token, 0))
+    return [(entry.write_type or entry.kind, json.loads(entry.body)) for entry in entries]
