@@ -2,6 +2,7 @@
 
     names.py    which names speak of a secret
     text.py     which parts of a text are one
+    screen.py   which documents need no closer look
 
 Owns the walk over JSON values. Two uses: `has_secret` decides whether a recorded output is stored sealed
 (it is never altered), `redact` makes the copies that people see (inputs, errors, logs, events). Both look
@@ -16,7 +17,8 @@ from typing import Final
 
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.redact.names import Strength, judge_name
-from omium.redact.text import Span, find_secrets, is_secret_value, may_hold_secret
+from omium.redact.screen import may_hold_secret
+from omium.redact.text import Span, find_secrets, is_secret_value
 
 __all__ = ["REDACTED", "Span", "find_secrets", "has_secret", "redact", "redact_text"]
 

@@ -2,7 +2,7 @@ r"""Secrets inside a text: keys with a known prefix, tokens, private keys, passw
 
 Owns the patterns. Every one takes time in proportion to the text: runs are possessive or bounded, and a run
 that is long enough is consumed whether or not it turns out to be a secret, so none is looked at twice. Most
-texts are ruled out by a few C-speed passes before any pattern is tried (`may_hold_secret`).
+texts are ruled out by the passes of screen.py before any pattern is tried.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from omium.redact.names import ENDINGS, NAME_CHARACTERS_MAX, Strength, judge_name
+from omium.redact.screen import may_hold_secret
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,11 +26,7 @@ class Span:
     kind: str
 
 
-_MIN_RUN = 16
-_RUN_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+/=.~"
-_TO_RUNS = bytes(120 if code in _RUN_CHARACTERS else 32 for code in range(256))  # "x" or " "
-_RUN = b"x" * _MIN_RUN
-_ENDING_BYTES = tuple(ending.encode() for ending in ENDINGS)
+_WEAK_CHARACTERS_MIN = 16
 
 _PREFIXED = re.compile(
     r"""(?<![A-Za-z0-9])(?:
@@ -73,14 +70,6 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _TOKEN_CHARACTERS = re.compile(r"[A-Za-z0-9+/_=.~:-]+")
 
 
-def may_hold_secret(data: bytes) -> bool:
-    """Say, fast and erring on the side of yes, whether a text or JSON (UTF-8) may hold a secret."""
-    if _RUN in data.translate(_TO_RUNS) or (b"://" in data and b"@" in data):
-        return True
-    lowered = data.lower()
-    return any(ending in lowered for ending in _ENDING_BYTES)
-
-
 def find_secrets(text: str) -> list[Span]:
     """Return where secrets stand in `text`, in order and not overlapping."""
     if len(text) < 5 or not may_hold_secret(text.encode("utf-8", "replace")):
@@ -99,7 +88,7 @@ def is_secret_value(value: str, strength: Strength) -> bool:
     if strength is Strength.NONE or not value.strip() or _PLACEHOLDER.search(value):
         return False
     if strength is Strength.WEAK:
-        return len(value) >= _MIN_RUN and _looks_random(value)
+        return len(value) >= _WEAK_CHARACTERS_MIN and _looks_random(value)
     is_prose = value.count(" ") >= 3 and not any(character.isdigit() for character in value)
     return not is_prose
 
