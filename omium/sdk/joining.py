@@ -8,10 +8,11 @@ something new is starting.py.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from omium.errors import Cancelled, ConfigError, ExecutionExists, StepFailed, Suspended
+from omium.ids import derived_id
 from omium.jsonvalue import TypeRegistry, encode
 from omium.sdk.code_version import describe_code
 from omium.sdk.flows import Flow, sleep
@@ -37,6 +38,8 @@ def start_local(beginning: Beginning) -> Flow[Joined]:
     try:
         granted = yield from begin(beginning)
     except ExecutionExists as error:
+        if (other := _other_child(error, beginning)) is not None:
+            return (yield from start_local(other))
         return (yield from _join(_existing(error), beginning.code))
     execution = granted.execution
     if granted.grant is not None and execution["status"] == "running":
@@ -49,6 +52,8 @@ def start_queued(beginning: Beginning) -> Flow[str]:
     try:
         granted = yield from begin(beginning, driver="worker")
     except ExecutionExists as error:
+        if (other := _other_child(error, beginning)) is not None:
+            return (yield from start_queued(other))
         execution_id = _existing(error)
         detail = yield from get_execution(execution_id)
         if detail["status"] in ("failed", "paused"):
@@ -143,9 +148,20 @@ def make_edits(patch: Mapping[str, Any] | None, types: TypeRegistry) -> list[dic
 def _existing(error: ExecutionExists) -> str:
     """Return the id of the execution that stands in the way; raise if it's not the one that was meant."""
     execution_id = error.members.get("execution_id")
-    if not isinstance(execution_id, str):
+    if not isinstance(execution_id, str) or not error.members.get("same_start"):
         raise error
     return execution_id
+
+
+def _other_child(error: ExecutionExists, beginning: Beginning) -> Beginning | None:
+    """Return the start of another child, where the step that starts it has other inputs than before.
+
+    Its id follows from the inputs too, so running the parent once more finds it again.
+    """
+    if beginning.parent is None or beginning.execution_id is not None or error.members.get("same_start"):
+        return None
+    other = derived_id("ex", *beginning.parent, beginning.input.digest)
+    return replace(beginning, execution_id=other)
 
 
 def _join(

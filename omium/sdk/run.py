@@ -13,7 +13,6 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from omium.errors import ConfigError
-from omium.ids import derived_id
 from omium.jsonvalue import InputRecord, decode, input_record
 from omium.sdk import runner
 from omium.sdk.calling import bind, call_async_step, call_step, find_active_frame, find_signature
@@ -237,7 +236,6 @@ def _child_beginning(
         options=options,
         durability=options.durability or session.durability,
         code=describe_code(workflow.function) if workflow else None,
-        execution_id=derived_id("ex", parent_id, str(parent.driving.generation), path),
         idempotency_key=key,
         parent=(parent_id, path),
     )

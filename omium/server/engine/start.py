@@ -219,6 +219,7 @@ def _find_same(tx: Tx, packed: PackedStart, execution_id: str) -> ExecutionRow:
             f"{row.id} exists, and was started with something else.",
             execution_id=row.id,
             status_now=row.status,
+            same_start=False,
         )
     if row.driver == Driver.LOCAL and (row.epoch != 1 or row.lease_digest != packed.taker.lease_digest):
         if packed.command.lease_token is None:
@@ -231,6 +232,7 @@ def _find_same(tx: Tx, packed: PackedStart, execution_id: str) -> ExecutionRow:
             f"{row.id} was started before, under another lease; resume it to go on.",
             execution_id=row.id,
             status_now=row.status,
+            same_start=True,
         )
     return row
 

@@ -1,0 +1,79 @@
+"""A real server for tests of the SDK, and scripts of users that run against it."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import httpx
+import pytest
+
+import omium
+from omium.config import load_settings
+from omium.sdk.session import Session, use_session
+from tests.serverfixture import make_running_server, running_server
+
+__all__ = ["TIMEOUT_S", "Server", "make_running_server", "running_server", "server"]
+
+TIMEOUT_S = 60
+
+
+@pytest.fixture
+def server(running_server, tmp_path, monkeypatch):
+    monkeypatch.setenv("OMIUM_BASE_URL", running_server.base_url)
+    monkeypatch.setenv("OMIUM_API_KEY", running_server.api_key)
+    monkeypatch.setenv("OMIUM_CONFIG_DIR", str(tmp_path / "config"))
+    session = Session(load_settings())
+    use_session(session)
+    yield Server(running_server, tmp_path)
+    session.close()
+    use_session(None)
+
+
+class Server:
+    """What a test asks the server, and the scripts that it runs against it."""
+
+    def __init__(self, running, folder: Path):
+        self.running = running
+        self.folder = folder
+
+    def get(self, path):
+        reply = httpx.get(self.running.base_url + path, headers=self.running.headers, timeout=TIMEOUT_S)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+    def post(self, path, body=None):
+        headers = {**self.running.headers, "idempotency-key": os.urandom(8).hex()}
+        reply = httpx.post(self.running.base_url + path, json=body or {}, headers=headers, timeout=TIMEOUT_S)
+        assert reply.status_code < 300, reply.text
+        return reply.json()
+
+    def detail(self, execution_id):
+        return self.get(f"/v1/executions/{execution_id}")
+
+    def newest(self):
+        return self.detail(self.get("/v1/executions?limit=1")["items"][0]["id"])
+
+    def steps(self, execution_id):
+        return {step["key"]: step for step in self.detail(execution_id)["steps"]}
+
+    def write(self, name, source) -> Path:
+        path = self.folder / name
+        path.write_text(textwrap.dedent(source))
+        return path
+
+    def start(self, path, *arguments, **environment) -> subprocess.Popen:
+        return subprocess.Popen(
+            [sys.executable, str(path), *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(Path(omium.__file__).parents[1]), **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, path, *arguments, **environment):
+        process = self.start(path, *arguments, **environment)
+        out, err = process.communicate(timeout=TIMEOUT_S)
+        return process.returncode, out, err
