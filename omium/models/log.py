@@ -8,6 +8,8 @@ from omium.models.wire import Reply
 class StepLogLine(Reply):
     """One captured line, or the marker that says how many were dropped."""
 
+    key: str
+    """The step's path."""
     attempt: int
     at_us: int
     stream: str

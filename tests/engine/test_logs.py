@@ -6,7 +6,7 @@ from omium.clock import ManualClock
 from omium.errors import NotFound
 from omium.models.execution import LogLine
 from omium.server.db.open import open_database
-from omium.server.engine.logs import END_CHUNK, LOG_BYTES_MAX, list_lines, pack_lines, write_logs
+from omium.server.engine.logs import BEGINNING, END_CHUNK, LOG_BYTES_MAX, list_lines, pack_lines, write_logs
 from tests.engine.rows import make_rows
 
 
@@ -26,7 +26,7 @@ async def write(rows, execution, chunk, *texts, path="write", attempt=1):
     await rows.write(lambda tx: write_logs(tx, execution, path, attempt, chunk, lines(*texts)))
 
 
-async def read(rows, execution, path="write", after=None):
+async def read(rows, execution, path="write", after=BEGINNING):
     return await rows.db.read(lambda tx: list_lines(tx, rows.tenant_id, execution.id, path, after))
 
 
@@ -75,12 +75,21 @@ async def test_the_bound_is_per_step_and_short_lines_still_fit_after_a_long_one_
     assert [line.text for line in other] == ["other step"]
 
 
+async def test_without_a_path_the_lines_of_all_steps_are_read(rows):
+    execution = await rows.start()
+    for path in ("b", "a"):
+        await write(rows, execution, 0, f"of {path}", path=path)
+
+    found, _ = await read(rows, execution, path=None)
+    assert [(line.key, line.text) for line in found] == [("a", "of a"), ("b", "of b")]
+
+
 async def test_many_chunks_are_read_in_pages(rows):
     execution = await rows.start()
     for chunk in range(120):
         await write(rows, execution, chunk, str(chunk))
 
-    texts, after = [], None
+    texts, after = [], BEGINNING
     for _ in range(3):
         found, after = await read(rows, execution, after=after)
         texts += [line.text for line in found]

@@ -6,7 +6,7 @@ from omium.clock import ManualClock
 from omium.errors import NotFound
 from omium.models.usage import RecordUsage
 from omium.server.db.open import open_database
-from omium.server.engine.usage import insert_usage, list_usage, record_usage, sum_usage
+from omium.server.engine.usage import insert_usage, list_usage, record_usage, sum_usage, view_usage
 from tests.engine.rows import make_rows
 
 
@@ -70,15 +70,17 @@ async def test_usage_outside_an_execution_is_recorded(rows):
     assert await rows.write(lambda tx: record_usage(tx, rows.principal, [usage("a")])) == 1
 
 
-async def test_records_are_listed_in_pages_by_time(rows):
+async def test_records_are_listed_in_pages_the_newest_first(rows):
     execution = await rows.start()
     records = [usage(f"u{i}", execution_id=execution.id, at_us=i // 2) for i in range(5)]
-    await rows.write(lambda tx: record_usage(tx, rows.principal, records))
+    await rows.write(lambda tx: record_usage(tx, rows.principal, [*records, usage("elsewhere")]))
 
-    first = await rows.db.read(lambda tx: list_usage(tx, rows.tenant_id, execution.id, after=None, limit=3))
-    rest = await rows.db.read(
-        lambda tx: list_usage(
-            tx, rows.tenant_id, execution.id, after=(first[-1].at_us, first[-1].id), limit=3
+    async def page(execution_id, before=(2**62, "~")):
+        return await rows.db.read(
+            lambda tx: list_usage(tx, rows.tenant_id, execution_id, before=before, limit=3)
         )
-    )
-    assert [record.id for record in [*first, *rest]] == ["u0", "u1", "u2", "u3", "u4"]
+
+    first = await page(execution.id)
+    rest = await page(execution.id, (first[-1].at_us, first[-1].id))
+    assert [view_usage(row).id for row in [*first, *rest]] == ["u4", "u3", "u2", "u1", "u0"]
+    assert "elsewhere" in [row.id for row in [*await page(None), *await page(None, (1, "u2"))]]

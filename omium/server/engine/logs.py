@@ -22,6 +22,8 @@ __all__ = ["END_CHUNK", "LOG_BYTES_MAX", "PackedLines", "list_lines", "pack_line
 
 LOG_BYTES_MAX = 256 * 1024  # of one step
 CHUNKS_PER_PAGE = 50
+LogKey = tuple[str, int, int]  # path, attempt, chunk
+BEGINNING: LogKey = ("", -1, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +74,18 @@ def _count_dropped(tx: Tx, execution_id: str, path: str, attempt: int, chunk: in
 
 
 def list_lines(
-    tx: Tx, tenant_id: str, execution_id: str, path: str, after: tuple[int, int] | None = None
-) -> tuple[list[StepLogLine], tuple[int, int] | None]:
-    """Return a page of a step's lines and where the next begins; `NotFound` for a foreign execution."""
+    tx: Tx, tenant_id: str, execution_id: str, path: str | None, after: LogKey = BEGINNING
+) -> tuple[list[StepLogLine], LogKey | None]:
+    """Return a page of lines, of one step or of all, and where the next page begins.
+
+    Raises `NotFound` for a foreign execution.
+    """
     get_execution(tx, tenant_id, execution_id)
-    after_attempt, after_chunk = after or (-1, -1)
-    chunks = store.list_chunks(
-        tx,
-        execution_id,
-        path,
-        after_attempt=after_attempt,
-        after_chunk=after_chunk,
-        limit=CHUNKS_PER_PAGE + 1,
-    )
+    chunks = store.list_chunks(tx, execution_id, path, after=after, limit=CHUNKS_PER_PAGE + 1)
     page = chunks[:CHUNKS_PER_PAGE]
     lines = [line for chunk in page for line in _unpack(chunk)]
-    following = (page[-1].attempt, page[-1].chunk) if len(chunks) > CHUNKS_PER_PAGE else None
-    return lines, following
+    last = page[-1] if len(chunks) > CHUNKS_PER_PAGE else None
+    return lines, (last.path, last.attempt, last.chunk) if last else None
 
 
 def _unpack(chunk: LogChunk) -> list[StepLogLine]:
@@ -99,9 +96,16 @@ def _unpack(chunk: LogChunk) -> list[StepLogLine]:
             f"{dropped} more lines were not kept: a step keeps at most {LOG_BYTES_MAX // 1024} KiB of logs."
         )
         return [
-            StepLogLine(attempt=chunk.attempt, at_us=chunk.at_us, stream="omium", text=text, dropped=dropped)
+            StepLogLine(
+                key=chunk.path,
+                attempt=chunk.attempt,
+                at_us=chunk.at_us,
+                stream="omium",
+                text=text,
+                dropped=dropped,
+            )
         ]
     return [
-        StepLogLine(attempt=chunk.attempt, at_us=at_us, stream=stream, level=level, text=text)
+        StepLogLine(key=chunk.path, attempt=chunk.attempt, at_us=at_us, stream=stream, level=level, text=text)
         for at_us, stream, level, text in body
     ]

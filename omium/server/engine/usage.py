@@ -13,8 +13,6 @@ from omium.server.principal import Principal
 from omium.server.store import usage as store
 from omium.server.store.executions import ExecutionRow, get_execution
 
-PAGE_LIMIT_MAX = 500
-
 
 def insert_usage(tx: Tx, row: ExecutionRow | None, principal: Principal, usage: RecordUsage) -> bool:
     """Record `usage` for the execution `row`, or for no execution; False where its id was counted before.
@@ -84,12 +82,14 @@ _SUMMED = (
 
 
 def list_usage(
-    tx: Tx, tenant_id: str, execution_id: str, *, after: tuple[int, str] | None, limit: int
-) -> list[UsageRecord]:
-    """Return a page of an execution's records after (`at_us`, `id`)."""
-    get_execution(tx, tenant_id, execution_id)
-    after_us, after_id = after or (-1, "")
-    rows = store.list_usage(
-        tx, tenant_id, execution_id, after_us=after_us, after_id=after_id, limit=min(limit, PAGE_LIMIT_MAX)
-    )
-    return [UsageRecord(**{name: getattr(row, name) for name in UsageRecord.model_fields}) for row in rows]
+    tx: Tx, tenant_id: str, execution_id: str | None, *, before: tuple[int, str], limit: int
+) -> list[store.UsageRow]:
+    """List a tenant's records, or those of one of its executions, below (at_us, id), the newest first."""
+    if execution_id is not None:
+        get_execution(tx, tenant_id, execution_id)
+    return store.list_usage(tx, tenant_id, execution_id, before=before, limit=limit)
+
+
+def view_usage(row: store.UsageRow) -> UsageRecord:
+    """Return the record as it travels."""
+    return UsageRecord(**{name: getattr(row, name) for name in UsageRecord.model_fields})

@@ -36,11 +36,16 @@ INSERT = Sql("""
     VALUES (:execution_id, :path, :attempt, :chunk, :at_us, :lines)
     ON CONFLICT (execution_id, path, attempt, chunk) DO NOTHING
 """)  # a chunk is numbered by its writer: a repeat changes nothing
-LIST = Sql("""
-    SELECT path, attempt, chunk, at_us, lines
-      FROM step_logs
-     WHERE execution_id = :execution_id AND path = :path AND (attempt, chunk) > (:after_attempt, :after_chunk)
-     ORDER BY attempt, chunk LIMIT :limit
+_AFTER = "(path, attempt, chunk) > (:after_path, :after_attempt, :after_chunk)"
+LIST = Sql(f"""
+    SELECT path, attempt, chunk, at_us, lines FROM step_logs
+     WHERE execution_id = :execution_id AND {_AFTER}
+     ORDER BY path, attempt, chunk LIMIT :limit
+""")
+LIST_OF_STEP = Sql(f"""
+    SELECT path, attempt, chunk, at_us, lines FROM step_logs
+     WHERE execution_id = :execution_id AND path = :path AND {_AFTER}
+     ORDER BY path, attempt, chunk LIMIT :limit
 """)
 FIND = Sql("""
     SELECT lines FROM step_logs
@@ -73,18 +78,15 @@ def put_chunk(tx: Tx, execution_id: str, chunk: LogChunk) -> None:
 
 
 def list_chunks(
-    tx: Tx, execution_id: str, path: str, *, after_attempt: int, after_chunk: int, limit: int
+    tx: Tx, execution_id: str, path: str | None, *, after: tuple[str, int, int], limit: int
 ) -> list[LogChunk]:
-    """List a step's chunks in order, after (`after_attempt`, `after_chunk`)."""
-    return tx.all(
-        LIST,
-        LogChunk,
-        execution_id=execution_id,
-        path=path,
-        after_attempt=after_attempt,
-        after_chunk=after_chunk,
-        limit=limit,
-    )
+    """List the chunks of a step, or of all steps, in order, after (path, attempt, chunk)."""
+    after_path, after_attempt, after_chunk = after
+    window: dict[str, SqlValue] = {"execution_id": execution_id, "limit": limit}
+    window |= {"after_path": after_path, "after_attempt": after_attempt, "after_chunk": after_chunk}
+    if path is None:
+        return tx.all(LIST, LogChunk, **window)
+    return tx.all(LIST_OF_STEP, LogChunk, path=path, **window)
 
 
 def _columns(chunk: LogChunk) -> dict[str, SqlValue]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from omium.server.db.sql import Sql
-from omium.server.db.tx import Tx
+from omium.server.db.tx import Sql, SqlValue, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +88,11 @@ PATHS = Sql("""
      WHERE execution_id = :execution_id AND tenant_id = :tenant_id
      GROUP BY 1
 """)
-LIST = Sql(f"""
-    SELECT {_COLUMNS}
-      FROM usage_records
-     WHERE execution_id = :execution_id AND tenant_id = :tenant_id AND (at_us, id) > (:after_us, :after_id)
-     ORDER BY at_us, id LIMIT :limit
+_BELOW = "(at_us, id) < (:before_us, :before_id) ORDER BY at_us DESC, id DESC LIMIT :limit"
+LIST = Sql(f"SELECT {_COLUMNS} FROM usage_records WHERE tenant_id = :tenant_id AND {_BELOW}")
+LIST_OF_EXECUTION = Sql(f"""
+    SELECT {_COLUMNS} FROM usage_records
+     WHERE execution_id = :execution_id AND tenant_id = :tenant_id AND {_BELOW}
 """)
 
 
@@ -107,15 +106,11 @@ def sum_tokens_by_path(tx: Tx, tenant_id: str, execution_id: str) -> list[PathTo
 
 
 def list_usage(
-    tx: Tx, tenant_id: str, execution_id: str, *, after_us: int, after_id: str, limit: int
+    tx: Tx, tenant_id: str, execution_id: str | None, *, before: tuple[int, str], limit: int
 ) -> list[UsageRow]:
-    """List an execution's records in the order in which they happened."""
-    return tx.all(
-        LIST,
-        UsageRow,
-        tenant_id=tenant_id,
-        execution_id=execution_id,
-        after_us=after_us,
-        after_id=after_id,
-        limit=limit,
-    )
+    """List a tenant's records, or those of an execution, below (at_us, id), the newest first."""
+    window: dict[str, SqlValue] = {"tenant_id": tenant_id, "limit": limit}
+    window |= {"before_us": before[0], "before_id": before[1]}
+    if execution_id is None:
+        return tx.all(LIST, UsageRow, **window)
+    return tx.all(LIST_OF_EXECUTION, UsageRow, execution_id=execution_id, **window)
