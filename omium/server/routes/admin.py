@@ -10,6 +10,7 @@ from pathlib import Path
 
 from omium.errors import InvalidRequest
 from omium.models.server import Backup, MakeBackup, Verification
+from omium.server.web.context import ServerContext
 from omium.server.web.endpoint import Call, Idempotency, endpoint
 from omium.states import Scope
 
@@ -61,10 +62,15 @@ async def make_backup(call: Call[MakeBackup]) -> Backup:
     tags=("server",),
 )
 async def verify_data(call: Call[None]) -> Verification:
-    problems = await call.server.db.integrity_problems()
+    return await verify_all(call.server)
+
+
+async def verify_all(server: ServerContext) -> Verification:
+    """Run every check of `server`: the database's own, then those of the rules, in small reads."""
+    problems = await server.db.integrity_problems()
     checks = ["integrity of the database"]
-    for name, check in call.server.checks:
-        problems += [f"{name}: {problem}" for problem in await check(call.server.db)]
+    for name, check in server.checks:
+        problems += [f"{name}: {problem}" for problem in await check(server.db)]
         checks.append(name)
     return Verification(problems=problems, checks=checks)
 

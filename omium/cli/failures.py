@@ -1,0 +1,260 @@
+"""`omium failures list|show|replay|ignore|resolve`: the inbox."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from omium.cli.context import make_common
+from omium.cli.executions import now_us, show_executions
+from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Yes
+from omium.cli.output import Column, Output, ago, span, state
+from omium.errors import ConfigError
+from omium.states import FailureStatus
+
+if TYPE_CHECKING:
+    from omium.models.failure import FailureDetail
+
+app = typer.Typer(help="Work through failures: list, show, replay, ignore, resolve.", no_args_is_help=True)
+
+FailureId = Annotated[str, typer.Argument(metavar="ID", help="The failure's id (fl_…).")]
+_SPAN = re.compile(r"(\d+)\s*([smhd])")
+_UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+@app.command("list")
+def list_failures(
+    status: Annotated[FailureStatus, typer.Option("--status", help="Only those.")] = FailureStatus.OPEN,
+    workflow: Annotated[str | None, typer.Option("--workflow", help="Only those of this workflow.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 20,
+    after: Annotated[str | None, typer.Option(help="Go on after the page that named this cursor.")] = None,
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """List failures, grouped: one line for everything that failed in the same way.
+
+    \b
+    omium failures list
+    omium failures list --status ignored --json
+    """
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        page = client.list_failures(status=status, workflow=workflow, limit=limit, after=after)
+    at_us = now_us()
+    if as_json:
+        common.output.json(
+            [
+                item.model_dump(mode="json")
+                | {"first_seen": item.first_seen_at_us, "last_seen": item.last_seen_at_us}
+                for item in page.items
+            ]
+        )
+    else:
+        common.output.table(
+            [
+                Column("FAILURE", lambda f: f.id),
+                Column("STATUS", lambda f: state(f.status.value)),
+                Column("WORKFLOW", lambda f: f.workflow),
+                Column("STEP", lambda f: f.step or "-"),
+                Column("SEEN", lambda f: str(f.count), align="right"),
+                Column("LAST", lambda f: ago(f.last_seen_at_us, at_us)),
+                Column("WHAT", lambda f: f"{f.error_type}: {f.message}", wrap=True),
+            ],
+            page.items,
+            empty=f"No {status.value.replace('_', ' ')} failures.",
+        )
+    if page.next is not None:
+        common.output.say(f"There are more: --after {page.next}")
+
+
+@app.command("show")
+def show_failure(
+    failure_id: FailureId,
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Show what failed, since when, whether a retry is safe, what changed, and what to do.
+
+    \b
+    omium failures show fl_01mcc5rm00ngqz8ctbd9ygs3xh
+    """
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        detail = client.get_failure(failure_id)
+    if as_json:
+        common.output.json(detail)
+    else:
+        _show_detail(common.output, detail)
+
+
+def _show_detail(output: Output, detail: FailureDetail) -> None:
+    at_us = now_us()
+    changed = detail.changed
+    differences = [
+        "the code" if changed.code_digest else "",
+        "the commit" if changed.git_revision else "",
+        "the models" if changed.models else "",
+        f"the inputs {', '.join(changed.inputs)}" if changed.inputs else "",
+    ]
+    seen = f"first {ago(detail.first_seen_at_us, at_us)}, last {ago(detail.last_seen_at_us, at_us)}"
+    output.show(Text(detail.sentence, "bold"))
+    output.facts(
+        [
+            ("Failure", detail.id),
+            ("Status", state(detail.status.value)),
+            ("Seen", f"{detail.count} times, {detail.open_count} open; {seen}"),
+            ("Cause", "this is the root" if detail.root else _cause(detail)),
+            ("Execution", f"{detail.execution.id}, {detail.execution.status.value}"),
+            ("Step", detail.step or "-"),
+            ("Retry", ("safe: " if detail.retry_safe else "not safe: ") + detail.retry_safe_reason),
+            (
+                "Changed",
+                (", ".join(each for each in differences if each) or "nothing")
+                + f" since {changed.since_execution_id}"
+                if changed.since_execution_id
+                else "this workflow has not completed here yet",
+            ),
+        ]
+    )
+    if detail.attempts:
+        output.heading("Attempts")
+        output.table(
+            [
+                Column("TRY", lambda a: str(a.attempt), align="right"),
+                Column("STEP", lambda a: a.key),
+                Column("TOOK", lambda a: span(a.ended_at_us - a.started_at_us), align="right"),
+                Column("THEN", lambda a: "gave up" if a.delay_us is None else f"waited {span(a.delay_us)}"),
+                Column("WHY", lambda a: str((a.error or {}).get("message", "")), wrap=True),
+            ],
+            detail.attempts,
+            empty="",
+        )
+    output.say(f"\nNext: {detail.next_action}")
+
+
+def _cause(detail: FailureDetail) -> str:
+    return (
+        "another failure"
+        if detail.cause is None
+        else f"{detail.cause.execution_id}, step {detail.cause.key or '-'}"
+    )
+
+
+@app.command("replay")
+def replay_failure(
+    failure_id: FailureId,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many executions.")] = 50,
+    reason: Annotated[str, typer.Option(help="Why; it's kept.")] = "",
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Replay every open execution of a failure from its failed step; stops when it fails the same way again.
+
+    \b
+    omium failures replay fl_01mcc5rm00ngqz8ctbd9ygs3xh --limit 10
+    """
+    from omium.models.failure import ReplayFailure
+
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        if not yes:
+            found = client.get_failure(failure_id)
+            count = min(found.open_count, limit)
+            typer.confirm(f"Replay {count} executions of {found.workflow}?", abort=True, err=True)
+        answer = client.replay_failure(failure_id, ReplayFailure(limit=limit, reason=reason))
+    if as_json:
+        common.output.json(answer)
+        return
+    show_executions(common.output, answer.executions)
+    for execution_id, why in answer.skipped.items():
+        common.output.warn(f"{execution_id} was left out: {why}")
+    if answer.remaining:
+        common.output.say(f"{answer.remaining} are left; run the command again to go on.")
+
+
+@app.command("ignore")
+def ignore_failure(
+    failure_id: FailureId,
+    reason: Annotated[str, typer.Option(help="Why; it's kept.", prompt=True)],
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="SPAN", help="Only for so long: 30m, 12h, 7d.")
+    ] = None,
+    until_count: Annotated[
+        int | None, typer.Option("--until-count", min=1, help="Only for so many more.")
+    ] = None,
+    until_new_code: Annotated[
+        bool, typer.Option("--until-new-code", help="Only until the workflow's code changes.")
+    ] = False,
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Close a failure, for good or until something happens.
+
+    \b
+    omium failures ignore fl_01mcc5rm00ngqz8ctbd9ygs3xh --reason "known, fixed on Monday" --until 3d
+    """
+    from omium.models.failure import IgnoreFailure
+
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    command = IgnoreFailure(
+        reason=reason,
+        until_us=None if until is None else now_us() + parse_span_s(until) * 1_000_000,
+        until_count=until_count,
+        until_new_code=until_new_code,
+    )
+    with common.client() as client:
+        failure = client.ignore_failure(failure_id, command)
+    if as_json:
+        common.output.json(failure)
+    else:
+        common.output.say(f"{failure.id} is {failure.status.value}.")
+
+
+def parse_span_s(text: str) -> int:
+    """Return the seconds in a span such as `30m` or `7d`; `ConfigError` for anything else."""
+    found = _SPAN.fullmatch(text.strip())
+    if found is None:
+        raise ConfigError(f"{text!r} is not a span of time; write a number and s, m, h or d, such as 12h.")
+    return int(found[1]) * _UNIT_S[found[2]]
+
+
+@app.command("resolve")
+def resolve_failure(
+    failure_id: FailureId,
+    reason: Annotated[str, typer.Option(help="What was done; it's kept.")] = "",
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Close a failure as dealt with; a new occurrence opens it again.
+
+    \b
+    omium failures resolve fl_01mcc5rm00ngqz8ctbd9ygs3xh --reason "fixed the parser"
+    """
+    from omium.models.failure import ResolveFailure
+
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        failure = client.resolve_failure(failure_id, ResolveFailure(reason=reason))
+    if as_json:
+        common.output.json(failure)
+    else:
+        common.output.say(f"{failure.id} is {failure.status.value}.")

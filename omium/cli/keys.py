@@ -1,0 +1,114 @@
+"""`omium keys list|create|revoke`: API keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from omium.cli.context import make_common
+from omium.cli.executions import now_us
+from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Yes
+from omium.cli.output import Column, ago, state
+from omium.states import Environment, Scope
+
+app = typer.Typer(help="Manage API keys: list, create, revoke.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_keys(
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """List the tenant's keys; secrets are never shown again.
+
+    \b
+    omium keys list
+    """
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        keys = list(client.each(client.list_keys, limit=200))
+    if as_json:
+        common.output.json(keys)
+        return
+    at_us = now_us()
+    common.output.table(
+        [
+            Column("KEY", lambda k: k.id),
+            Column("NAME", lambda k: k.name),
+            Column("STATUS", lambda k: state(k.status)),
+            Column("ENVIRONMENT", lambda k: k.environment.value),
+            Column("SCOPES", lambda k: " ".join(scope.value for scope in k.scopes), wrap=True),
+            Column("LAST USED", lambda k: ago(k.last_used_at_us, at_us)),
+            Column("EXPIRES", lambda k: ago(k.expires_at_us, at_us)),
+        ],
+        keys,
+        empty="No keys. Create one: omium keys create --name NAME",
+    )
+
+
+@app.command("create")
+def create_key(
+    name: Annotated[str, typer.Option("--name", help="What it is for.")],
+    environment: Annotated[
+        Environment, typer.Option("--environment", help="Where its executions belong.")
+    ] = Environment.DEV,
+    scopes: Annotated[
+        list[Scope] | None,
+        typer.Option("--scope", help="What it may do; repeatable. [default: the usual ones]"),
+    ] = None,
+    workflows: Annotated[
+        list[str] | None, typer.Option("--workflow", help="A worker with it serves only these; repeatable.")
+    ] = None,
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Create a key; its secret is shown this once.
+
+    \b
+    omium keys create --name ci --environment staging
+    omium keys create --name workers --environment prod --scope worker --workflow report
+    """
+    from omium.models.account import CreateKey
+
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    command = CreateKey(name=name, environment=environment, scopes=scopes, workflows=workflows)
+    with common.client() as client:
+        made = client.create_key(command)
+    if as_json:
+        common.output.json(made)
+        return
+    common.output.show(made.api_key)
+    common.output.say(f"That is the only time that {made.api_key_id} is shown whole. Use it: omium init")
+
+
+@app.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id (key_…).")],
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Revoke a key, at once; what it started is paused.
+
+    \b
+    omium keys revoke key_01mcc5rm00ngqz8ctbd9ygs3xh
+    """
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    if not yes:
+        typer.confirm(f"Revoke {key_id}? It cannot be taken back.", abort=True, err=True)
+    with common.client() as client:
+        key = client.revoke_key(key_id)
+    if as_json:
+        common.output.json(key)
+    else:
+        common.output.say(f"{key.id} ({key.name}) is {key.status}.")

@@ -1,0 +1,70 @@
+"""`omium status`: the tenant at a glance, with what to do first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from omium.cli.context import make_common
+from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
+
+if TYPE_CHECKING:
+    from omium.models.account import Status
+
+
+def status(
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Show what runs, what failed, and what to do first.
+
+    \b
+    omium status
+    omium status --json
+    """
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        found = client.get_status()
+        server = client.settings.base_url
+    if common.output.as_json:
+        common.output.json(found)
+        return
+    common.output.facts(_facts(found, server))
+    if not all(item.done for item in found.checklist):
+        common.output.heading("Get started")
+        common.output.facts(
+            (f"{'✓' if item.done else '○'} {item.name}", "" if item.done else item.command)
+            for item in found.checklist
+        )
+    for workflow in found.unserved:
+        common.output.warn(
+            f"Executions of {workflow} are queued and no worker serves it: omium worker path.py:{workflow}"
+        )
+
+
+def _facts(found: Status, server: str) -> list[tuple[str, str | None]]:
+    now = [
+        f"{count} {name}"
+        for name, count in (
+            ("running", found.running),
+            ("queued", found.queued),
+            ("waiting", found.waiting),
+            ("paused", found.paused),
+        )
+        if count
+    ]
+    rate = "" if found.success_rate is None else f", {found.success_rate:.0%} completed"
+    return [
+        ("Server", f"{server} (Omium {found.server_version})"),
+        ("Tenant", f"{found.tenant}, environment {found.environment.value}"),
+        ("Credits", None if found.credits is None else str(found.credits)),
+        ("Now", ", ".join(now) or "nothing runs"),
+        ("Today", f"{found.executions_today} executions{rate}"),
+        (
+            "Failures",
+            f"{found.open_failures} open" + (": omium failures list" if found.open_failures else ""),
+        ),
+        ("Workers", str(found.workers)),
+    ]
