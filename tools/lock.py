@@ -48,7 +48,7 @@ LOCK_FILES = (
     LockFile("dev", extras=("postgres", "langgraph"), groups=("build", "test", "check")),
     LockFile("base", extras=("postgres",)),
     LockFile("demo", groups=("build", "demo")),
-    LockFile("lowest", extras=("postgres", "langgraph"), groups=("build", "test"), lowest=True),
+    LockFile("lowest", extras=("postgres", "langgraph"), groups=("build", "test", "check"), lowest=True),
     LockFile("lock", groups=("lock",), with_project=False),
     LockFile("model", groups=("model",), with_project=False, with_dependencies=False),
 )
