@@ -1,0 +1,273 @@
+"""Workers against a real server: claimed, drained, killed, compensated."""
+
+import asyncio
+import signal
+import threading
+import time
+
+import pytest
+
+import omium
+from omium.errors import NotFound, StepFailed
+from omium.sdk.loading import find_workflows, load_target
+from omium.sdk.registry import find_workflow
+from omium.sdk.session import current_session
+from omium.sdk.worker import Worker
+from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server
+
+__all__ = ["make_running_server", "running_server", "server"]
+
+WORKER = """
+import sys
+from omium.sdk.loading import find_workflows, load_target
+from omium.sdk.session import current_session
+from omium.sdk.worker import Worker
+
+_, found = load_target(sys.argv[1])
+worker = Worker(current_session(), find_workflows(found), concurrency=2)
+print("ready", flush=True)
+with worker.signals():
+    worker.run()
+"""
+
+
+@pytest.fixture
+def serve(server):
+    """A function that serves workflows from a thread of this process until the test ends."""
+    started = []
+
+    def start(*functions, **options):
+        workflows = {found.name: found for found in map(find_workflow, functions)}
+        worker = Worker(current_session(), workflows, **options)
+        thread = threading.Thread(target=worker.run)
+        thread.start()
+        started.append((worker, thread))
+        return worker
+
+    yield start
+    for worker, _ in started:
+        worker.stop()
+    for _, thread in started:
+        thread.join(TIMEOUT_S)
+
+
+def wait_for_status(server, execution_id, status):
+    def look():
+        detail = server.detail(execution_id)
+        return detail if detail["status"] == status else None
+
+    return wait_until(look)
+
+
+def wait_until(look, timeout_s=TIMEOUT_S):
+    deadline_s = time.monotonic() + timeout_s
+    while time.monotonic() < deadline_s:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in time")
+
+
+@omium.step
+def double(x):
+    return 2 * x
+
+
+@omium.workflow
+def doubled(xs):
+    return [double(x) for x in xs]
+
+
+@omium.workflow(name="doubled-async")
+async def doubled_async(xs):
+    @omium.step(name="slow")
+    async def slow(x):
+        await asyncio.sleep(0.01)
+        return 2 * x
+
+    return await asyncio.gather(*map(slow, xs))
+
+
+def test_a_worker_runs_what_is_queued_and_the_caller_gets_its_output(server, serve):
+    serve(doubled)
+
+    assert omium.run_workflow("doubled", {"xs": [1, 2, 3]}) == [2, 4, 6]
+
+    detail = server.newest()
+    assert (detail["driver"], detail["status"]) == ("worker", "completed")
+    assert detail["worker_id"] or detail["attempt"] == 1
+
+
+def test_async_executions_share_a_loop(server, serve):
+    serve(doubled_async, concurrency=4)
+
+    ids = [omium.run_workflow("doubled-async", {"xs": [n]}, wait=False) for n in range(6)]
+
+    done = [
+        wait_until(lambda i=i: server.detail(i)["status"] == "completed" and server.detail(i)) for i in ids
+    ]
+    assert [detail["output"] for detail in done] == [[2 * n] for n in range(6)]
+
+
+def test_a_failure_on_a_worker_is_told_to_the_caller_and_the_worker_goes_on(server, serve):
+    @omium.workflow
+    def breaks():
+        raise ValueError("on the worker")
+
+    serve(breaks, doubled)
+
+    with pytest.raises(StepFailed, match=r"ValueError: on the worker(?s:.*)omium executions show"):
+        omium.run_workflow("breaks")
+    assert omium.run_workflow("doubled", {"xs": [1]}) == [2]
+
+
+def test_an_input_that_the_function_does_not_take_fails_with_the_remedy(server, serve):
+    serve(doubled)
+
+    with pytest.raises(StepFailed, match="has no parameter 'ys'"):
+        omium.run_workflow("doubled", {"ys": [1]})
+
+
+def test_a_worker_that_stops_finishes_the_step_and_gives_the_rest_back(server, serve):
+    began, release = threading.Event(), threading.Event()
+
+    @omium.step
+    def first():
+        began.set()
+        release.wait(TIMEOUT_S)
+        return "first"
+
+    @omium.step
+    def second(x):
+        return x + " second"
+
+    @omium.workflow
+    def two_steps():
+        return second(first())
+
+    worker = serve(two_steps)
+    execution_id = omium.run_workflow("two_steps", wait=False)
+    assert began.wait(TIMEOUT_S)
+    worker.stop()
+    release.set()
+
+    detail = wait_until(
+        lambda: server.detail(execution_id)["status"] == "queued" and server.detail(execution_id)
+    )
+    assert [step["key"] for step in detail["steps"]] == ["first"]
+    assert detail["interruptions"] == 0
+
+    serve(two_steps)
+    assert wait_until(lambda: server.detail(execution_id)["output"]) == "first second"
+
+
+SCRIPT = """
+    import os, time, omium
+
+    @omium.step
+    def one():
+        note("one")
+        return 1
+
+    @omium.step
+    def two(x):
+        note("two")
+        if not os.path.exists("crashed"):
+            open("crashed", "w").close()
+            os.kill(os.getpid(), 9)
+        return x + 1
+
+    @omium.workflow
+    def crashes():
+        return two(one())
+
+    def note(text):
+        with open("ran.txt", "a") as file:
+            file.write(text + "\\n")
+"""
+
+
+def test_what_a_killed_worker_held_goes_on_at_once_on_the_next_one(server):
+    server.write("agents.py", SCRIPT)
+    runner = server.write("serve.py", WORKER)
+    execution_id = omium.run_workflow("crashes", wait=False)
+    first = server.start(runner, "agents.py")
+    assert first.wait(TIMEOUT_S) == -signal.SIGKILL
+    first.communicate()
+
+    began = time.monotonic()
+    second = server.start(runner, "agents.py")
+    detail = wait_until(
+        lambda: server.detail(execution_id)["status"] == "completed" and server.detail(execution_id)
+    )
+
+    assert time.monotonic() - began < 20  # not after the lease of 30 s
+    assert (detail["output"], detail["interruptions"]) == (2, 1)
+    assert (server.folder / "ran.txt").read_text().split() == ["one", "two", "two"]
+    second.send_signal(signal.SIGTERM)
+    out, err = second.communicate(timeout=TIMEOUT_S)
+    assert second.returncode == 0, err
+    assert out == "ready\n"
+
+
+def test_one_execution_can_be_taken_up_by_its_id_after_a_failure(server, tmp_path):
+    broken = True
+
+    @omium.step
+    def maybe():
+        if broken:
+            raise ValueError("broken")
+        return "mended"
+
+    @omium.workflow
+    def flow():
+        return maybe()
+
+    with pytest.raises(ValueError, match="broken"):
+        flow()
+    broken = False
+    worker = Worker(current_session(), {"flow": find_workflow(flow)})
+
+    assert worker.run_once(server.newest()["id"]) == "mended"
+
+
+def test_once_takes_the_next_one_in_the_queue(server):
+    omium.run_workflow("doubled", {"xs": [4]}, wait=False)
+
+    assert Worker(current_session(), {"doubled": find_workflow(doubled)}).run_once() == [8]
+
+
+def test_an_unknown_execution_is_said_to_be_unknown(server):
+    with pytest.raises(NotFound):
+        Worker(current_session(), {"doubled": find_workflow(doubled)}).run_once(
+            "ex_00000000000000000000000000"
+        )
+
+
+def test_a_target_is_a_file_or_a_module_with_or_without_an_object(tmp_path, monkeypatch):
+    (tmp_path / "some_agents.py").write_text(
+        "import omium\n\n@omium.workflow\ndef a(): return 1\n\n"
+        "@omium.workflow(name='bee')\ndef b(): return 2\n"
+    )
+    monkeypatch.chdir(tmp_path)
+
+    for target, names in [
+        ("some_agents.py", {"a", "bee"}),
+        ("./some_agents.py:b", {"bee"}),
+        ("some_agents:a", {"a"}),
+        ("some_agents", {"a", "bee"}),
+    ]:
+        assert set(find_workflows(load_target(target)[1])) == names
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("none.py", "no file none.py"),
+        ("no_such_module:a", "no module 'no_such_module'"),
+        ("json:nope", "no 'nope'"),
+    ],
+)
+def test_a_target_that_is_not_there_is_said_so(target, words):
+    with pytest.raises(omium.OmiumError, match=words):
+        load_target(target)
