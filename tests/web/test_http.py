@@ -187,6 +187,21 @@ async def test_a_large_body_without_a_declared_length_is_refused_too(client):
     problem(reply, 413, "payload-too-large")
 
 
+async def test_of_a_body_without_end_only_a_bounded_part_is_taken(client):
+    taken = []
+
+    async def chunks():
+        for number in range(200):
+            taken.append(number)
+            yield b"x" * 2**20
+
+    reply = await client.post("/v1/echo", content=chunks(), headers={"content-type": "application/json"})
+
+    problem(reply, 413, "payload-too-large")
+    assert reply.headers["connection"] == "close"
+    assert len(taken) < 40
+
+
 async def test_an_undeclared_problem_is_noticed(client, capsys):
     await client.post("/v1/undeclared")
 
