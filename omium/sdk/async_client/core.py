@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from enum import Enum
-from typing import Final, Self, TypeVar
+from typing import Final, Self, TypeVar, overload
 from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ValidationError
@@ -94,6 +94,7 @@ class AsyncCore:
     async def _get(self, path: str, reply: type[ModelT], query: Query | None = None) -> ModelT:
         return _read(reply, await self._exchange("GET", path + _query(query), None, None, None))
 
+    @overload
     async def _send(
         self,
         method: str,
@@ -104,11 +105,27 @@ class AsyncCore:
         idempotency_key: str | None = None,
         timeout_s: float | None = None,
         whole: bool = False,
-    ) -> ModelT:
+    ) -> ModelT: ...
+
+    @overload
+    async def _send(self, method: str, path: str, reply: None, command: BaseModel | None = None) -> None: ...
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        reply: type[ModelT] | None,
+        command: BaseModel | None = None,
+        *,
+        idempotency_key: str | None = None,
+        timeout_s: float | None = None,
+        whole: bool = False,
+    ) -> ModelT | None:
         """Send what the caller has set of a command, or the `whole`. The key is made once, not per try."""
         body = b"" if command is None else _encode(command, whole=whole)
         key = idempotency_key or new_idempotency_key()
-        return _read(reply, await self._exchange(method, path, body, key, timeout_s))
+        answer = await self._exchange(method, path, body, key, timeout_s)
+        return None if reply is None else _read(reply, answer)
 
     async def _exchange(
         self, method: str, path: str, body: bytes | None, key: str | None, timeout_s: float | None

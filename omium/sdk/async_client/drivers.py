@@ -24,11 +24,11 @@ from omium.sdk.async_client.core import AsyncCore, segment
 class AsyncDrivers(AsyncCore):
     """Drivers."""
 
-    async def write_batch(self, command: WriteBatch) -> WriteAnswer:
+    async def write(self, command: WriteBatch) -> WriteAnswer:
         """Write what drivers of this process have to say; each write is answered by itself."""
         return await self._send("POST", "/v1/writes", WriteAnswer, command, whole=True)
 
-    async def fetch_records(self, execution_id: str, command: FetchRecords) -> RecordValues:
+    async def fetch_recorded(self, execution_id: str, command: FetchRecords) -> RecordValues:
         """Return outputs that were too large to travel with the grant."""
         path = f"/v1/executions/{segment(execution_id)}/records"
         return await self._send("POST", path, RecordValues, command)
@@ -38,9 +38,9 @@ class AsyncDrivers(AsyncCore):
         wait_s = command.wait_s + 15
         return await self._send("POST", "/v1/workers/claim", Claimed, command, timeout_s=wait_s)
 
-    async def stop_worker(self, command: StopWorker) -> Worker:
+    async def stop_worker(self, command: StopWorker) -> None:
         """Say that a worker takes no more work."""
-        return await self._send("POST", "/v1/workers/stop", Worker, command)
+        await self._send("POST", "/v1/workers/stop", None, command)
 
     async def list_workers(self, *, limit: int = 50, after: str | None = None) -> Page[Worker]:
         """Return one page of workers."""
@@ -50,6 +50,9 @@ class AsyncDrivers(AsyncCore):
         """Record what a provider charged for; the same id is counted once."""
         return await self._send("POST", "/v1/usage", UsageRecord, command)
 
-    async def list_usage(self, *, limit: int = 50, after: str | None = None) -> Page[UsageRecord]:
-        """Return one page of usage records, newest first."""
-        return await self._get("/v1/usage", Page[UsageRecord], {"limit": limit, "after": after})
+    async def list_usage(
+        self, *, execution_id: str | None = None, limit: int = 50, after: str | None = None
+    ) -> Page[UsageRecord]:
+        """Return one page of usage records, of an execution or of all."""
+        query = {"execution_id": execution_id, "limit": limit, "after": after}
+        return await self._get("/v1/usage", Page[UsageRecord], query)

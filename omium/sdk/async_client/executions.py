@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from omium.models.driver import Grant
+from omium.models.driver import Grant, RecordValue
 from omium.models.execution import (
     CancelExecution,
     Checkpoint,
@@ -21,7 +21,7 @@ from omium.models.execution import (
 from omium.models.log import StepLogLine
 from omium.models.wire import Page
 from omium.sdk.async_client.core import AsyncCore, segment
-from omium.states import Driver, ExecutionStatus
+from omium.states import Driver, Environment, ExecutionStatus
 
 
 class AsyncExecutions(AsyncCore):
@@ -44,11 +44,26 @@ class AsyncExecutions(AsyncCore):
         *,
         status: ExecutionStatus | None = None,
         workflow: str | None = None,
+        environment: Environment | None = None,
+        parent: str | None = None,
+        replay_of: str | None = None,
+        from_us: int | None = None,
+        until_us: int | None = None,
         limit: int = 50,
         after: str | None = None,
     ) -> Page[Execution]:
-        """Return one page of executions, newest first."""
-        query = {"status": status, "workflow": workflow, "limit": limit, "after": after}
+        """Return one page of executions, newest first; times are those of creation, the end excluded."""
+        query = {
+            "status": status,
+            "workflow": workflow,
+            "environment": environment,
+            "parent": parent,
+            "replay_of": replay_of,
+            "from_us": from_us,
+            "until_us": until_us,
+            "limit": limit,
+            "after": after,
+        }
         return await self._get("/v1/executions", Page[Execution], query)
 
     async def get_execution(self, execution_id: str) -> ExecutionDetail:
@@ -60,12 +75,17 @@ class AsyncExecutions(AsyncCore):
         path = f"/v1/executions/{segment(execution_id)}/steps"
         return await self._get(path, Page[Step], {"limit": limit, "after": after})
 
+    async def get_step_value(self, execution_id: str, *, path: str) -> RecordValue:
+        """Return the whole output of the step at `path`, however large."""
+        address = f"/v1/executions/{segment(execution_id)}/steps/value"
+        return await self._get(address, RecordValue, {"path": path})
+
     async def list_attempts(
-        self, execution_id: str, *, limit: int = 50, after: str | None = None
+        self, execution_id: str, *, path: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page[StepAttempt]:
-        """Return one page of the failed tries of an execution's steps."""
-        path = f"/v1/executions/{segment(execution_id)}/attempts"
-        return await self._get(path, Page[StepAttempt], {"limit": limit, "after": after})
+        """Return one page of the failed tries of the step at `path`, or of all."""
+        address = f"/v1/executions/{segment(execution_id)}/attempts"
+        return await self._get(address, Page[StepAttempt], {"path": path, "limit": limit, "after": after})
 
     async def list_events(
         self, execution_id: str, *, limit: int = 50, after: str | None = None
@@ -81,12 +101,17 @@ class AsyncExecutions(AsyncCore):
         path = f"/v1/executions/{segment(execution_id)}/checkpoints"
         return await self._get(path, Page[Checkpoint], {"limit": limit, "after": after})
 
+    async def get_checkpoint(self, execution_id: str, checkpoint_id: str) -> Checkpoint:
+        """Return a saved state whole, however large."""
+        path = f"/v1/executions/{segment(execution_id)}/checkpoints/{segment(checkpoint_id)}"
+        return await self._get(path, Checkpoint)
+
     async def list_logs(
-        self, execution_id: str, *, limit: int = 50, after: str | None = None
+        self, execution_id: str, *, path: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page[StepLogLine]:
-        """Return one page of what an execution's steps wrote."""
-        path = f"/v1/executions/{segment(execution_id)}/logs"
-        return await self._get(path, Page[StepLogLine], {"limit": limit, "after": after})
+        """Return one page of what the step at `path` wrote, or all steps."""
+        address = f"/v1/executions/{segment(execution_id)}/logs"
+        return await self._get(address, Page[StepLogLine], {"path": path, "limit": limit, "after": after})
 
     async def stream_execution_events(self, execution_id: str, *, after: int = 0) -> AsyncIterator[Event]:
         """Yield an execution's events after number `after` as they happen, each once, until you stop.

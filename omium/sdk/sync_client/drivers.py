@@ -26,11 +26,11 @@ from omium.sdk.sync_client.core import SyncCore, segment
 class SyncDrivers(SyncCore):
     """Drivers."""
 
-    def write_batch(self, command: WriteBatch) -> WriteAnswer:
+    def write(self, command: WriteBatch) -> WriteAnswer:
         """Write what drivers of this process have to say; each write is answered by itself."""
         return self._send("POST", "/v1/writes", WriteAnswer, command, whole=True)
 
-    def fetch_records(self, execution_id: str, command: FetchRecords) -> RecordValues:
+    def fetch_recorded(self, execution_id: str, command: FetchRecords) -> RecordValues:
         """Return outputs that were too large to travel with the grant."""
         path = f"/v1/executions/{segment(execution_id)}/records"
         return self._send("POST", path, RecordValues, command)
@@ -40,9 +40,9 @@ class SyncDrivers(SyncCore):
         wait_s = command.wait_s + 15
         return self._send("POST", "/v1/workers/claim", Claimed, command, timeout_s=wait_s)
 
-    def stop_worker(self, command: StopWorker) -> Worker:
+    def stop_worker(self, command: StopWorker) -> None:
         """Say that a worker takes no more work."""
-        return self._send("POST", "/v1/workers/stop", Worker, command)
+        self._send("POST", "/v1/workers/stop", None, command)
 
     def list_workers(self, *, limit: int = 50, after: str | None = None) -> Page[Worker]:
         """Return one page of workers."""
@@ -52,6 +52,9 @@ class SyncDrivers(SyncCore):
         """Record what a provider charged for; the same id is counted once."""
         return self._send("POST", "/v1/usage", UsageRecord, command)
 
-    def list_usage(self, *, limit: int = 50, after: str | None = None) -> Page[UsageRecord]:
-        """Return one page of usage records, newest first."""
-        return self._get("/v1/usage", Page[UsageRecord], {"limit": limit, "after": after})
+    def list_usage(
+        self, *, execution_id: str | None = None, limit: int = 50, after: str | None = None
+    ) -> Page[UsageRecord]:
+        """Return one page of usage records, of an execution or of all."""
+        query = {"execution_id": execution_id, "limit": limit, "after": after}
+        return self._get("/v1/usage", Page[UsageRecord], query)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from omium.models.driver import Grant
+from omium.models.driver import Grant, RecordValue
 from omium.models.execution import (
     CancelExecution,
     Checkpoint,
@@ -24,7 +24,7 @@ from omium.models.execution import (
 from omium.models.log import StepLogLine
 from omium.models.wire import Page
 from omium.sdk.sync_client.core import SyncCore, segment
-from omium.states import Driver, ExecutionStatus
+from omium.states import Driver, Environment, ExecutionStatus
 
 
 class SyncExecutions(SyncCore):
@@ -47,11 +47,26 @@ class SyncExecutions(SyncCore):
         *,
         status: ExecutionStatus | None = None,
         workflow: str | None = None,
+        environment: Environment | None = None,
+        parent: str | None = None,
+        replay_of: str | None = None,
+        from_us: int | None = None,
+        until_us: int | None = None,
         limit: int = 50,
         after: str | None = None,
     ) -> Page[Execution]:
-        """Return one page of executions, newest first."""
-        query = {"status": status, "workflow": workflow, "limit": limit, "after": after}
+        """Return one page of executions, newest first; times are those of creation, the end excluded."""
+        query = {
+            "status": status,
+            "workflow": workflow,
+            "environment": environment,
+            "parent": parent,
+            "replay_of": replay_of,
+            "from_us": from_us,
+            "until_us": until_us,
+            "limit": limit,
+            "after": after,
+        }
         return self._get("/v1/executions", Page[Execution], query)
 
     def get_execution(self, execution_id: str) -> ExecutionDetail:
@@ -63,12 +78,17 @@ class SyncExecutions(SyncCore):
         path = f"/v1/executions/{segment(execution_id)}/steps"
         return self._get(path, Page[Step], {"limit": limit, "after": after})
 
+    def get_step_value(self, execution_id: str, *, path: str) -> RecordValue:
+        """Return the whole output of the step at `path`, however large."""
+        address = f"/v1/executions/{segment(execution_id)}/steps/value"
+        return self._get(address, RecordValue, {"path": path})
+
     def list_attempts(
-        self, execution_id: str, *, limit: int = 50, after: str | None = None
+        self, execution_id: str, *, path: str | None = None, limit: int = 50, after: str | None = None
     ) -> Page[StepAttempt]:
-        """Return one page of the failed tries of an execution's steps."""
-        path = f"/v1/executions/{segment(execution_id)}/attempts"
-        return self._get(path, Page[StepAttempt], {"limit": limit, "after": after})
+        """Return one page of the failed tries of the step at `path`, or of all."""
+        address = f"/v1/executions/{segment(execution_id)}/attempts"
+        return self._get(address, Page[StepAttempt], {"path": path, "limit": limit, "after": after})
 
     def list_events(self, execution_id: str, *, limit: int = 50, after: str | None = None) -> Page[Event]:
         """Return one page of an execution's events, oldest first."""
@@ -82,10 +102,17 @@ class SyncExecutions(SyncCore):
         path = f"/v1/executions/{segment(execution_id)}/checkpoints"
         return self._get(path, Page[Checkpoint], {"limit": limit, "after": after})
 
-    def list_logs(self, execution_id: str, *, limit: int = 50, after: str | None = None) -> Page[StepLogLine]:
-        """Return one page of what an execution's steps wrote."""
-        path = f"/v1/executions/{segment(execution_id)}/logs"
-        return self._get(path, Page[StepLogLine], {"limit": limit, "after": after})
+    def get_checkpoint(self, execution_id: str, checkpoint_id: str) -> Checkpoint:
+        """Return a saved state whole, however large."""
+        path = f"/v1/executions/{segment(execution_id)}/checkpoints/{segment(checkpoint_id)}"
+        return self._get(path, Checkpoint)
+
+    def list_logs(
+        self, execution_id: str, *, path: str | None = None, limit: int = 50, after: str | None = None
+    ) -> Page[StepLogLine]:
+        """Return one page of what the step at `path` wrote, or all steps."""
+        address = f"/v1/executions/{segment(execution_id)}/logs"
+        return self._get(address, Page[StepLogLine], {"path": path, "limit": limit, "after": after})
 
     def stream_execution_events(self, execution_id: str, *, after: int = 0) -> Iterator[Event]:
         """Yield an execution's events after number `after` as they happen, each once, until you stop.

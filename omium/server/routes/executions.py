@@ -42,7 +42,7 @@ from omium.server.engine.values import StoredValue, fetch_values
 from omium.server.engine.views import view_attempt, view_checkpoint, view_event, view_execution
 from omium.server.store import attempts, checkpoints, events, execution_lists
 from omium.server.store.execution_lists import MAX_TIME, ExecutionFilter
-from omium.server.store.executions import get_execution
+from omium.server.store.executions import get_execution as get_row
 from omium.server.web.answer import answer_model
 from omium.server.web.endpoint import Answer, Call, Idempotency, endpoint
 from omium.server.web.idempotency import HEADER
@@ -127,7 +127,7 @@ async def list_executions(call: Call[None, ExecutionsQuery]) -> Page[Execution]:
     summary="Show an execution with its steps, checkpoints and usage",
     tags=TAGS,
 )
-async def get_execution_detail(call: Call[None]) -> ExecutionDetail:
+async def get_execution(call: Call[None]) -> ExecutionDetail:
     detail, following = await reading.read_detail(
         call.server.engine, call.principal.tenant_id, call.path["execution_id"]
     )
@@ -202,7 +202,7 @@ async def list_attempts(call: Call[None, AttemptsQuery]) -> Page[StepAttempt]:
         after = (str(path), int(generation), int(attempt), int(epoch))
 
     def read(tx: Tx) -> list[attempts.AttemptRow]:
-        row = get_execution(tx, call.principal.tenant_id, execution_id)
+        row = get_row(tx, call.principal.tenant_id, execution_id)
         if query.path is None:
             return attempts.list_attempts(tx, row.id, after=after, limit=query.limit + 1)
         return attempts.list_step_attempts(tx, row.id, query.path, after=after[1:], limit=query.limit + 1)
@@ -230,7 +230,7 @@ async def list_events(call: Call[None, PageQuery]) -> Page[Event]:
     after_seq = int(decode_cursor(query.after, int)[0]) if query.after is not None else 0
 
     def read(tx: Tx) -> list[events.EventRow]:
-        get_execution(tx, tenant_id, execution_id)
+        get_row(tx, tenant_id, execution_id)
         return events.list_events(tx, tenant_id, execution_id, after_seq, query.limit + 1)
 
     return make_page(await call.read(read), query.limit, key=lambda row: (row.seq,), item=view_event)
@@ -251,7 +251,7 @@ async def list_checkpoints(call: Call[None, PageQuery]) -> Page[Checkpoint]:
     after_seq = int(decode_cursor(query.after, int)[0]) if query.after is not None else 0
 
     def read(tx: Tx) -> tuple[list[checkpoints.CheckpointRow], dict[bytes, StoredValue]]:
-        row = get_execution(tx, tenant_id, call.path["execution_id"])
+        row = get_row(tx, tenant_id, call.path["execution_id"])
         rows = checkpoints.list_checkpoints(tx, row.id, after_seq=after_seq, limit=query.limit + 1)
         return rows, fetch_values(tx, tenant_id, [each.state for each in rows])
 
@@ -345,7 +345,7 @@ async def pause_execution(call: Call[PauseExecution]) -> Answer:
 ENDPOINTS = [
     start_execution,
     list_executions,
-    get_execution_detail,
+    get_execution,
     list_steps,
     get_step_value,
     list_attempts,
