@@ -11,8 +11,9 @@ import threading
 from dataclasses import dataclass
 from typing import Final
 
+from omium.breaker.verdict import Verdict, classify
 from omium.clock import US_PER_S, Clock
-from omium.errors import BreakerOpen, ConnectionLost, Problem, StepTimeout
+from omium.errors import BreakerOpen, ConnectionLost, Problem
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.sdk.exchange import exchange, parse_answer
 from omium.sdk.flows import Flow
@@ -67,7 +68,7 @@ class Breakers:
             return  # it did not pass
         with self._lock:
             view = self._views.setdefault(name, _View())
-            if error is not None and is_provider_failure(error):
+            if error is not None and classify(error) is Verdict.FAILED:
                 view.failed += 1
                 view.closed_until_us = 0
             else:
@@ -102,15 +103,3 @@ class Breakers:
             raise
         assert isinstance(answer, dict)
         return answer
-
-
-def is_provider_failure(error: BaseException) -> bool:
-    """Say whether `error` speaks against the provider: 429, 5xx, timeouts, connections; never the caller."""
-    if isinstance(error, StepTimeout | TimeoutError | ConnectionError):
-        return True
-    for holder in (error, getattr(error, "response", None)):
-        status = getattr(holder, "status_code", None) or getattr(holder, "status", None)
-        if isinstance(status, int):
-            return status == 429 or status >= 500
-    name = type(error).__name__
-    return any(part in name for part in ("Timeout", "RateLimit", "ConnectError", "APIConnection"))

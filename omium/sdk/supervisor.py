@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -24,7 +24,7 @@ from omium.sdk.driving import Driving
 from omium.sdk.flows import drive_sync
 from omium.sdk.loading import find_workflows, load_target
 from omium.sdk.registry import Workflow
-from omium.sdk.session import Session, current_session
+from omium.sdk.session import Session, current_session, init
 from omium.sdk.tasks import Running
 from omium.sdk.worker import Worker
 
@@ -45,6 +45,8 @@ class Service:
 
     target: str
     queue: str = "default"
+    base_url: str | None = None
+    profile: str | None = None
 
 
 def load_service(service: Service) -> dict[str, Workflow]:
@@ -63,7 +65,8 @@ class Supervisor:
     """Keeps `concurrency` children running until it is told to stop."""
 
     def __init__(self, service: Service, *, concurrency: int) -> None:
-        self._service = service
+        settings = current_session().settings  # what this process was told, its children must know as well
+        self._service = replace(service, base_url=settings.base_url, profile=settings.profile)
         self._concurrency = concurrency
         self._context = multiprocessing.get_context("spawn")  # a fork would share connections and locks
         self._children: list[SpawnProcess] = []
@@ -108,6 +111,7 @@ class Supervisor:
 
 def serve(service: Service) -> None:
     """Be a child: one execution at a time, and an end to whatever cannot be stopped."""
+    init(base_url=service.base_url, profile=service.profile)
     session = current_session()
     workflows = load_service(service)
     running = Killable(session, workflows)
