@@ -40,14 +40,16 @@ class PostgresTx(DriverTx):
             None  # the last error of the database, even when the work caught it
         )
 
-    def _fetch(self, sql: Sql, params: Params) -> tuple[Sequence[str], list[Row]]:
+    def _fetch(self, sql: Sql, params: Params) -> list[Row]:
         try:
             self._cursor.execute(sql.render("postgres"), _named(sql, params))
-            if self._cursor.description is None:
-                return (), []
-            return [column.name for column in self._cursor.description], self._cursor.fetchall()
+            result = self._cursor.pgresult
+            return self._cursor.fetchall() if result is not None and result.nfields else []
         except psycopg.Error as error:
             raise self._fail(error) from error
+
+    def _columns(self) -> Sequence[str]:
+        return [column.name for column in self._cursor.description or ()]
 
     def _run(self, sql: Sql, params: Params) -> int:
         try:

@@ -34,18 +34,21 @@ class SqliteTx(DriverTx):
     def __init__(self, connection: sqlite3.Connection, clock: Clock, *, read_only: bool = False) -> None:
         super().__init__(clock.now_us(), clock.boot_us(), read_only=read_only)
         self._connection = connection
+        self._cursor: sqlite3.Cursor | None = None
         self.fault: sqlite3.Error | None = (
             None  # the last error of the database, even when the work caught it
         )
 
-    def _fetch(self, sql: Sql, params: Params) -> tuple[Sequence[str], list[Row]]:
+    def _fetch(self, sql: Sql, params: Params) -> list[Row]:
         try:
-            cursor = self._connection.execute(sql.render("sqlite"), params)
+            self._cursor = self._connection.execute(sql.render("sqlite"), params)
             # Always to the end: a COMMIT after a half-read `UPDATE ... RETURNING` fails.
-            rows = cursor.fetchall()
+            return self._cursor.fetchall()
         except sqlite3.Error as error:
             raise self._fail(error) from error
-        return [column[0] for column in cursor.description or ()], rows
+
+    def _columns(self) -> Sequence[str]:
+        return [column[0] for column in self._cursor.description or ()] if self._cursor else ()
 
     def _run(self, sql: Sql, params: Params) -> int:
         try:

@@ -37,8 +37,12 @@ class DriverTx(ABC):
     # ---- what a driver fills in
 
     @abstractmethod
-    def _fetch(self, sql: Sql, params: Params) -> tuple[Sequence[str], list[Row]]:
-        """Run `sql`, return its column names and every row."""
+    def _fetch(self, sql: Sql, params: Params) -> list[Row]:
+        """Run `sql`, return every row."""
+
+    @abstractmethod
+    def _columns(self) -> Sequence[str]:
+        """Return the column names of the last statement that was fetched from."""
 
     @abstractmethod
     def _run(self, sql: Sql, params: Params) -> int:
@@ -102,18 +106,18 @@ class DriverTx(ABC):
 
     def all(self, sql: Sql, row: type[R], **params: SqlValue) -> list[R]:
         self._check_usable()
-        names, rows = self._fetch(sql, _plain(sql, params))
+        rows = self._fetch(sql, _plain(sql, params))
         if row in _SCALARS:
-            return _scalars(sql, row, names, rows)
+            return _scalars(sql, row, self._columns(), rows)
         if row not in sql.checked_rows:
-            _check_columns(sql, row, names)
+            _check_columns(sql, row, self._columns())
             sql.checked_rows.add(row)
         make = cast("Callable[..., R]", row)
         return [make(*values) for values in rows]
 
     def value(self, sql: Sql, **params: SqlValue) -> SqlValue:
         self._check_usable()
-        rows = self._fetch(sql, _plain(sql, params))[1]
+        rows = self._fetch(sql, _plain(sql, params))
         return cast("SqlValue", rows[0][0]) if rows else None
 
     def end(self) -> None:
