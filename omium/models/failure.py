@@ -62,6 +62,18 @@ class WhatChanged(Reply):
     inputs: list[str] = Field(default_factory=list)
 
 
+class ReplayBatch(Reply):
+    """A group that is replayed one execution after another."""
+
+    id: str
+    status: str
+    """running, done, or stopped."""
+    stopped_reason: str | None = None
+    launched: int
+    remaining: int
+    next_at_us: int
+
+
 class FailureDetail(Failure):
     """What a failure must answer without scrolling."""
 
@@ -77,6 +89,8 @@ class FailureDetail(Failure):
     execution: Execution
     runner: RunnerAnswer
     next_action: str
+    batch: ReplayBatch | None = None
+    """The newest batch replay of this group."""
 
 
 class IgnoreFailure(Command):
@@ -107,3 +121,5 @@ class ReplayedFailure(Reply):
     skipped: dict[str, str] = Field(default_factory=dict)
     """Execution id to the reason why it was not replayed."""
     remaining: int = 0
+    """How many occurrences the batch has still to look at."""
+    batch: ReplayBatch | None = None

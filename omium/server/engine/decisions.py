@@ -33,8 +33,6 @@ from omium.server.store.effects import EffectRow
 from omium.server.store.executions import ExecutionRow, get_execution, lock_execution
 from omium.states import EffectDecision, EffectState, EventType, ExecutionStatus, FailureKind, FailureStatus
 
-EFFECTS_SHOWN_MAX = 1000
-
 
 def decide_effect(
     tx: Tx,
@@ -173,17 +171,24 @@ def _close_item(tx: Tx, principal: Principal, effect: EffectRow, reason: str) ->
 # ---- showing them
 
 
-async def read_effects(parts: EngineParts, tenant_id: str, execution_id: str) -> list[EffectView]:
-    """Return the effects that an execution announced, in that order; `NotFound` for a foreign execution."""
+async def read_effects(
+    parts: EngineParts, tenant_id: str, execution_id: str, *, after_seq: int, limit: int
+) -> tuple[list[EffectView], int | None]:
+    """Return a page of the effects that an execution announced, in that order, and where the next begins.
+
+    Raises `NotFound` for a foreign execution.
+    """
 
     def read(tx: Tx) -> tuple[list[EffectRow], Mapping[bytes, StoredValue]]:
         get_execution(tx, tenant_id, execution_id)
-        rows = store.list_effects(tx, execution_id, limit=EFFECTS_SHOWN_MAX)
-        columns = [column for row in rows for column in (row.input, row.output)]
+        rows = store.list_effects(tx, execution_id, after_seq=after_seq, limit=limit + 1)
+        columns = [column for row in rows[:limit] for column in (row.input, row.output)]
         return rows, fetch_values(tx, tenant_id, columns)
 
     rows, values = await parts.db.read(read)
-    return [view_effect(parts, row, values) for row in rows]
+    shown = rows[:limit]
+    following = shown[-1].intended_seq if len(rows) > limit else None
+    return [view_effect(parts, row, values) for row in shown], following
 
 
 def view_effect(parts: EngineParts, row: EffectRow, values: Mapping[bytes, StoredValue]) -> EffectView:

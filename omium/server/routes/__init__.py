@@ -5,10 +5,44 @@ The list below is the whole of the HTTP surface: a module that is not named here
 
 from __future__ import annotations
 
-from omium.server.routes import admin, bootstrap, driver, executions, graphs, keys, meta, streams, workers
+from omium.server.routes import (
+    admin,
+    bootstrap,
+    breakers,
+    driver,
+    effects,
+    executions,
+    failures,
+    graphs,
+    keys,
+    logs,
+    meta,
+    replay,
+    rollback,
+    streams,
+    usage,
+    workers,
+)
 from omium.server.web.endpoint import Endpoint
 
-MODULES = (meta, bootstrap, keys, executions, driver, workers, streams, admin, graphs)
+MODULES = (
+    meta,
+    bootstrap,
+    keys,
+    executions,
+    replay,
+    rollback,
+    effects,
+    logs,
+    failures,
+    breakers,
+    usage,
+    driver,
+    workers,
+    streams,
+    admin,
+    graphs,
+)
 
 
 def list_endpoints() -> list[Endpoint]:

@@ -103,6 +103,7 @@ CREATE INDEX executions_by_status ON executions (tenant_id, status, created_us, 
 CREATE INDEX executions_by_workflow ON executions (tenant_id, workflow, created_us, id);
 CREATE INDEX executions_by_parent ON executions (parent_id) WHERE parent_id IS NOT NULL;
 CREATE INDEX executions_by_source ON executions (replay_of) WHERE replay_of IS NOT NULL;
+CREATE INDEX executions_by_batch ON executions (replay_batch, status) WHERE replay_batch IS NOT NULL;
 CREATE INDEX executions_queued ON executions (tenant_id, environment, queue, workflow, queued_us, id)
   WHERE status = 'queued';
 CREATE INDEX executions_rolled_back ON executions (tenant_id, environment, queue, workflow, updated_us, id)
