@@ -2,6 +2,8 @@
 
 import inspect
 import sqlite3
+import subprocess
+import sys
 import threading
 
 import aiosqlite
@@ -62,6 +64,24 @@ async def test_a_connection_that_cannot_be_opened_leaves_no_thread(tmp_path):
     for thread in set(threading.enumerate()) - before:
         thread.join(10)
         assert not thread.is_alive()
+
+
+def test_a_process_that_fails_with_its_database_open_ends(tmp_path):
+    script = """
+import asyncio, sys
+from omium.clock import SystemClock
+from omium.server.db.open import open_database
+
+async def main():
+    global database
+    database = await open_database(sys.argv[1], clock=SystemClock())
+    raise SystemExit(3)
+
+asyncio.run(main())
+"""
+    ended = subprocess.run([sys.executable, "-c", script, tmp_path / "file"], timeout=30, check=False)
+
+    assert ended.returncode == 3
 
 
 def pragma(connection, name):

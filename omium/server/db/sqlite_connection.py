@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 from typing import Final, Literal, TypeVar
 from urllib.parse import quote
 
@@ -27,6 +28,12 @@ _WAL_KEPT_BYTES: Final = 32 << 20  # what stays on disk of a write-ahead log tha
 class FileConnection(aiosqlite.Connection):
     """aiosqlite's connection and thread; `execute_function` hands it a function, not a statement."""
 
+    def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(connect, iter_chunk_size=64)
+        # A process that fails before it closes its database shall end, not wait for this thread for ever.
+        thread: Thread = getattr(self, "_thread", self)  # type: ignore[arg-type]  # 0.21: the connection itself
+        thread.daemon = True
+
     async def execute_function(self, function: Callable[[sqlite3.Connection], T]) -> T:
         """Run `function` with the raw connection on the connection's thread: one hop there, one back."""
         # `_execute` is private, the same in aiosqlite 0.21 and 0.22; tests hold it to that.
@@ -36,7 +43,7 @@ class FileConnection(aiosqlite.Connection):
 
 
 async def open_connection(connect: Callable[[], sqlite3.Connection]) -> FileConnection:
-    """Return a connection made by `connect` on its own thread; close it, or the process hangs at exit."""
+    """Return a connection made by `connect` on its own thread; close it when done."""
     failures: list[BaseException] = []
 
     def connect_or_stand_in() -> sqlite3.Connection:
@@ -48,7 +55,7 @@ async def open_connection(connect: Callable[[], sqlite3.Connection]) -> FileConn
             failures.append(error)
             return sqlite3.connect(":memory:")
 
-    connection = FileConnection(connect_or_stand_in, iter_chunk_size=64)
+    connection = FileConnection(connect_or_stand_in)
     await connection
     if failures:
         await connection.close()
