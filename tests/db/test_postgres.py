@@ -143,8 +143,11 @@ async def test_a_database_that_is_away_is_busy_and_comes_back(
     proxy.down = True
     end_others(postgres_server, postgres_url)
 
-    with pytest.raises(StorageBusy):
-        await database.write(lambda tx: insert(tx, "i1"))
+    started = asyncio.get_running_loop().time()
+    writes = [database.write(lambda tx, n=n: insert(tx, f"j{n}")) for n in range(500)]
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {StorageBusy}
+    assert asyncio.get_running_loop().time() - started < 20, "they did not wait one after the other"
     with pytest.raises(StorageBusy):
         await database.read(lambda tx: tx.value(schema.COUNT))
     proxy.down = False

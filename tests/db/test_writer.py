@@ -321,6 +321,18 @@ async def test_after_a_fatal_error_nothing_is_answered_with_success(open_any, sq
         await database.write(lambda tx: None)
 
 
+async def test_a_work_that_holds_everybody_up_is_named_in_the_log(sqlite, monkeypatch, caplog):
+    monkeypatch.setattr("omium.server.db.writer.SLOW_S", -1)
+
+    def dawdle(tx):
+        insert(tx, "i1")
+
+    await sqlite.write(dawdle)
+
+    assert "inside its transaction" in caplog.text
+    assert "dawdle" in caplog.text
+
+
 async def test_the_log_is_copied_into_the_file_now_and_then(open_any, sqlite_file, monkeypatch):
     monkeypatch.setattr("omium.server.db.writer.CHECKPOINT_CHANGES", 50)
     database = await open_any(sqlite_file)

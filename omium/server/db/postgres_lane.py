@@ -17,7 +17,7 @@ from typing import Final
 import psycopg
 
 from omium.clock import Clock, SystemClock
-from omium.errors import OutcomeUnknown
+from omium.errors import OutcomeUnknown, StorageBusy
 from omium.server.db.postgres_connection import PgConnection, connect
 from omium.server.db.postgres_tx import PostgresTx, is_lost, is_repeatable, translate
 from omium.server.db.works import Work, WorkQueue
@@ -25,7 +25,9 @@ from omium.server.db.works import Work, WorkQueue
 logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS: Final = 12
+LOST_S: Final = 5.0  # how long a work is tried again while the database cannot be reached
 ANSWER_S: Final = 0.002  # an answer waits this long for company while more works wait
+AWAY: Final = "The database cannot be reached now; try again in a moment."
 _NOW: Final = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
 _BEGIN_WRITE: Final = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE"
 _BEGIN_READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"  # one snapshot for the whole read
@@ -46,6 +48,7 @@ class PostgresLane:
         self._read_only = read_deadline_s is not None
         self._deadline_s = read_deadline_s
         self._connection: PgConnection | None = None
+        self._is_away = False  # the last work found no database, however often it tried
         self.works = self.works_failed = self.works_repeated = self.works_timed_out = 0
         self.commits = self.commit_us = self.outcomes_unknown = 0
 
@@ -68,6 +71,8 @@ class PostgresLane:
             if not done:
                 answer_at = now + ANSWER_S
             done.append(work)
+            if self._is_away:  # each would only find that out once more, one after the other
+                done += self._queue.refuse_all(lambda: StorageBusy(AWAY))
             if now >= answer_at:
                 self._queue.answer_soon(done)
                 done = []
@@ -89,8 +94,10 @@ class PostgresLane:
             self._connection = None
 
     def _run(self, work: Work) -> None:
+        give_up_at = time.monotonic() + LOST_S
         for attempt in range(1, MOST_ATTEMPTS + 1):
             fault = self._try(work)
+            self._is_away = fault is not None and is_lost(fault)
             if fault is None:
                 return
             if is_lost(fault):
@@ -99,7 +106,9 @@ class PostgresLane:
                 self.works_timed_out += 1
             if not (is_repeatable(fault) or is_lost(fault)):
                 return
-            work.fail(translate(fault))
+            work.fail(StorageBusy(AWAY) if self._is_away else translate(fault))
+            if self._is_away and time.monotonic() > give_up_at:
+                return
             if attempt < MOST_ATTEMPTS:
                 self.works_repeated += 1
                 time.sleep(random.uniform(0, 0.002 * 2 ** min(attempt, 8)))  # noqa: S311  # spreads rivals

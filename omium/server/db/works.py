@@ -37,6 +37,11 @@ class Work:
         self.error: BaseException | None = None
 
     @property
+    def name(self) -> str:
+        """What the function is called, for logs."""
+        return getattr(self._function, "__qualname__", repr(self._function))
+
+    @property
     def abandoned(self) -> bool:
         """Whether the caller was cancelled, so that nobody waits for an outcome."""
         return self._future.cancelled()

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 MOST_WORKS: Final = 256
 BATCH_S: Final = 0.025  # no further work joins a batch that is this old
+SLOW_S: Final = 0.25  # a work that takes longer is worth a line in the log
 CHECKPOINT_CHANGES: Final = 4_000  # row changes between two checkpoints
 WAL_STEP_BYTES: Final = 32 << 20  # or this much more log, when rows are large
 WAL_LARGE_BYTES: Final = 256 << 20  # readers keep the log from being reused: wait for them
@@ -126,7 +127,10 @@ class Writer:
 
     def _run(self, work: Work, connection: sqlite3.Connection) -> None:
         tx = SqliteTx(connection, self._clock)
+        started = time.monotonic()
         work.run(tx)
+        if (took_s := time.monotonic() - started) > SLOW_S:  # everybody behind it has waited, too
+            logger.warning("a work took %d ms inside its transaction: %s", took_s * 1000, work.name)
         if tx.fault is not None and is_fatal(tx.fault):
             raise _Fatal(tx.fault)
 
