@@ -147,6 +147,12 @@ class Book:
                 else:
                     entry.claimed = False
 
+    def offer(self, path: str) -> None:
+        """Let the record at `path` be claimed again: a framework asks for the same task a second time."""
+        with self._lock:
+            if (entry := self._at.get(path)) is not None:
+                entry.claimed = False
+
     def list_missing(self, entry: Entry) -> list[str]:
         """Return the paths whose values to fetch now: `entry`'s, and those that will probably be next."""
         with self._lock:

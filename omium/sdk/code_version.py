@@ -37,8 +37,10 @@ def make_entrypoint(function: Callable[..., Any]) -> str | None:
     """Return what `omium worker` takes to find `function`: "path.py:name" or "package.module:name"."""
     module = sys.modules.get(getattr(function, "__module__", None) or "")
     name = str(getattr(function, "__qualname__", ""))
-    if module is None or not name or "<" in name:  # a function inside a function cannot be found by name
+    if module is None or "<" in name:  # a function inside a function cannot be found by name
         return None
+    if not name:  # an object's own function, such as a graph's: whatever its module serves
+        return getattr(module, "__file__", None) or module.__name__
     package = getattr(module, "__package__", None)
     if package and module.__name__ != "__main__":
         return f"{module.__name__}:{name}"

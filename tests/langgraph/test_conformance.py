@@ -7,7 +7,7 @@ from omium.adapters.langgraph import OmiumSaver
 CHECKS = 81
 
 
-async def test_the_public_conformance_suite_passes_whole(session):
+async def test_the_public_conformance_suite_passes_whole(server):
     @checkpointer_test(name="OmiumSaver")
     async def saver():
         yield OmiumSaver()

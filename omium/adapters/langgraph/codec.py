@@ -1,42 +1,24 @@
-"""How LangChain's and LangGraph's own values are recorded: messages and sends.
+"""How LangGraph's own values are recorded.
 
-Owns the codecs that jsonvalue needs for classes that it does not know how to take apart. Commands and other
-dataclasses of LangGraph, and documents, need none.
+Messages and documents are pydantic models, commands and interrupts are dataclasses: those are recorded as
+any of the user's own. Only `Send` has a form of its own.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from langchain_core.messages import BaseMessage, message_to_dict, messages_from_dict
 from langgraph.types import Send
 
 from omium.jsonvalue import TypeRegistry
 
-_OWN_MESSAGES = "langchain_core.messages"
+_SEND = "langgraph.send"
 
 
 def register_codecs(types: TypeRegistry) -> None:
-    """Let `types` record messages and sends. Called twice it changes nothing."""
-    if types.find_codec_by_tag("langchain.message") is None:
-        types.register_codec(
-            "langchain.message", BaseMessage, _message_to_json, _message_from_json, subclasses=True
-        )
-        types.register_codec("langgraph.send", Send, _send_to_json, _send_from_json)
-
-
-def _message_to_json(message: BaseMessage) -> object:
-    if not type(message).__module__.startswith(_OWN_MESSAGES):
-        # A user's own subclass would come back as the class it derives from, which is not what was returned.
-        raise TypeError(
-            f"{type(message).__module__}.{type(message).__qualname__} is a message class of its own; "
-            "return one of LangChain's, or register a codec for it."
-        )
-    return message_to_dict(message)
-
-
-def _message_from_json(recorded: Any) -> BaseMessage:
-    return messages_from_dict([recorded])[0]
+    """Let `types` record sends. Called twice it changes nothing."""
+    if types.find_codec_by_tag(_SEND) is None:
+        types.register_codec(_SEND, Send, _send_to_json, _send_from_json)
 
 
 def _send_to_json(send: Send) -> object:
@@ -45,4 +27,5 @@ def _send_to_json(send: Send) -> object:
 
 
 def _send_from_json(recorded: Any) -> Send:
-    return Send(recorded["node"], recorded["arg"], **{k: v for k, v in recorded.items() if k == "timeout"})
+    more = {"timeout": recorded["timeout"]} if "timeout" in recorded else {}
+    return Send(recorded["node"], recorded["arg"], **more)

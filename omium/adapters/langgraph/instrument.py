@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import inspect
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from typing import Any
 
@@ -64,7 +65,15 @@ def instrument(
     default = NodePolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
     wrapped = wrap_graph(compiled, lambda node: chosen.get(node, default))
     options = {"durability": durability, "takeover": takeover, "queue": queue}
-    return InstrumentedGraph(wrapped, name or compiled.get_name(), options)
+    return InstrumentedGraph(wrapped, name or compiled.get_name(), options, module=_calling_module())
+
+
+def _calling_module() -> str:
+    """Return the module that calls `instrument`: its code is what runs, and a worker loads it."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__") == __name__:
+        frame = frame.f_back
+    return str(frame.f_globals.get("__name__", __name__)) if frame is not None else __name__
 
 
 def _names(graph: Pregel[Any, Any, Any, Any]) -> Iterator[str]:
@@ -77,11 +86,16 @@ def _names(graph: Pregel[Any, Any, Any, Any]) -> Iterator[str]:
 class InstrumentedGraph:
     """A graph under Omium. What is not named here is the graph's own: `get_state`, `get_graph`, ..."""
 
-    def __init__(self, graph: Pregel[Any, Any, Any, Any], name: str, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, graph: Pregel[Any, Any, Any, Any], name: str, options: Mapping[str, Any], *, module: str
+    ) -> None:
         self.name = name
         self.saver = OmiumSaver()
         self.graph = graph.copy(update={"checkpointer": self.saver})
+        register_codecs(current_session().link.types)  # a worker reads records before it calls anything
         run, arun = _functions(self)
+        for function in (run, arun):
+            function.__module__, function.__qualname__ = module, ""
         decorate = workflow(name=name, ignore=_IGNORED, **options)
         # What is decorated last is what a worker finds under the name.
         if needs_async(graph):

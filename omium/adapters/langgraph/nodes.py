@@ -7,12 +7,13 @@ asks for the same task and is given the recorded result. Which graph is wrapped 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableConfig
-from langchain_core.runnables.config import merge_configs
+from langchain_core.runnables.config import merge_configs, var_child_runnable_config
 from langgraph.errors import GraphBubbleUp
 
 from omium.adapters.langgraph.usage import UsageRecorder
@@ -80,7 +81,11 @@ class NodeStep(Runnable[Any, Any]):
         observed = _observed(config)
 
         def node(state: Any) -> Any:
-            return _no_failure(lambda: self.bound.invoke(state, observed, **kwargs))
+            try:
+                with current_config(observed):
+                    return self.bound.invoke(state, observed, **kwargs)
+            except GraphBubbleUp as error:
+                raise _NoFailure(error) from error
 
         call = Call(node, (input,))
         invoke = _Invoke(call, self._options)
@@ -103,7 +108,8 @@ class NodeStep(Runnable[Any, Any]):
 
         async def node(state: Any) -> Any:
             try:
-                return await self.bound.ainvoke(state, observed, **kwargs)
+                with current_config(observed):
+                    return await self.bound.ainvoke(state, observed, **kwargs)
             except GraphBubbleUp as error:
                 raise _NoFailure(error) from error
 
@@ -119,11 +125,12 @@ class NodeStep(Runnable[Any, Any]):
     ) -> StepCall:
         types = frame.driving.link.types
         # A scope of its own for every call: LangGraph's retries ask for the same task again.
-        scope = Scope(frame.scope.path, frame.scope.depth)
+        identity = Scope(frame.scope.path, frame.scope.depth).allot(str(self.name), task_key(config))
+        frame.driving.book.offer(identity.path)
         return StepCall(
             frame,
             self._options,
-            scope.allot(self.name, task_key(config)),
+            identity,
             input_record({"state": state, "graph": _place(config)}, types=types),
             frame.in_order,
             types,
@@ -158,6 +165,16 @@ def _place(config: RunnableConfig) -> dict[str, str]:
     }
 
 
+@contextmanager
+def current_config(config: RunnableConfig) -> Iterator[None]:
+    """Let what a node calls without a configuration find this one, as LangChain's own runnables do."""
+    token = var_child_runnable_config.set(config)
+    try:
+        yield
+    finally:
+        var_child_runnable_config.reset(token)
+
+
 def _observed(config: RunnableConfig) -> RunnableConfig:
     return merge_configs(config, {"callbacks": [UsageRecorder()]})
 
@@ -168,13 +185,6 @@ class _NoFailure(BaseException):
     def __init__(self, error: GraphBubbleUp) -> None:
         super().__init__(str(error))
         self.error = error
-
-
-def _no_failure(work: Callable[[], Any]) -> Any:
-    try:
-        return work()
-    except GraphBubbleUp as error:
-        raise _NoFailure(error) from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.config import get_config
 from langgraph.pregel import Pregel
 
-from omium.adapters.langgraph.nodes import NodePolicy, NodeStep
+from omium.adapters.langgraph.nodes import NodePolicy, NodeStep, current_config
 from omium.sdk.coroutines import is_async
 
 START = "__start__"  # LangGraph's own entry, which only hands the input on
@@ -58,7 +58,9 @@ class EntrypointBody(Runnable[Any, Any]):
         **kwargs: Any,
     ) -> Any:
         """Run the body with tasks that are steps."""
-        return self.bound.invoke(input, self._with_steps(config), **kwargs)
+        with_steps = self._with_steps(config)
+        with current_config(with_steps):
+            return self.bound.invoke(input, with_steps, **kwargs)
 
     async def ainvoke(
         self,
@@ -67,7 +69,9 @@ class EntrypointBody(Runnable[Any, Any]):
         **kwargs: Any,
     ) -> Any:
         """As `invoke`."""
-        return await self.bound.ainvoke(input, self._with_steps(config), **kwargs)
+        with_steps = self._with_steps(config)
+        with current_config(with_steps):
+            return await self.bound.ainvoke(input, with_steps, **kwargs)
 
     def _with_steps(self, config: RunnableConfig | None) -> RunnableConfig:
         assert config is not None, "LangGraph always passes its configuration to a node"
