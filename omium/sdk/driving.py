@@ -53,6 +53,8 @@ class Link:
     types: TypeRegistry
     breakers: Breakers
     capture: bool = True
+    effect_wait_s: float = 30.0
+    """How long a relaxed execution waits for the server before an effect (semantics 3.6)."""
 
 
 class Driving:

@@ -23,7 +23,6 @@ from omium.retry import may_retry
 from omium.sdk.attempts import Attempt, Recorded
 from omium.sdk.flows import Flow
 
-EFFECT_WAIT_S = 30.0  # how long a relaxed execution waits for the server before an effect (semantics 3.6)
 LAST_WORD_S = 5.0  # for the report of an effect that was interrupted: nobody wants to wait
 
 
@@ -36,8 +35,9 @@ class EffectAttempt(Attempt):
         body = self.body()
         intent = {**body, "type": "effect.intended", "mode": options.effect, "compensate": options.compensate}
         relaxed = self.driving.lease.relaxed
+        wait_s = self.driving.link.effect_wait_s if relaxed else None
         try:
-            outcome = yield from self.driving.write(intent, within_s=EFFECT_WAIT_S if relaxed else None)
+            outcome = yield from self.driving.write(intent, within_s=wait_s)
         except (EffectBlocked, EffectUnresolved) as error:
             raise self.driving.suspension("effect", f"stopped before {self.path}: {error.detail}") from error
         except LimitReached as error:
@@ -47,7 +47,7 @@ class EffectAttempt(Attempt):
                 raise
             raise EffectUnavailable(
                 f"The effect {self.path} was not called: the server could not be told of it within "
-                f"{EFFECT_WAIT_S:g} s. Start the server, then run it again."
+                f"{wait_s:g} s. Start the server, then run it again."
             ) from error
         answer = outcome.effect
         assert answer is not None, "the server answers every effect.intended"

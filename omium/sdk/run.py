@@ -93,12 +93,14 @@ def resume(execution_id: str) -> Any:
     serves it goes on, and this waits.
     """
     session = current_session()
+    session.transport.send_leftovers(execution_id)
     return runner.join(session, drive_sync(join_execution(execution_id, _known()), session.link.ports))
 
 
 async def aresume(execution_id: str) -> Any:
     """Go on with an execution as `resume` does, from async code."""
     session = current_session()
+    session.transport.send_leftovers(execution_id)
     return await runner.ajoin(session, await session.drive_async(join_execution(execution_id, _known())))
 
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from omium.errors import ConfigError, Suspension
-from omium.jsonvalue import decode
+from omium.errors import ConfigError, ConnectionLost, Suspension
+from omium.jsonvalue import decode, json_bytes
 from omium.sdk.calls import Call
 from omium.sdk.context import Frame, outside
 from omium.sdk.coroutines import is_async
@@ -23,7 +23,8 @@ from omium.sdk.joining import Joined, start_local, wait_for
 from omium.sdk.life import live
 from omium.sdk.registry import Workflow
 from omium.sdk.session import Session
-from omium.sdk.starting import Beginning, Granted, make_driving
+from omium.sdk.starting import Beginning, Granted, make_driving, start_offline
+from omium.states import Durability
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,30 @@ class Task:
 def run(session: Session, task: Task) -> Any:
     """Start the execution, run it in this thread, and return its output."""
     with outside():
-        joined = drive_sync(start_local(task.beginning), session.link.ports)
+        try:
+            joined = drive_sync(start_local(task.beginning), session.link.ports)
+        except ConnectionLost as error:
+            joined = _start_offline(session, task.beginning, error)
     return _finish(session, joined, task.workflow, task.call)
 
 
 async def arun(session: Session, task: Task) -> Any:
     """Start the execution, run it in this task, and return its output."""
-    joined = await session.drive_async(start_local(task.beginning))
+    try:
+        joined = await session.drive_async(start_local(task.beginning))
+    except ConnectionLost as error:
+        joined = _start_offline(session, task.beginning, error)
     return await _afinish(session, joined, task.workflow, task.call)
+
+
+def _start_offline(session: Session, beginning: Beginning, error: ConnectionLost) -> Joined:
+    """Begin a relaxed execution without its server; raise `error` where that cannot be."""
+    relaxed = beginning.durability is Durability.RELAXED
+    if not relaxed or beginning.parent is not None or beginning.idempotency_key is not None:
+        raise error  # an id that only the server can derive
+    granted, lease, body = start_offline(beginning)
+    session.transport.start_offline(lease, json_bytes(body))  # type: ignore[arg-type]  # JSON by its makers
+    return Joined(lease.execution_id, granted)
 
 
 def join(session: Session, joined: Joined) -> Any:

@@ -19,6 +19,7 @@ from omium.sdk.breakers import Breakers
 from omium.sdk.driving import Driving, Link
 from omium.sdk.flows import AsyncPorts, Flow, Ports, drive_async
 from omium.sdk.heartbeat import Heart
+from omium.sdk.lease import Lease
 from omium.sdk.transport import Transport
 from omium.states import Durability
 
@@ -30,6 +31,14 @@ class Carrier(Ports, Protocol):
 
     def async_ports(self) -> AsyncPorts:
         """Return the ports of the running event loop."""
+        ...
+
+    def start_offline(self, lease: Lease, body: bytes, /) -> None:
+        """Record a start that the server will be told of when it is back."""
+        ...
+
+    def send_leftovers(self, execution_id: str, /) -> None:
+        """Send what dead processes of this host left unsent of an execution."""
         ...
 
     def close(self) -> None:
@@ -51,6 +60,7 @@ class Session:
             types=TypeRegistry(),
             breakers=Breakers(),
             capture=capture_output,
+            effect_wait_s=settings.effect_wait_s,
         )
         self.heart = Heart(self.transport)
 

@@ -54,6 +54,16 @@ class Beginning:
 
 def begin(beginning: Beginning, *, driver: str = "local", clock: Clock = SYSTEM_CLOCK) -> Flow[Granted]:
     """Start an execution: with driver `local` it is granted to this process, with `worker` it is queued."""
+    body = make_start(beginning, driver=driver, clock=clock)
+    key = beginning.idempotency_key or new_idempotency_key()
+    relaxed = driver == "local" and beginning.durability is Durability.RELAXED
+    return (yield from _ask("/v1/executions", body, key, 0.0 if relaxed else PATIENCE_S))
+
+
+def make_start(
+    beginning: Beginning, *, driver: str = "local", clock: Clock = SYSTEM_CLOCK
+) -> dict[str, object]:
+    """Return the `models.execution.StartExecution` that begins it."""
     local = driver == "local"
     derived = beginning.parent is not None or beginning.idempotency_key is not None
     body: dict[str, object] = {  # without an id it follows from the parent's step, or from the key
@@ -72,8 +82,39 @@ def begin(beginning: Beginning, *, driver: str = "local", clock: Clock = SYSTEM_
         "parent_id": beginning.parent[0] if beginning.parent else None,
         "parent_path": beginning.parent[1] if beginning.parent else None,
     }
-    key = beginning.idempotency_key or new_idempotency_key()
-    return (yield from _ask("/v1/executions", body, key))
+    return body
+
+
+def start_offline(
+    beginning: Beginning, *, clock: Clock = SYSTEM_CLOCK
+) -> tuple[Granted, Lease, dict[str, object]]:
+    """Return what a relaxed start gives while the server is away: a grant, its lease, what to send later.
+
+    The grant has epoch 1 and a token of its own; the server takes it as it is when it is back (3.7).
+    """
+    body = make_start(beginning, clock=clock)
+    grant: dict[str, object] = {
+        "execution": {
+            "id": body["id"],
+            "workflow": beginning.workflow,
+            "generation": 1,
+            "durability": Durability.RELAXED.value,
+            "status": "running",
+        },
+        "epoch": 1,
+        "lease_token": body["lease_token"],
+        "lease_s": 30.0,
+        "heartbeat_s": 10.0,
+        "self_fence_s": 20.0,
+        "records": [],
+        "checkpoints": {},
+        "compensations": [],
+    }
+    sent_us = clock.boot_us()
+    lease = Lease.from_grant(grant, sent_us=sent_us, durability=Durability.RELAXED)
+    execution = grant["execution"]
+    assert isinstance(execution, dict)
+    return Granted(execution, grant, sent_us), lease, {**body, "started_at_us": clock.now_us()}
 
 
 def take_up(
@@ -89,7 +130,8 @@ def take_up(
         "code": code,
         "lease_token": secrets.token_hex(16),
     }
-    return (yield from _ask(f"/v1/executions/{execution_id}/resume", body, new_idempotency_key()))
+    path = f"/v1/executions/{execution_id}/resume"
+    return (yield from _ask(path, body, new_idempotency_key(), PATIENCE_S))
 
 
 def hand_over(execution_id: str) -> Flow[dict[str, Any]]:
@@ -154,10 +196,10 @@ def make_driving(
     return driving
 
 
-def _ask(path: str, body: Mapping[str, object], key: str) -> Flow[Granted]:
+def _ask(path: str, body: Mapping[str, object], key: str, patience_s: float) -> Flow[Granted]:
     try:
         answer = yield from exchange(
-            "POST", path, json_bytes(_as_json(body)), idempotency_key=key, retry_for_s=PATIENCE_S
+            "POST", path, json_bytes(_as_json(body)), idempotency_key=key, retry_for_s=patience_s
         )
     except ConnectionLost as error:
         error.add_note(

@@ -87,10 +87,11 @@ class Worker:
         A certain execution is taken up whatever its state is: queued, paused, failed, or left by a process
         that is gone. Raises what ended it.
         """
+        if execution_id is not None:
+            self._session.transport.send_leftovers(execution_id)
+        wait_s = 0.0 if execution_id else WAIT_S
         try:
-            grants = drive_sync(
-                self._claim(execution_id, wait_s=0.0 if execution_id else WAIT_S), self._ports
-            )
+            grants = drive_sync(self._claim(execution_id, wait_s=wait_s), self._ports)
         except NothingToClaim:
             assert execution_id is not None
             joined = drive_sync(join_execution(execution_id, self.workflows.get), self._ports)

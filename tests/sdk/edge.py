@@ -67,6 +67,12 @@ class Edge:
     def close(self):
         pass
 
+    def start_offline(self, lease, body):
+        self.requests.append(("offline", lease.execution_id, json.loads(body)))
+
+    def send_leftovers(self, execution_id):
+        pass
+
     def session(self) -> Session:
         return Session(load_settings(environ={"HOME": "/nowhere"}), transport=self)
 

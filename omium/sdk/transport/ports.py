@@ -104,6 +104,13 @@ class Transport(ForkReset):
         """Send what waits here of the execution; see `Spool.drain`."""
         self._open_spool()[0].drain(lease, within_s)
 
+    def send_leftovers(self, execution_id: str, /) -> None:
+        """Send what dead processes of this host left unsent of an execution, before it goes on."""
+        from omium.sdk.spool_folder import SpoolFolder  # noqa: PLC0415  # as in _open_spool
+
+        if SpoolFolder(self.settings).list_paths(execution_id):
+            self.spool.send_leftovers(execution_id)
+
     def flush(self) -> None:
         """Send what waits to go along with the next write."""
         self._writer.flush()
