@@ -19,6 +19,7 @@ from omium.server.routes import (
     meta,
     replay,
     rollback,
+    status,
     streams,
     usage,
     workers,
@@ -27,6 +28,7 @@ from omium.server.web.endpoint import Endpoint
 
 MODULES = (
     meta,
+    status,
     bootstrap,
     keys,
     executions,
