@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from omium.errors import (
         Cancelled,
+        ConfigError,
+        ConnectionLost,
         EffectNotApplied,
         LeaseLost,
         OmiumError,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
         Suspended,
     )
     from omium.retry import RetryPolicy
+    from omium.sdk.async_client import AsyncClient
     from omium.sdk.current import (
         acheckpoint,
         capture_failure,
@@ -35,11 +38,14 @@ if TYPE_CHECKING:
     from omium.sdk.execution import Execution, start_execution
     from omium.sdk.run import areplay, aresume, arun_workflow, replay, resume, run_workflow
     from omium.sdk.session import init
+    from omium.sdk.sync_client import Client
 
 __version__ = "0.1.0"
 
 _PLACES = {
     "Cancelled": "omium.errors",
+    "ConfigError": "omium.errors",
+    "ConnectionLost": "omium.errors",
     "EffectNotApplied": "omium.errors",
     "LeaseLost": "omium.errors",
     "OmiumError": "omium.errors",
@@ -66,10 +72,16 @@ _PLACES = {
     "resume": "omium.sdk.run",
     "run_workflow": "omium.sdk.run",
     "init": "omium.sdk.session",
+    "AsyncClient": "omium.sdk.async_client",
+    "Client": "omium.sdk.sync_client",
 }
 
 __all__ = [
+    "AsyncClient",
     "Cancelled",
+    "Client",
+    "ConfigError",
+    "ConnectionLost",
     "EffectNotApplied",
     "Execution",
     "LeaseLost",

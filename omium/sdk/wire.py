@@ -4,7 +4,7 @@ Owns what both kinds of connection share: the address, the headers that never ch
 and the sentences that say why no answer came. Sockets are connection.py and async_connection.py.
 
 Why not httpx for this: a step is one small request, and httpx alone costs more than the server. What was
-measured is in docs/decisions/020-lean-connection.md. What people call goes through httpx (transport.py).
+measured is in docs/decisions/022-lean-connection.md. What people call goes through httpx (transport.py).
 """
 
 from __future__ import annotations
