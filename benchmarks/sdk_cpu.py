@@ -1,0 +1,225 @@
+"""CPU of the client's process per recorded step: ours alone, in tasks and in threads, and its peers.
+
+    python benchmarks/sdk_cpu.py [--json] [--rounds 3] [--steps 3000]
+
+A step is one write with a 500-byte result, from the flow to the outcome, against a server in another process
+that answers a constant. Rounds alternate, medians are compared. Bound by the CPU of the client's core; what the
+server does with a write is in the other rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import http.client
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+
+from omium.config import Settings
+from omium.sdk.flows import Flow, Lease, WriteOutcome, drive_async, drive_sync, write
+from omium.sdk.transport import Transport
+
+GOALS_US = {"ours, alone": 250, "ours, 16 tasks": 200, "ours, 64 tasks": 60}
+
+SERVER = """
+import asyncio, json, httptools
+
+class Answering(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.body, self.parser = transport, [], httptools.HttpRequestParser(self)
+
+    def data_received(self, data):
+        self.parser.feed_data(data)
+
+    def on_body(self, part):
+        self.body.append(part)
+
+    def on_message_complete(self):
+        groups, self.body = json.loads(b"".join(self.body))["groups"], []
+        result = {"seq": 1, "effect": None, "problem": None}
+        flags = {"cancel_requested": False, "suspend": None}
+        answer = {"groups": [{"results": [result] * len(group["writes"]), **flags} for group in groups]}
+        body = json.dumps(answer).encode()
+        head = b"HTTP/1.1 200 OK\\r\\ncontent-type: application/json\\r\\ncontent-length: %d\\r\\n\\r\\n"
+        self.transport.write(head % len(body) + body)
+
+async def main():
+    server = await asyncio.get_running_loop().create_server(Answering, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
+
+
+def make_write(number: int) -> dict[str, Any]:
+    """Return a step's record as the SDK makes it: a dict, no model."""
+    return {
+        "type": "step.completed", "path": f"s{number}", "name": "step", "input": {"x": number},
+        "input_digest": "0" * 64, "started_at_us": 1, "ended_at_us": 2, "output": {"text": "x" * 470},
+    }  # fmt: skip
+
+
+def body_of(lease: Lease, number: int) -> bytes:
+    """Return a whole request's body, as a peer would send it."""
+    return b'{"groups":[%b,"writes":[%b]}]}' % (lease.group_prefix, json.dumps(make_write(number)).encode())
+
+
+def make_lease(number: int = 0) -> Lease:
+    """Return a lease that the constant server takes."""
+    return Lease(f"ex_{number}", 1, "0" * 32, 0)
+
+
+def step(lease: Lease, number: int) -> Flow[WriteOutcome]:
+    """Record one step."""
+    return (yield from write(lease, make_write(number)))
+
+
+def ours_alone(port: int, steps: int) -> None:
+    """One after the other in one thread."""
+    transport, lease = (
+        Transport(Settings(base_url=f"http://127.0.0.1:{port}", api_key="om_key")),
+        make_lease(),
+    )
+    for number in range(steps):
+        drive_sync(step(lease, number), transport)
+    transport.close()
+
+
+def ours_in_threads(port: int, steps: int) -> None:
+    """16 threads, an execution each."""
+    transport = Transport(Settings(base_url=f"http://127.0.0.1:{port}", api_key="om_key"))
+
+    def run(thread: int) -> None:
+        lease = make_lease(thread)
+        for number in range(steps // 16):
+            drive_sync(step(lease, number), transport)
+
+    threads = [threading.Thread(target=run, args=(thread,)) for thread in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    transport.close()
+
+
+def ours_in_tasks(port: int, steps: int, tasks: int) -> None:
+    """Tasks of one loop, an execution each."""
+    transport = Transport(Settings(base_url=f"http://127.0.0.1:{port}", api_key="om_key"))
+
+    async def run(task: int) -> None:
+        lease = make_lease(task)
+        for number in range(steps // tasks):
+            await drive_async(step(lease, number), transport.async_ports())
+
+    async def main() -> None:
+        await asyncio.gather(*(run(task) for task in range(tasks)))
+
+    asyncio.run(main())
+
+
+def http_client(port: int, steps: int) -> None:
+    """The standard library's client, one after the other."""
+    connection, lease = http.client.HTTPConnection("127.0.0.1", port), make_lease()
+    for number in range(steps):
+        connection.request("POST", "/v1/writes", body_of(lease, number), {"content-type": "application/json"})
+        json.loads(connection.getresponse().read())
+    connection.close()
+
+
+def httpx_sync(port: int, steps: int) -> None:
+    """httpx, one after the other."""
+    lease = make_lease()
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        for number in range(steps):
+            client.post("/v1/writes", content=body_of(lease, number)).json()
+
+
+def httpx_in_tasks(port: int, steps: int) -> None:
+    """httpx, 16 tasks."""
+
+    async def main() -> None:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+
+            async def run(task: int) -> None:
+                lease = make_lease(task)
+                for number in range(steps // 16):
+                    (await client.post("/v1/writes", content=body_of(lease, number))).json()
+
+            await asyncio.gather(*(run(task) for task in range(16)))
+
+    asyncio.run(main())
+
+
+WAYS: dict[str, Callable[[int, int], None]] = {
+    "ours, alone": ours_alone,
+    "ours, 16 threads": ours_in_threads,
+    "ours, 1 task": lambda port, steps: ours_in_tasks(port, steps, 1),
+    "ours, 16 tasks": lambda port, steps: ours_in_tasks(port, steps, 16),
+    "ours, 64 tasks": lambda port, steps: ours_in_tasks(port, steps, 64),
+    "http.client, alone": http_client,
+    "httpx, alone": httpx_sync,
+    "httpx, 16 tasks": httpx_in_tasks,
+}
+
+
+def cpu_s() -> float:
+    """Return the CPU time of this process so far."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def measure(way: Callable[[int, int], None], port: int, steps: int) -> tuple[float, float]:
+    """Return (CPU, wall) microseconds per step."""
+    way(port, 64)
+    cpu_before, before = cpu_s(), time.perf_counter()
+    way(port, steps)
+    return (cpu_s() - cpu_before) / steps * 1e6, (time.perf_counter() - before) / steps * 1e6
+
+
+def main() -> None:
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=3000)
+    asked = parser.parse_args()
+    rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        port = int(server.stdout.readline())
+        for _ in range(asked.rounds):
+            for name, way in WAYS.items():
+                rounds[name].append(measure(way, port, asked.steps // (5 if name.startswith("httpx") else 1)))
+        server.kill()
+    rows: list[dict[str, Any]] = [
+        {
+            "way": name,
+            "cpu_us": round(statistics.median(cpu for cpu, _ in seen), 1),
+            "cpu_us_spread": [round(min(cpu for cpu, _ in seen), 1), round(max(cpu for cpu, _ in seen), 1)],
+            "wall_us": round(statistics.median(wall for _, wall in seen), 1),
+            "goal_us": GOALS_US.get(name),
+        }
+        for name, seen in rounds.items()
+    ]
+    if asked.json:
+        print(json.dumps(rows, indent=2))
+        return
+    print(f"{'way':22}{'CPU µs/step':>12}{'spread':>20}{'wall µs':>10}{'goal':>8}")
+    for row in rows:
+        low, high = row["cpu_us_spread"]
+        goal = f"≤ {row['goal_us']}" if row["goal_us"] else ""
+        print(f"{row['way']:22}{row['cpu_us']:>12}{f'{low} to {high}':>20}{row['wall_us']:>10}{goal:>8}")
+
+
+if __name__ == "__main__":
+    main()
