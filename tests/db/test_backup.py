@@ -204,18 +204,20 @@ async def test_a_replaced_database_is_set_aside_whole(sqlite, sqlite_file, open_
     assert await looked_at.read(lambda tx: tx.all(schema.LIST_IDS, str)) == ["newer", "old"]
 
 
-async def test_the_log_of_a_killed_server_never_meets_a_restored_file(
-    sqlite, sqlite_file, open_any, tmp_path, migrations
-):
+@pytest.fixture
+async def killed(sqlite, sqlite_file, tmp_path):
+    """What a kill leaves, a file and its log with "newer" in it, and a backup from before that."""
     await sqlite.write(lambda tx: insert(tx, "old"))
     await sqlite.backup(tmp_path / "copy")
     await sqlite.write(lambda tx: insert(tx, "newer"))
     killed = tmp_path / "killed.sqlite"
-    for suffix in ("", "-wal"):  # what a kill leaves: a file and its log
-        killed.with_name(killed.name + suffix).write_bytes(
-            sqlite_file.with_name(sqlite_file.name + suffix).read_bytes()
-        )
+    for suffix in ("", "-wal"):
+        content = sqlite_file.with_name(sqlite_file.name + suffix).read_bytes()
+        killed.with_name(killed.name + suffix).write_bytes(content)
+    return killed
 
+
+async def test_the_log_of_a_killed_server_goes_with_its_file(killed, open_any, tmp_path, migrations):
     aside = restore_file(tmp_path / "copy", str(killed), replace=True, migrations=migrations)
 
     assert not killed.with_name("killed.sqlite-wal").exists()
@@ -223,6 +225,21 @@ async def test_the_log_of_a_killed_server_never_meets_a_restored_file(
     assert await restored.read(lambda tx: tx.all(schema.LIST_IDS, str)) == ["old"]
     looked_at = await open_any(aside)
     assert await looked_at.read(lambda tx: tx.all(schema.LIST_IDS, str)) == ["newer", "old"]
+
+
+async def test_the_log_of_a_damaged_database_never_meets_the_restored_file(
+    killed, open_any, tmp_path, migrations
+):
+    for path in (killed, killed.with_name("killed.sqlite-wal")):
+        with path.open("r+b") as file:
+            file.write(b"neither a database nor a log any more")
+
+    aside = restore_file(tmp_path / "copy", str(killed), replace=True, migrations=migrations)
+
+    assert not killed.with_name("killed.sqlite-wal").exists()
+    assert aside.with_name(f"{aside.name}-wal").exists(), "whoever wants to save something has both"
+    restored = await open_any(killed)
+    assert await restored.read(lambda tx: tx.all(schema.LIST_IDS, str)) == ["old"]
 
 
 async def test_a_postgres_database_with_content_is_not_overwritten(
