@@ -5,6 +5,8 @@ A page's `python` and `console` blocks are run (snippets.py); a comment on the l
     <!-- not run: the reason -->     not run; a python block must still compile
     <!-- file: name.py -->           saved under that name beside the page's other blocks, for a later command
     <!-- exit code: 1 -->            the block's last command ends with this code
+
+Anywhere on a page `<!-- with a server -->` starts one, with `omium init` done, before its first snippet.
 """
 
 import re
@@ -20,6 +22,7 @@ PAGES = [
 ]
 
 LANGUAGES = frozenset({"console", "css", "ini", "json", "python", "sql", "text", "toml", "yaml"})
+WITH_SERVER = "<!-- with a server -->"
 DIRECTIVE = re.compile(r"<!-- (not run|file|exit code): *(.+?) *-->")
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<language>[^`]*)$")
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")

@@ -1,21 +1,31 @@
 """Runs the snippets of one page, in order, as a reader would: one shell, one folder, one page.
 
-Every command that begins with `$ ` is run; the lines below it, if any, are what it must print (`...` stands
-for anything, on a line of its own for any lines). Every python block is a script of its own. Background jobs
-of a page (`$ omium serve &`) are ended with it.
+Every command that begins with `$ ` is run; the lines below it, if any, are what it must print. There `...`
+stands for anything (on a line of its own for any lines), and an id like ex_01mcc5rm00ngqz8ctbd9ygs3xh for the
+one that is really printed, also in the commands after it. Every python block is a script of its own.
+`$ omium serve &` serves on a port of the page's own; the shell goes on when it answers and ends it when done.
 """
 
+import contextlib
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from tests.docs.pages import ROOT, Block
 
 TIMEOUT_S = 110
-MARK = "\x1e"  # a record separator before each command's output; no program prints it by chance
+START_TIMEOUT_S = 30
+MARK = "\x1e"  # a record separator after each command's output; no program prints it by chance
+ID = re.compile(r"[a-z]{2}_[0-9a-hjkmnp-tv-z]{26}")
+TOKEN = re.compile(rf"(\.\.\.|\b{ID.pattern}\b)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,61 +87,140 @@ def prepare(blocks: list[Block], folder: Path) -> list[Step]:
     return steps
 
 
-def run_page(blocks: list[Block], folder: Path) -> int:
-    """Run a page's snippets in `folder`, return how many ran; `SnippetFailed` at the first that fails."""
+def run_page(blocks: list[Block], folder: Path, *, with_server: bool = False) -> int:
+    """Run a page's snippets in `folder`, return how many ran; `SnippetFailed` at the first that fails.
+
+    `with_server`: a server runs, and `omium init` was done, before the first.
+    """
     steps = prepare(blocks, folder)
-    lines = ["trap 'jobs -p | xargs -r kill 2>/dev/null; wait' EXIT"]
-    for step in steps:
-        ending = f"code=$?; printf '{MARK}=%s\\n' $code; [ $code = {step.exit_code} ] || exit 99"
-        lines += [f"printf '{MARK}%s\\n' {step.line}", step.command, ending]
-    script = folder / ".page.sh"
-    script.write_text("\n".join(lines) + "\n")
-    output = folder / ".page.out"
-    with output.open("wb") as sink:
-        subprocess.run(
-            ["bash", script],
-            cwd=folder,
-            env=make_environment(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=sink,
-            stderr=subprocess.STDOUT,
-            timeout=TIMEOUT_S,
-            check=False,
-            start_new_session=True,
-        )
-    compare(steps, output.read_text(errors="replace"))
+    with Shell(folder) as shell:
+        if with_server:
+            shell.run(Step(0, "omium serve >server.log 2>&1 &"))
+            shell.run(Step(0, "omium init --local --yes"))
+        for step in steps:
+            shell.run(step)
     return len(steps)
 
 
-def compare(steps: list[Step], output: str) -> None:
-    """Check the code and the output of every step against the page."""
-    records = re.findall(rf"{MARK}(\d+)\n(.*?)(?:{MARK}=(\d+)\n|\Z)", output, re.DOTALL)
-    for step, (line, printed, code) in zip(steps, records, strict=False):
-        assert int(line) == step.line
+class Shell:
+    """A bash that takes one command after the other; its background jobs end with it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = find_free_port()
+        self.ids: dict[str, str] = {}
+        self.process = subprocess.Popen(
+            ["bash", "--norc"],
+            cwd=folder,
+            env=make_environment(folder, self.port),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self.watchdog = threading.Timer(TIMEOUT_S, self.kill)
+
+    def __enter__(self) -> Self:
+        self.watchdog.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.send("jobs -p | xargs -r kill 2>/dev/null; wait; exit")
+        with self.process.stdout:  # to its end: jobs may still write
+            self.process.stdout.read()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.wait()
+        self.watchdog.cancel()
+        self.watchdog.join()
+
+    def run(self, step: Step) -> None:
+        """Run one command and check its code and its output against the page."""
+        command = step.command
+        for shown, real in self.ids.items():
+            command = command.replace(shown, real)
+        # A group, so that `cd` and `export` last; without our input, which holds the commands to come.
+        self.send(f"{{ {command}\n}} </dev/null; printf '{MARK}%s\\n' $?")
+        printed, code = self.read_to_mark()
         if code != str(step.exit_code):
             ended = f"ended with {code}" if code else "ended the shell"
-            raise SnippetFailed(f"line {line}: `{step.command}` {ended}, not {step.exit_code}:\n{printed}")
-        if step.expected and not match_output(step.expected, printed):
+            raise SnippetFailed(f"line {step.line}: `{command}` {ended}, not {step.exit_code}:\n{printed}")
+        if step.expected and not self.match(step.expected, printed):
             promised = "\n".join(step.expected)
-            raise SnippetFailed(f"line {line}: `{step.command}` printed\n{printed}\nand not\n{promised}")
-    if len(records) < len(steps):
-        raise SnippetFailed(f"line {steps[len(records)].line}: the shell ended before it:\n{output}")
+            raise SnippetFailed(f"line {step.line}: `{command}` printed\n{printed}\nand not\n{promised}")
+        if re.match(r"omium serve\b.*&$", command, re.DOTALL):
+            self.wait_for_server()
 
+    def send(self, text: str) -> None:
+        with contextlib.suppress(BrokenPipeError):  # the shell has ended; reading tells
+            self.process.stdin.write(f"{text}\n")
+            self.process.stdin.flush()
 
-def match_output(expected: tuple[str, ...], printed: str) -> bool:
-    """Tell whether `printed` is what the page promises, where `...` stands for anything."""
-    parts = []
-    for line in expected:
+    def read_to_mark(self) -> tuple[str, str]:
+        """Return what was printed up to the next mark, and the code that stands after it."""
+        printed = ""
+        while line := self.process.stdout.readline():
+            text, mark, code = line.partition(MARK)
+            printed += text
+            if mark:
+                return printed, code.strip()
+        return printed, ""
+
+    def match(self, expected: tuple[str, ...], printed: str) -> bool:
+        """Tell whether `printed` is what the page promises, and keep the ids that stand in it."""
+        kept = "".join(f"{line}\n" for line in printed.splitlines() if line.strip())
+        seen: set[str] = set()
+        found = re.fullmatch("".join(self.make_pattern(line, seen) for line in expected), kept)
+        if found is None:
+            return False
+        self.ids |= {shown: found[shown] for shown in seen}
+        return True
+
+    def make_pattern(self, line: str, seen: set[str]) -> str:
+        """Return the regular expression for one promised line; ids new to the page go into `seen`."""
         if line.strip() == "...":
-            parts.append(r"(?:[^\n]*\n)*?")
-        else:
-            parts.append(r"[^\n]*?".join(re.escape(piece) for piece in line.split("...")) + r"[ \t]*\n")
-    kept = "".join(f"{line}\n" for line in printed.splitlines() if line.strip())
-    return re.fullmatch("".join(parts), kept) is not None
+            return r"(?:[^\n]*\n)*?"
+        pattern = ""
+        for token in TOKEN.split(line):
+            if token == "...":
+                pattern += r"[^\n]*?"
+            elif token in self.ids:
+                pattern += re.escape(self.ids[token])
+            elif token in seen:
+                pattern += f"(?P={token})"
+            elif ID.fullmatch(token):
+                seen.add(token)
+                pattern += f"(?P<{token}>{token[:3]}[0-9a-z]{{26}})"
+            else:
+                pattern += re.escape(token)
+        return pattern + r"[ \t]*\n"
+
+    def wait_for_server(self) -> None:
+        """Go on when the page's server takes connections, as a reader would."""
+        give_up_at = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < give_up_at:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+                return
+            time.sleep(0.05)
+        log = self.folder / "server.log"
+        raise SnippetFailed(f"the server did not start:\n{log.read_text() if log.exists() else ''}")
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
 
-def make_environment(folder: Path) -> dict[str, str]:
-    """Return a reader's environment: this Python on the PATH, a home of its own, nothing of Omium set."""
+def find_free_port() -> int:
+    """Return a port of loopback that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def make_environment(folder: Path, port: int) -> dict[str, str]:
+    """Return a reader's environment: this Python, a home and a port of its own, nothing else set."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -140,7 +229,10 @@ def make_environment(folder: Path) -> dict[str, str]:
     return {
         **kept,
         "HOME": str(folder),
+        "OMIUM_BASE_URL": f"http://127.0.0.1:{port}",
         "OMIUM_CONFIG_DIR": str(folder / "config"),
+        "OMIUM_DATA_DIR": str(folder / "data"),
+        "OMIUM_PORT": str(port),
         "PATH": f"{Path(sys.executable).parent}:{kept.get('PATH', os.defpath)}",
         "PYTHONPATH": str(ROOT),
         "NO_COLOR": "1",

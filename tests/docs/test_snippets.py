@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.docs.pages import LANGUAGES, PAGES, page_name, read_blocks
+from tests.docs.pages import LANGUAGES, PAGES, WITH_SERVER, page_name, read_blocks
 from tests.docs.snippets import SnippetFailed, run_page
 
 RUNNABLE = [
@@ -18,7 +18,8 @@ RUNNABLE = [
 @pytest.mark.xdist_group("docs")  # pages may start a server on the usual port, so never two at once
 @pytest.mark.parametrize("page", RUNNABLE, ids=page_name)
 def test_every_snippet_of_a_page_runs(page, tmp_path):
-    run_page(read_blocks(page.read_text()), tmp_path)
+    text = page.read_text()
+    run_page(read_blocks(text), tmp_path, with_server=WITH_SERVER in text)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
@@ -91,6 +92,40 @@ def test_a_block_marked_as_not_run_is_not_run_but_must_compile(tmp_path):
     assert run("<!-- not run: no -->\n\n```python\n1 / 0\n```\n", tmp_path) == 0
     with pytest.raises(SyntaxError):
         run("<!-- not run: no -->\n```python\n1 /\n```\n", tmp_path)
+
+
+SHOWN = "ex_01mcc5rm00ngqz8ctbd9ygs3xh"
+REAL = "ex_01m81yztpaf420vpp3pv1tdkv3"
+
+
+def test_an_id_on_the_page_stands_for_the_one_that_is_printed(tmp_path):
+    first = f"$ echo made {REAL}, see {REAL} ; echo again {REAL}\nmade {SHOWN}, see {SHOWN}\nagain {SHOWN}"
+    text = f"```console\n{first}\n$ echo {SHOWN} > id\n```\n"
+
+    assert run(text, tmp_path) == 2
+    assert (tmp_path / "id").read_text() == f"{REAL}\n"
+
+
+def test_two_ids_that_should_be_the_same_and_are_not_fail(tmp_path):
+    text = f"```console\n$ echo {REAL} {SHOWN}\n{SHOWN} {SHOWN}\n```\n"
+
+    with pytest.raises(SnippetFailed, match="and not"):
+        run(text, tmp_path)
+
+
+def test_a_command_cannot_read_the_commands_after_it(tmp_path):
+    assert run("```console\n$ cat\n$ echo two\ntwo\n```\n", tmp_path) == 2
+
+
+def test_a_command_that_ends_the_shell_fails_its_page(tmp_path):
+    with pytest.raises(SnippetFailed, match="ended the shell"):
+        run("```console\n$ exit 0\n```\n", tmp_path)
+
+
+def test_a_server_is_there_for_a_page_that_asks(tmp_path):
+    blocks = read_blocks("```console\n$ omium executions list --json\n[]\n```\n")
+
+    assert run_page(blocks, tmp_path, with_server=True) == 1
 
 
 def test_a_background_job_ends_with_its_page(tmp_path):
