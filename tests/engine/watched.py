@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from omium.server.db.tx import Database, Sql, SqlValue, Tx
@@ -51,7 +52,7 @@ class WatchedTx(AnnouncingTx):
 
 
 class WatchedDatabase(AnnouncingDatabase):
-    """`statements` holds those of the last write, in order; savepoints of a work show as transactions only."""
+    """`statements` holds those of the last write, in order."""
 
     def __init__(self, db: Database) -> None:
         super().__init__(db, LiveHub())
@@ -71,13 +72,14 @@ class TwiceDatabase(AnnouncingDatabase):
         super().__init__(db, LiveHub())
 
     async def write(self, work: Callable[[Tx], T]) -> T:
+        def undone(tx: Tx) -> None:
+            with tx.savepoint():
+                work(tx)
+                raise UndoneError
+
         def twice(tx: Tx) -> T:
-            try:
-                with tx.savepoint():
-                    work(tx)
-                    raise UndoneError
-            except UndoneError:
-                pass
+            with suppress(UndoneError):
+                undone(tx)
             return work(tx)
 
         return await self._db.write(twice)

@@ -1,0 +1,64 @@
+"""Every statement of the store finds its rows by an index: no full scan, on tables that grow."""
+
+import importlib
+import pkgutil
+import re
+import sqlite3
+
+import pytest
+
+from omium.server import store
+from omium.server.db.migrate import FOLDER
+from omium.server.db.sql import Sql, render_script
+
+GROWING = [
+    "executions",
+    "execution_details",
+    "epochs",
+    "events",
+    "steps",
+    "step_attempts",
+    "checkpoints",
+    "effects",
+    "payloads",
+    "usage_records",
+    "step_logs",
+    "failure_occurrences",
+]
+
+# What reads a whole table on purpose, and why that is bearable.
+ON_PURPOSE = {
+    "leases.RESTART": "once, when a server starts; through the index of running executions",
+}
+
+
+def statements():
+    """Return every Sql object of the store by module and name."""
+    found = {}
+    for module in pkgutil.iter_modules(store.__path__):
+        loaded = importlib.import_module(f"{store.__name__}.{module.name}")
+        for name, value in vars(loaded).items():
+            if isinstance(value, Sql):
+                found.setdefault(id(value), (f"{module.name}.{name}", value))
+    return dict(found.values())
+
+
+@pytest.fixture(scope="module")
+def connection():
+    connection = sqlite3.connect(":memory:")
+    for script in sorted(FOLDER.glob("*.sql")):
+        connection.executescript(render_script(script.read_text(), "sqlite"))
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("name", sorted(statements()))
+def test_no_statement_scans_a_table_that_grows(connection, name):
+    sql = statements()[name]
+    plan = connection.execute(
+        f"EXPLAIN QUERY PLAN {sql.render('sqlite')}", dict.fromkeys(sql.parameters, 1)
+    ).fetchall()
+    scans = [
+        detail for *_, detail in plan if (match := re.match(r"SCAN (\w+)", detail)) and match[1] in GROWING
+    ]
+    assert scans == [] or name in ON_PURPOSE, "\n".join(detail for *_, detail in plan)
