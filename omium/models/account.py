@@ -67,6 +67,20 @@ class WhoAmI(Reply):
     server_version: str
 
 
+Days = Annotated[int, Field(ge=1, le=36_500)]
+
+
+class Retention(Command):
+    """How many days an execution is kept after its end, with everything that belongs to it; None is for ever.
+
+    Usage records stay, and whatever another execution's replay still needs.
+    """
+
+    completed_days: Days | None = 30
+    cancelled_days: Days | None = 30
+    failed_days: Days | None = 90
+
+
 class ChecklistItem(Reply):
     name: str
     done: bool

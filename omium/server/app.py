@@ -54,7 +54,7 @@ async def open_app(
         server.metrics.add_source(lambda: server_metrics(server))
         for work in list_first_works():
             await db.write(work)
-        runner = Runner(db, build_sweeps(settings) if sweeps else [], server.metrics)
+        runner = Runner(db, build_sweeps(settings, server=server) if sweeps else [], server.metrics)
         runner.start()
         try:
             endpoints = list_endpoints()

@@ -11,10 +11,11 @@ from functools import partial
 
 from omium.server.background.runner import Sweep
 from omium.server.db.tx import Tx
-from omium.server.engine import cancel, leases, timers
+from omium.server.engine import batches, cancel, inbox, leases, retention, timers
 from omium.server.engine.policy import Policy
 from omium.server.settings import ServerSettings
 from omium.server.web import idempotency
+from omium.server.web.context import ServerContext
 
 
 def list_first_works() -> list[Callable[[Tx], object]]:
@@ -22,10 +23,18 @@ def list_first_works() -> list[Callable[[Tx], object]]:
     return [leases.restart_leases]
 
 
-def build_sweeps(settings: ServerSettings, policy: Policy | None = None) -> list[Sweep]:
-    """Return every sweep of a server with `settings`; `policy` holds the engine's times."""
+def build_sweeps(
+    settings: ServerSettings, policy: Policy | None = None, server: ServerContext | None = None
+) -> list[Sweep]:
+    """Return every sweep of a server with `settings`; `policy` holds the engine's times.
+
+    Batch replays open and pack values, so they need the `server`'s vault and keys.
+    """
     policy = policy or Policy()
-    return [
+    sweeps = [
+        Sweep("ignored failures", 10.0, inbox.end_ignores, inbox.PORTION),
+        Sweep("retention", 60.0, retention.sweep_executions, 1),
+        Sweep("unused payloads", 60.0, retention.sweep_payloads, retention.PORTION_ROWS),
         Sweep("leases", 2.0, partial(leases.sweep_leases, policy=policy), leases.SWEEP_ROWS),
         Sweep("timers", 1.0, timers.sweep_timers, timers.SWEEP_ROWS),
         Sweep("cancels", 2.0, partial(cancel.sweep_cancels, policy=policy), cancel.SWEEP_ROWS),
@@ -36,3 +45,7 @@ def build_sweeps(settings: ServerSettings, policy: Policy | None = None) -> list
             idempotency.SWEEP_ROWS,
         ),
     ]
+    if server is not None:
+        replay_next = partial(batches.sweep_batches, parts=server.engine, keys=server.key_file)
+        sweeps.append(Sweep("batch replays", float(batches.STAGGER_S), replay_next, 1))
+    return sweeps

@@ -38,6 +38,7 @@ from omium.server.principal import Principal
 from omium.server.store import details, effects, epochs
 from omium.server.store.effects import EffectRow
 from omium.server.store.executions import ExecutionRow, find_execution, lock_execution
+from omium.server.store.retention import RETIRED
 from omium.states import FINAL_STATUSES, Driver, EventType, ExecutionStatus, FailureStatus
 
 _GRANTABLE = frozenset(
@@ -134,7 +135,7 @@ def _prepare(
     allowed: frozenset[ExecutionStatus],
 ) -> ExecutionRow:
     """Refuse what may not go on; else close what the failure had opened."""
-    if row.status not in allowed:
+    if row.status not in allowed or row.reason == RETIRED:  # retention is removing its records
         raise illegal_transition(row, ExecutionStatus.RUNNING)
     if row.driver == Driver.ENGINE:
         raise InvalidRequest(f"{row.id} is scheduled by the server; resume it without a process.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from omium.errors import IllegalTransition, InvalidRequest
+from omium.errors import CheckpointGone, IllegalTransition, InvalidRequest
 from omium.server.db.tx import Tx
 from omium.server.store import checkpoints as checkpoint_store
 from omium.server.store import details, replays, rollbacks, usage
@@ -13,6 +13,7 @@ from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.details import DetailsRow
 from omium.server.store.effects import EffectRow
 from omium.server.store.executions import ExecutionRow
+from omium.server.store.retention import RETIRED
 from omium.server.store.steps import StepRow, list_live_steps
 from omium.states import ExecutionStatus
 
@@ -54,6 +55,8 @@ def read_source(tx: Tx, row: ExecutionRow, *, may_run: bool = False) -> Source:
             status_now=row.status,
             allowed=[],
         )
+    if row.reason == RETIRED:
+        raise CheckpointGone(f"Retention is removing what {row.id} has recorded.")
     return Source(
         row=row,
         details=details.get_details(tx, row.id),

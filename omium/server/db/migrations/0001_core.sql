@@ -115,7 +115,8 @@ CREATE INDEX executions_by_starter ON executions (started_by, id) WHERE ended_us
 CREATE INDEX executions_waking ON executions (wake_us) WHERE status = 'waiting' AND wake_us IS NOT NULL;
 CREATE INDEX executions_cancelling ON executions (cancel_requested_us)
   WHERE cancel_requested_us IS NOT NULL AND ended_us IS NULL;
-CREATE INDEX executions_ended ON executions (status, ended_us) WHERE ended_us IS NOT NULL;
+CREATE INDEX executions_ended ON executions (tenant_id, status, ended_us) WHERE ended_us IS NOT NULL;
+CREATE INDEX executions_by_lineage ON executions (lineage_root);
 
 CREATE TABLE execution_details (
   execution_id   {text}  NOT NULL PRIMARY KEY REFERENCES executions (id) ON DELETE CASCADE,
