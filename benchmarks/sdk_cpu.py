@@ -3,8 +3,8 @@
     python benchmarks/sdk_cpu.py [--json] [--rounds 3] [--steps 3000]
 
 A step is one write with a 500-byte result, from the flow to the outcome, against a server in another process
-that answers a constant. Rounds alternate, medians are compared. Bound by the CPU of the client's core; what the
-server does with a write is in the other rows.
+that answers a constant. Rounds alternate, medians are compared. Bound by the CPU of the client's core; what
+the server does with a write is in the other rows.
 """
 
 from __future__ import annotations

@@ -64,6 +64,7 @@ class Item:
     body: bytes
     deadline_us: int
     waited: bool
+    trouble: str = "The Omium server did not take a write in time; is it running? See `omium doctor`."
     outcome: WriteOutcome | None = None
     error: BaseException | None = None
 
@@ -121,7 +122,7 @@ def deliver(batch: Sequence[Item], clock: Clock, before_sleep: Callable[[], None
     for its neighbour. Order within an execution is kept: halves go one after the other.
     """
     parcels = deque([list(batch)])
-    failures, trouble = 0, ""
+    failures = 0
     while parcels:
         parcel = _still_wanted(parcels.popleft())
         if not parcel:
@@ -132,8 +133,8 @@ def deliver(batch: Sequence[Item], clock: Clock, before_sleep: Callable[[], None
             )
             left, delay_s = _settle(parcel, answer)
         except ConnectionLost as error:
-            left, delay_s, trouble = parcel, 0.0, str(error)
-            expire(left, clock.boot_us(), trouble)
+            left, delay_s = _note_trouble(parcel, str(error)), 0.0
+            expire(left, clock.boot_us())
         if delay_s is None:
             middle = len(left) // 2
             parcels.extendleft([left[middle:], left[:middle]])
@@ -142,11 +143,12 @@ def deliver(batch: Sequence[Item], clock: Clock, before_sleep: Callable[[], None
             failures = 0
             continue
         parcels.appendleft(left)
-        delay_s = max(delay_s, backoff_s(failures))
+        patience_s = (min(item.deadline_us for item in left) - clock.boot_us()) / US_PER_S
+        delay_s = min(max(delay_s, backoff_s(failures)), max(patience_s, 0.0))
         failures += 1
         before_sleep()
         yield from sleep(delay_s)
-        expire(left, clock.boot_us(), trouble)
+        expire(left, clock.boot_us())
 
 
 def encode(parcel: Iterable[Item]) -> bytes:
@@ -159,14 +161,17 @@ def encode(parcel: Iterable[Item]) -> bytes:
     )
 
 
-def expire(items: Iterable[Item], now_us: int, trouble: str = "") -> None:
-    """Settle with `ConnectionLost` what has waited for as long as it may; `trouble` is what happened last."""
+def expire(items: Iterable[Item], now_us: int) -> None:
+    """Settle with `ConnectionLost`, and with what happened last, what has waited for as long as it may."""
     for item in items:
         if not item.settled and now_us >= item.deadline_us:
-            item.refuse(ConnectionLost(trouble or _AWAY))
+            item.refuse(ConnectionLost(item.trouble))
 
 
-_AWAY: Final = "The Omium server did not take a write in time; is it running? See `omium doctor`."
+def _note_trouble(items: list[Item], trouble: str) -> list[Item]:
+    for item in items:
+        item.trouble = trouble
+    return items
 
 
 def _still_wanted(parcel: list[Item]) -> list[Item]:
@@ -188,7 +193,9 @@ def _settle(parcel: list[Item], answer: HttpAnswer) -> tuple[list[Item], float |
         return _settle_each(parcel, answer)
     problem = read_problem(answer)
     if may_retry(answer, problem):
-        return parcel, retry_after_s(answer, problem)
+        return _note_trouble(parcel, f"The Omium server refused it: {problem}"), retry_after_s(
+            answer, problem
+        )
     if answer.status in SPLIT_STATUSES and len(parcel) > 1:
         return parcel, None
     for item in parcel:
@@ -214,6 +221,7 @@ def _settle_each(parcel: list[Item], answer: HttpAnswer) -> tuple[list[Item], fl
                 continue
             problem = from_problem(body, int(body.get("status", 500)))
             if problem.retryable:
+                item.trouble = f"The Omium server refused it: {problem}"
                 again.append(item)
                 delay_s = max(delay_s, retry_after_s(answer, problem))
             else:

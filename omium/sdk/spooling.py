@@ -118,8 +118,12 @@ class Spool(ForkReset):
         return all(each.kept is None for each in done)
 
     def send_leftovers(self, execution_id: str | None = None, within_s: float = 0.0) -> Drained:
-        """Send what dead processes left of an execution, or of all; once by default."""
-        total = Drained()
+        """Send what dead processes left of an execution, or of all; once by default.
+
+        What this process holds of that execution goes first.
+        """
+        live = self._live.get(execution_id) if execution_id is not None else None
+        total = self._send_live(live, within_s) if live is not None else Drained()
         for path in self.folder.list_paths(execution_id):
             taken = self.folder.take_over(path)  # our own files are locked, by us
             if taken is None:

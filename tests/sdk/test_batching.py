@@ -20,6 +20,7 @@ from omium.errors import (
     RateLimited,
     StepConflict,
     StorageBusy,
+    StorageFull,
     Unauthenticated,
     Unserialisable,
 )
@@ -191,7 +192,7 @@ def test_a_server_that_stays_away_is_given_up_after_the_allowed_time(harness):
     harness.server.script = [away() for _ in range(1000)]
     with pytest.raises(ConnectionLost, match="No Omium server"):
         harness.write(make_lease(), checkpoint("a"))
-    assert 300 <= sum(harness.slept) < 303
+    assert sum(harness.slept) == pytest.approx(300, abs=0.001)
     harness.server.script.clear()
     assert harness.write(make_lease(), checkpoint("b")).seq == 1, "the writer goes on afterwards"
 
@@ -205,6 +206,13 @@ def test_a_write_with_less_patience_is_given_up_earlier_than_the_one_before_it(h
     assert slow.seq == 1
     assert isinstance(quick, ConnectionLost)
     assert harness.server.names == [["a"]]
+
+
+def test_a_server_that_stays_busy_is_named_as_the_reason(harness):
+    harness.server.script = [problem_answer(StorageFull("The disk is full."), **{"retry-after": "9999"})] * 9
+    with pytest.raises(ConnectionLost, match="The disk is full"):
+        harness.write(make_lease(), checkpoint("a"), within_s=20)
+    assert sum(harness.slept) == pytest.approx(20, abs=0.001), "no longer than the caller's patience"
 
 
 @pytest.mark.parametrize("refusal", [InvalidRequest(), PayloadTooLarge()])

@@ -99,6 +99,18 @@ def test_a_request_carries_key_body_and_headers(server, connect):
     assert headers["host"] == f"127.0.0.1:{server.port}"
 
 
+def test_the_time_of_sending_is_not_the_time_of_the_answer(server, connect):
+    go_on = threading.Event()
+    server.script = [go_on]
+    release = threading.Timer(0.5, go_on.set)
+    pool = connect(server)
+    before_us = SystemClock().boot_us()
+    release.start()
+    answer = pool.http(get())
+    assert answer.sent_us - before_us < 400_000 < SystemClock().boot_us() - before_us
+    release.join()
+
+
 def test_the_path_of_the_address_stands_before_every_path(server, connect):
     connect(f"{server.base_url}/omium/").http(get())
     assert server.requests[0][1] == "/omium/v1/status"
