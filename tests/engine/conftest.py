@@ -9,6 +9,9 @@ from omium.server.engine.values import Vault
 from omium.server.seal import KeyFile
 from omium.server.store.tenants import insert_tenant
 from tests.engine.harness import Engine, principal
+from tests.serverfixture import each_app_client
+
+__all__ = ["each_app_client"]  # fixtures are found by name in a conftest
 
 
 @pytest.fixture
