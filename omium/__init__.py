@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from omium.retry import RetryPolicy
     from omium.sdk.async_client import AsyncClient
+    from omium.sdk.async_client import AsyncClient
     from omium.sdk.current import (
         acheckpoint,
         capture_failure,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from omium.sdk.execution import Execution, start_execution
     from omium.sdk.run import areplay, aresume, arun_workflow, replay, resume, run_workflow
     from omium.sdk.session import init
+    from omium.sdk.sync_client import Client
     from omium.sdk.sync_client import Client
 
 __version__ = "0.1.0"
@@ -54,6 +56,8 @@ _PLACES = {
     "StepTimeout": "omium.errors",
     "Suspended": "omium.errors",
     "RetryPolicy": "omium.retry",
+    "AsyncClient": "omium.sdk.async_client",
+    "Client": "omium.sdk.sync_client",
     "acheckpoint": "omium.sdk.current",
     "capture_failure": "omium.sdk.current",
     "checkpoint": "omium.sdk.current",
@@ -113,6 +117,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
+    if name == "adapters":  # `omium.adapters.crew` without an import of its own
+        return importlib.import_module("omium.adapters")
     place = _PLACES.get(name)
     if place is None:
         raise AttributeError(f"module 'omium' has no attribute {name!r}")
