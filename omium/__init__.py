@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     )
     from omium.retry import RetryPolicy
     from omium.sdk.async_client import AsyncClient
-    from omium.sdk.async_client import AsyncClient
     from omium.sdk.current import (
         acheckpoint,
         capture_failure,
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
     from omium.sdk.execution import Execution, start_execution
     from omium.sdk.run import areplay, aresume, arun_workflow, replay, resume, run_workflow
     from omium.sdk.session import init
-    from omium.sdk.sync_client import Client
     from omium.sdk.sync_client import Client
 
 __version__ = "0.1.0"
@@ -56,8 +54,6 @@ _PLACES = {
     "StepTimeout": "omium.errors",
     "Suspended": "omium.errors",
     "RetryPolicy": "omium.retry",
-    "AsyncClient": "omium.sdk.async_client",
-    "Client": "omium.sdk.sync_client",
     "acheckpoint": "omium.sdk.current",
     "capture_failure": "omium.sdk.current",
     "checkpoint": "omium.sdk.current",
