@@ -127,7 +127,8 @@ class Shell:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.send("jobs -p | xargs -r kill 2>/dev/null; wait; exit")
+        # The last first: a worker says goodbye to a server that is still there.
+        self.send("for job in $(jobs -p | tac); do kill $job; wait $job; done 2>/dev/null; exit")
         with self.process.stdout:  # to its end: jobs may still write
             self.process.stdout.read()
         with contextlib.suppress(BrokenPipeError):
