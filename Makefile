@@ -35,6 +35,10 @@ $(LOWEST)/.installed-%: requirements/%.txt $(INPUTS)
 	@$(PYTHON) tools/environment.py $(@D) $*
 	@touch $@
 
+.PHONY: demo
+demo: $(VENV)/.installed-demo $(VENV)/.installed-model ## kill a real agent graph, go on, patch it and replay it
+	@$(BIN)/python examples/demo/run.py
+
 .PHONY: test
 test: $(DEV) ## run all tests with branch coverage (PostgreSQL too, if it is installed)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)

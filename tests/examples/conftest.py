@@ -1,0 +1,5 @@
+"""A real server for the examples."""
+
+from tests.sdk.served import make_running_server, running_server, server
+
+__all__ = ["make_running_server", "running_server", "server"]
