@@ -8,8 +8,10 @@ of an execution (driving.py).
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from omium.config import Settings, load_settings, warn_about_other_distribution
@@ -63,6 +65,8 @@ class Session:
             effect_wait_s=settings.effect_wait_s,
         )
         self.heart = Heart(self.transport)
+        if (own_name := find_own_name()) is not None:
+            self.link.types.alias_module(own_name, "__main__")
 
     @property
     def durability(self) -> Durability:
@@ -91,6 +95,16 @@ class Session:
     def close(self) -> None:
         """Close the connections; what still waits in the spool is sent by the next process."""
         self.transport.close()
+
+
+def find_own_name() -> str | None:
+    """Return the name that a worker imports this script under, None if this is no script.
+
+    What a worker recorded names its classes after that module; here they stand in `__main__`.
+    """
+    file = getattr(sys.modules.get("__main__"), "__file__", None)
+    name = Path(file).stem if file else ""
+    return name if name.isidentifier() and name not in sys.modules else None
 
 
 _lock = threading.Lock()

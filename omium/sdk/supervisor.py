@@ -51,7 +51,9 @@ class Service:
 
 def load_service(service: Service) -> dict[str, Workflow]:
     """Return the workflows that the target of `service` holds; `ConfigError` if it holds none."""
-    _, found = load_target(service.target)
+    module, found = load_target(service.target)
+    # What was recorded when the file ran as a script names its classes after `__main__`.
+    current_session().link.types.alias_module("__main__", module.__name__)
     workflows = find_workflows(found)
     if not workflows:
         raise ConfigError(

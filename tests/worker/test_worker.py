@@ -31,6 +31,16 @@ with worker.signals():
 """
 
 
+ONCE = """
+import sys
+from omium.sdk.session import current_session
+from omium.sdk.supervisor import Service, load_service
+from omium.sdk.worker import Worker
+
+print(Worker(current_session(), load_service(Service(sys.argv[1]))).run_once(sys.argv[2]))
+"""
+
+
 @pytest.fixture
 def serve(server):
     """A function that serves workflows from a thread of this process until the test ends."""
@@ -242,6 +252,44 @@ def test_an_unknown_execution_is_said_to_be_unknown(server):
         Worker(current_session(), {"doubled": find_workflow(doubled)}).run_once(
             "ex_00000000000000000000000000"
         )
+
+
+def test_what_a_script_recorded_is_understood_by_the_worker_that_imports_it(server):
+    script = server.write(
+        "findings.py",
+        """
+        import dataclasses, os, omium
+
+        @dataclasses.dataclass
+        class Finding:
+            text: str
+
+        @omium.step
+        def find():
+            return Finding("found")
+
+        @omium.step
+        def use(finding):
+            assert type(finding) is Finding, type(finding)
+            if not os.path.exists("mended"):
+                raise ValueError("broken")
+            return finding.text
+
+        @omium.workflow
+        def search():
+            return use(find())
+
+        if __name__ == "__main__":
+            search()
+        """,
+    )
+    assert server.run(script)[0] == 1
+    (server.folder / "mended").touch()
+    once = server.write("once.py", ONCE)
+
+    code, out, err = server.run(once, "findings.py:search", server.newest()["id"])
+
+    assert (code, out) == (0, "found\n"), err
 
 
 def test_a_target_is_a_file_or_a_module_with_or_without_an_object(tmp_path, monkeypatch):
