@@ -144,3 +144,18 @@ async def test_drivers_need_run_or_worker_and_nothing_else(client):
     assert (await client.post(records, json={"paths": [], "epoch": 1})).status_code == 400
     lease = {"epoch": 9, "lease_token": "x"}
     assert (await client.post(records, json={"paths": [], **lease})).json()["code"] == "lease-lost"
+
+
+@pytest.mark.parametrize("keep_running", [False, True])
+async def test_revoking_a_key_pauses_what_it_started(client, keep_running):
+    key = await client.new_key()
+    grant = await start(client.as_key(key))
+    started = await start(client.as_key(key), "worker")
+    query = "?keep_running=true" if keep_running else ""
+    for _ in range(2):
+        assert (await client.post(f"/v1/keys/{key.api_key_id}/revoke{query}")).status_code == 200
+    assert (await write(client, grant))["problem"] is None
+    shown = (await client.get(f"/v1/executions/{started['id']}")).json()
+    assert (shown["status"], shown["reason"]) == (
+        ("queued", None) if keep_running else ("paused", "key-revoked")
+    )

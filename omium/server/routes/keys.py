@@ -6,8 +6,9 @@ import json
 
 from omium.errors import InvalidRequest, NotFound
 from omium.models.account import ApiKey, CreateKey, NewKey
-from omium.models.wire import Page
+from omium.models.wire import Command, Page
 from omium.server.db.tx import Tx
+from omium.server.engine.cancel import pause_key_executions
 from omium.server.store import api_keys as store
 from omium.server.store import tenants
 from omium.server.web import accounts
@@ -81,18 +82,26 @@ async def list_keys(call: Call[None, PageQuery]) -> Page[ApiKey]:
     return make_page(rows, limit, key=lambda row: (row.created_us, row.id), item=show_key)
 
 
+class RevokeQuery(Command):
+    """What becomes of the executions that the key has started: paused, unless they are kept running."""
+
+    keep_running: bool = False
+
+
 @endpoint(
     "POST",
     "/v1/keys/{key_id}/revoke",
     scope=Scope.MANAGE,
     idempotent=Idempotency.NATURAL,
+    query=RevokeQuery,
     reply=ApiKey,
     problems=(NotFound,),
-    summary="Revoke an API key at once; its streams are closed",
+    summary="Revoke an API key at once; its streams are closed, what it started is paused",
     tags=("keys",),
 )
-async def revoke_key(call: Call[None]) -> ApiKey:
+async def revoke_key(call: Call[None, RevokeQuery]) -> ApiKey:
     key_id = call.path["key_id"]
+    keep_running = call.query.keep_running
     server = call.server
 
     def close() -> None:
@@ -106,9 +115,16 @@ async def revoke_key(call: Call[None]) -> ApiKey:
         if row is None:
             raise NotFound
         tx.after_commit(close)
+        if not keep_running:
+            pause_key_executions(tx, key_id)
         return row
 
-    return show_key(await call.write(work))
+    row = await call.write(work)
+    # A key that has started more than one portion: dies in between, the same request goes on with the rest.
+    left = 0 if keep_running else 1
+    while left:
+        left = await call.write(lambda tx: pause_key_executions(tx, key_id))
+    return show_key(row)
 
 
 def show_key(row: store.KeyRow) -> ApiKey:
