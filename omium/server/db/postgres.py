@@ -45,7 +45,7 @@ class PostgresDatabase:
         self._writes = WorkQueue(settings.max_waiting)
         self._reads = WorkQueue(settings.max_waiting)
         deadline_s = settings.read_deadline_s
-        self._writers = [PostgresLane(url, self._writes, clock) for _ in range(settings.connections)]
+        self._writers = [PostgresLane(url, self._writes, clock) for _ in range(settings.postgres_writers)]
         self._readers = [
             PostgresLane(url, self._reads, clock, read_deadline_s=deadline_s)
             for _ in range(settings.connections)
@@ -58,7 +58,7 @@ class PostgresDatabase:
         await asyncio.to_thread(self._prepare, migrate=migrate)
         for queue, lanes in ((self._writes, self._writers), (self._reads, self._readers)):
             for lane in lanes:
-                await self._add_lane(queue, lane)
+                self._add_lane(queue, lane)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         return await self._writes.submit(work)
@@ -102,11 +102,11 @@ class PostgresDatabase:
             await loop.run_in_executor(thread, lane.close)
             thread.shutdown()
 
-    async def _add_lane(self, queue: WorkQueue, lane: PostgresLane) -> None:
+    def _add_lane(self, queue: WorkQueue, lane: PostgresLane) -> None:
+        """Serve `queue` with one more thread; it connects when it has something to do."""
         loop = asyncio.get_running_loop()
         thread = ThreadPoolExecutor(1, thread_name_prefix="omium-postgres")
         self._threads.append(thread)
-        await loop.run_in_executor(thread, lane.open)
         queue.add_lane(partial(loop.run_in_executor, thread, lane.drain))
 
     def _prepare(self, *, migrate: bool) -> None:
