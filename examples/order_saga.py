@@ -3,8 +3,8 @@
     python examples/order_saga.py           goes well
     python examples/order_saga.py lost      dies between paying and knowing it: the outcome is unknown
 
-After `lost`: `omium failures list` shows the payment whose outcome nobody knows. Look at the payment provider,
-then confirm, redo or skip it with `omium decide`, and resume. To undo an order that is paused or has failed:
+After `lost`: `omium failures list` shows the payment whose outcome nobody knows. Look at the provider, then
+confirm, redo or skip it with `omium decide`, and resume. To undo an order that is paused or has failed:
 `omium rollback ID --to-step reserve`, then `omium resume ID --here` runs `refund` and `put_back`.
 
 `shop.txt` stands for the world outside: what is written there cannot be taken back by a database.

@@ -2,7 +2,7 @@
 
     python examples/plain_sync.py "sea otters"
 
-Stop it with Ctrl-C, or kill it, while it works; then run `omium resume ID --here`: finished steps return at once.
+Stop it with Ctrl-C, or kill it, while it works; then `omium resume ID --here`: finished steps return at once.
 """
 
 import sys

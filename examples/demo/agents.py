@@ -1,9 +1,9 @@
-"""Four agents and two plain functions write a press note: an ordinary LangGraph graph, with one line of Omium.
+"""Five agents and two functions write a press note: an ordinary LangGraph graph, with one line of Omium.
 
     plan -> people + risks (in parallel) -> write -> review -> schedule -> publish
 
-The model is whatever answers at MODEL_URL as OpenAI does. The date that `schedule` hands out does not exist, and
-`publish` notices; that is the failure which the demo finds, patches and replays.
+The model is whatever answers at MODEL_URL as OpenAI does. The date that `schedule` hands out does not exist,
+and `publish` notices; that is the failure which the demo finds, patches and replays.
 """
 
 from __future__ import annotations

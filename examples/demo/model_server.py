@@ -2,10 +2,10 @@
 
     python examples/demo/model_server.py 8031
 
-The model (SmolLM2, 135 million parameters) comes from a wheel and runs in this process; nothing is downloaded.
-The counter notes who asked (the request's `user`), how many requests were begun and how many were answered to
-the end, and the tokens that the model itself reported. `GET /calls` tells them, so that anybody can check what
-a crash and a resume really cost.
+The model (SmolLM2, 135 million parameters) comes from a wheel and runs in this process; nothing is
+downloaded. The counter notes who asked (the request's `user`), how many requests were begun and how many were
+answered to the end, and the tokens that the model itself reported. `GET /calls` tells them, so that anybody
+can check what a crash and a resume really cost.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     make demo
 
-Starts a small language model, an Omium server and a LangGraph graph, all on this machine and without a network.
-Everything that is said about calls comes from the model server's own counter. Files stay in .demo/ to look at.
+Starts a small language model, an Omium server and a LangGraph graph, all on this machine and without a
+network. Everything that is said about calls comes from the model server's own counter. Files stay in .demo/.
 """
 
 from __future__ import annotations
