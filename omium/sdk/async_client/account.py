@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 
-from omium.models.account import ApiKey, Bootstrap, CreateKey, NewKey, Status, WhoAmI
+from omium.models.account import ApiKey, Bootstrap, CreateKey, NewKey, Retention, Status, WhoAmI
 from omium.models.execution import Hint
 from omium.models.server import Backup, Health, MakeBackup, Verification
 from omium.models.wire import Page
@@ -57,6 +57,14 @@ class AsyncAccount(AsyncCore):
     async def revoke_key(self, key_id: str) -> ApiKey:
         """Revoke a key at once and for good."""
         return await self._send("POST", f"/v1/keys/{segment(key_id)}/revoke", ApiKey)
+
+    async def get_retention(self) -> Retention:
+        """Return how long executions are kept after their end."""
+        return await self._get("/v1/settings/retention", Retention)
+
+    async def set_retention(self, command: Retention) -> Retention:
+        """Set how long executions are kept after their end."""
+        return await self._send("PUT", "/v1/settings/retention", Retention, command)
 
     async def make_backup(self, command: MakeBackup | None = None) -> Backup:
         """Copy the database into the server's own backup folder, while work goes on."""

@@ -7,13 +7,14 @@ from omium.models.failure import (
     Failure,
     FailureDetail,
     IgnoreFailure,
+    Occurrence,
     ReplayedFailure,
     ReplayFailure,
     ResolveFailure,
 )
 from omium.models.wire import Page
 from omium.sdk.async_client.core import AsyncCore, segment
-from omium.states import FailureStatus
+from omium.states import Environment, FailureKind, FailureStatus
 
 
 class AsyncFailures(AsyncCore):
@@ -24,16 +25,32 @@ class AsyncFailures(AsyncCore):
         *,
         status: FailureStatus | None = None,
         workflow: str | None = None,
+        environment: Environment | None = None,
+        kind: FailureKind | None = None,
         limit: int = 50,
         after: str | None = None,
     ) -> Page[Failure]:
         """Return one page of the inbox, newest first."""
-        query = {"status": status, "workflow": workflow, "limit": limit, "after": after}
+        query = {
+            "status": status,
+            "workflow": workflow,
+            "environment": environment,
+            "kind": kind,
+            "limit": limit,
+            "after": after,
+        }
         return await self._get("/v1/failures", Page[Failure], query)
 
     async def get_failure(self, failure_id: str) -> FailureDetail:
         """Return all that is known of a failure, and what to do next."""
         return await self._get(f"/v1/failures/{segment(failure_id)}", FailureDetail)
+
+    async def list_occurrences(
+        self, failure_id: str, *, limit: int = 50, after: str | None = None
+    ) -> Page[Occurrence]:
+        """Return one page of a failure's occurrences, newest first."""
+        path = f"/v1/failures/{segment(failure_id)}/occurrences"
+        return await self._get(path, Page[Occurrence], {"limit": limit, "after": after})
 
     async def ignore_failure(
         self, failure_id: str, command: IgnoreFailure, *, idempotency_key: str | None = None

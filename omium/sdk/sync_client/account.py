@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from omium.models.account import ApiKey, Bootstrap, CreateKey, NewKey, Status, WhoAmI
+from omium.models.account import ApiKey, Bootstrap, CreateKey, NewKey, Retention, Status, WhoAmI
 from omium.models.execution import Hint
 from omium.models.server import Backup, Health, MakeBackup, Verification
 from omium.models.wire import Page
@@ -58,6 +58,14 @@ class SyncAccount(SyncCore):
     def revoke_key(self, key_id: str) -> ApiKey:
         """Revoke a key at once and for good."""
         return self._send("POST", f"/v1/keys/{segment(key_id)}/revoke", ApiKey)
+
+    def get_retention(self) -> Retention:
+        """Return how long executions are kept after their end."""
+        return self._get("/v1/settings/retention", Retention)
+
+    def set_retention(self, command: Retention) -> Retention:
+        """Set how long executions are kept after their end."""
+        return self._send("PUT", "/v1/settings/retention", Retention, command)
 
     def make_backup(self, command: MakeBackup | None = None) -> Backup:
         """Copy the database into the server's own backup folder, while work goes on."""

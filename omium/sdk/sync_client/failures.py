@@ -10,13 +10,14 @@ from omium.models.failure import (
     Failure,
     FailureDetail,
     IgnoreFailure,
+    Occurrence,
     ReplayedFailure,
     ReplayFailure,
     ResolveFailure,
 )
 from omium.models.wire import Page
 from omium.sdk.sync_client.core import SyncCore, segment
-from omium.states import FailureStatus
+from omium.states import Environment, FailureKind, FailureStatus
 
 
 class SyncFailures(SyncCore):
@@ -27,16 +28,32 @@ class SyncFailures(SyncCore):
         *,
         status: FailureStatus | None = None,
         workflow: str | None = None,
+        environment: Environment | None = None,
+        kind: FailureKind | None = None,
         limit: int = 50,
         after: str | None = None,
     ) -> Page[Failure]:
         """Return one page of the inbox, newest first."""
-        query = {"status": status, "workflow": workflow, "limit": limit, "after": after}
+        query = {
+            "status": status,
+            "workflow": workflow,
+            "environment": environment,
+            "kind": kind,
+            "limit": limit,
+            "after": after,
+        }
         return self._get("/v1/failures", Page[Failure], query)
 
     def get_failure(self, failure_id: str) -> FailureDetail:
         """Return all that is known of a failure, and what to do next."""
         return self._get(f"/v1/failures/{segment(failure_id)}", FailureDetail)
+
+    def list_occurrences(
+        self, failure_id: str, *, limit: int = 50, after: str | None = None
+    ) -> Page[Occurrence]:
+        """Return one page of a failure's occurrences, newest first."""
+        path = f"/v1/failures/{segment(failure_id)}/occurrences"
+        return self._get(path, Page[Occurrence], {"limit": limit, "after": after})
 
     def ignore_failure(
         self, failure_id: str, command: IgnoreFailure, *, idempotency_key: str | None = None

@@ -50,6 +50,8 @@ class Transport(ForkReset):
         self._spooling: tuple[Spool, Sender] | None = None
         self.reset_after_fork()
         self.watch_forks()
+        if any((settings.folder / "spool").glob("*.spool")):  # a process before this one left something
+            self._open_spool()[1].wake()
 
     def reset_after_fork(self) -> None:
         """Begin without the parent's event loops; connections and spool see to themselves."""
