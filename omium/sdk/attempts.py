@@ -15,6 +15,7 @@ from omium.clock import US_PER_S
 from omium.errorinfo import describe_exception
 from omium.errors import (
     BreakerOpen,
+    Cancelled,
     ConnectionLost,
     EffectNotApplied,
     OmiumError,
@@ -107,7 +108,9 @@ class Attempt:
         self._note("completed")
 
     def record_success(self, output: JsonValue) -> Flow[None]:
-        """Write the one record of a plain step."""
+        """Write the one record of a plain step, unless what is around it has ended without it."""
+        if (closed := self.call.frame.find_closed()) is not None:
+            raise Cancelled(closed)
         yield from self.driving.write(
             {
                 "type": "step.completed",
@@ -125,12 +128,18 @@ class Attempt:
         if isinstance(error, ConnectionLost):
             return None  # there is nobody to tell
         mark(error, self.driving, self.path)
-        delay_s = yield from self.record_failure(error, self._delay_s(error, failures))
         if self.frame.still_running is not None:
-            yield from self.driving.write(
-                {"type": "step.abandoned", "path": self.path, "attempt": self.run.attempt}
-            )
             self.driving.abandon(self.frame.still_running)
+        try:
+            delay_s = yield from self.record_failure(error, self._delay_s(error, failures))
+            if self.frame.still_running is not None:
+                yield from self.driving.write(
+                    {"type": "step.abandoned", "path": self.path, "attempt": self.run.attempt}
+                )
+        except ConnectionLost as lost:
+            error.add_note(f"Omium: this failure could not be recorded. {lost}")
+            self.driving.away = True
+            return None
         self._note("retrying")
         self.driving.book.open_again(self.path, effects_only=True)
         return delay_s

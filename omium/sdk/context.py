@@ -43,10 +43,20 @@ class Frame:
     still_running: threading.Event | None = None
     """Set when the try timed out in a thread that cannot be stopped; it's set when the function ends."""
     owner: tuple[int, int] = (0, 0)
+    parent: Frame | None = None
+
+    def find_closed(self) -> str | None:
+        """Return why this place, or one around it, does not count any more; None if it does."""
+        frame: Frame | None = self
+        while frame is not None:
+            if frame.closed is not None:
+                return frame.closed
+            frame = frame.parent
+        return None
 
     def open(self, identity: Identity, attempt: int, *, effect_key: str | None = None) -> Frame:
         """Return the frame in which one try of the step `identity` runs."""
-        return Frame(self.driving, self.scope.open(identity), attempt, effect_key)
+        return Frame(self.driving, self.scope.open(identity), attempt, effect_key, parent=self)
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:

@@ -21,7 +21,7 @@ from omium.errors import Cancelled, StepTimeout, Suspended, Suspension
 from omium.jsonvalue import TypeRegistry
 from omium.sdk.book import Book
 from omium.sdk.breakers import Breakers
-from omium.sdk.context import Frame
+from omium.sdk.context import Frame, outside
 from omium.sdk.flows import AsyncPorts, Flow, Ports, WriteOutcome, sleep, write
 from omium.sdk.identity import Scope
 from omium.sdk.lease import SYSTEM_CLOCK, Lease
@@ -84,6 +84,8 @@ class Driving:
         self.ended: str | None = None
         """How this drive ended: completed, failed, suspended, cancelled or lost."""
         self.failed_path = ""
+        self.away = False
+        """Set when the server stayed away for as long as anybody waits: last words do not wait again."""
         self._deadline_us = None if timeout_s is None else clock.boot_us() + round(timeout_s * US_PER_S)
         self._timeout_s = timeout_s
         self._changed = threading.Condition()
@@ -172,8 +174,8 @@ class Driving:
             raise Cancelled(
                 f"Execution {self.execution_id} has ended here: {self.ended}. Nothing new begins."
             )
-        if frame is not None and frame.closed is not None:
-            raise Cancelled(frame.closed)
+        if frame is not None and (closed := frame.find_closed()) is not None:
+            raise Cancelled(closed)
         if self.lease.cancel_requested:
             raise Cancelled(f"Execution {self.execution_id} was cancelled.")
         if (reason := self.stop_reason or self.lease.suspend) is not None:
@@ -255,7 +257,8 @@ class Driving:
             with self._changed:
                 self._abandoned -= 1
 
-        threading.Thread(target=settle, name="omium-abandoned", daemon=True).start()
+        with outside():
+            threading.Thread(target=settle, name="omium-abandoned", daemon=True).start()
 
     def wait_idle(self, timeout_s: float) -> bool:
         """Block until no step runs, for at most `timeout_s`; say whether that is so."""

@@ -115,10 +115,13 @@ def _fail(driving: Driving, error: Exception) -> Flow[None]:
         return  # there is nobody to tell; the server notices by the lease
     body: dict[str, object] = {
         "type": "execution.failed",
-        "path": find_path(error),
+        "path": find_path(error) or driving.failed_path,
         "error": describe_exception(error).to_json(),
     }
-    yield from driving.write(body)
+    try:
+        yield from driving.write(body, within_s=LAST_WORD_S if driving.away else None)
+    except OmiumError as failure:  # what failed matters more than that it could not be told
+        error.add_note(f"Omium: the server could not be told that the execution failed. {failure}")
 
 
 def _stop(driving: Driving, error: BaseException) -> Flow[BaseException]:

@@ -169,6 +169,22 @@ def test_a_server_that_stays_away_ends_the_run_without_waiting_for_it_again(edge
     assert edge.writes == []
 
 
+def test_a_failure_that_cannot_be_recorded_is_still_the_users_own(edge):
+    edge.refusals = {
+        "step.attempt_failed": ConnectionLost("away"),
+        "execution.failed": ConnectionLost("away"),
+    }
+
+    @omium.step(retry=3)
+    def fails():
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine") as caught:
+        run(edge, fails)
+
+    assert any("could not be recorded" in note for note in caught.value.__notes__)
+
+
 def test_what_was_captured_and_used_travels_with_the_next_write(edge):
     def flow():
         omium.record_usage(model="m", input_tokens=3)

@@ -382,6 +382,29 @@ def test_what_a_timed_out_function_still_does_is_not_recorded(edge):
     assert edge.of("step.completed") == []
 
 
+def test_an_inner_step_that_ends_after_its_outer_step_timed_out_is_not_recorded(edge):
+    release, ended = threading.Event(), []
+    inner = omium.step(name="inner")(lambda: release.wait(20))
+
+    @omium.step(timeout_s=0.05)
+    def outer():
+        try:
+            inner()
+        except BaseException as error:
+            ended.append(error)
+            raise
+
+    with entered(edge.driving()), pytest.raises(StepTimeout):
+        outer()
+    release.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("omium-"):
+            thread.join(20)
+
+    assert isinstance(ended[0], Cancelled)
+    assert edge.of("step.completed") == []
+
+
 async def test_an_async_step_that_takes_too_long_is_cancelled(edge):
     seen = []
 
