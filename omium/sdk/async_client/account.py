@@ -9,7 +9,7 @@ from omium.models.account import ApiKey, Bootstrap, CreateKey, NewKey, Retention
 from omium.models.execution import Hint
 from omium.models.server import Backup, Health, MakeBackup, Verification
 from omium.models.wire import Page
-from omium.sdk.async_client.core import AsyncCore, segment
+from omium.sdk.async_client.core import AsyncCore, encode_query, segment
 
 
 class AsyncAccount(AsyncCore):
@@ -54,9 +54,10 @@ class AsyncAccount(AsyncCore):
         """Return one page of the tenant's keys, newest first."""
         return await self._get("/v1/keys", Page[ApiKey], {"limit": limit, "after": after})
 
-    async def revoke_key(self, key_id: str) -> ApiKey:
-        """Revoke a key at once and for good."""
-        return await self._send("POST", f"/v1/keys/{segment(key_id)}/revoke", ApiKey)
+    async def revoke_key(self, key_id: str, *, keep_running: bool = False) -> ApiKey:
+        """Revoke a key at once and for good; what it started is paused unless `keep_running`."""
+        path = f"/v1/keys/{segment(key_id)}/revoke" + encode_query({"keep_running": keep_running or None})
+        return await self._send("POST", path, ApiKey)
 
     async def get_retention(self) -> Retention:
         """Return how long executions are kept after their end."""

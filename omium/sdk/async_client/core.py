@@ -92,7 +92,7 @@ class AsyncCore:
             kwargs["after"] = page.next
 
     async def _get(self, path: str, reply: type[ModelT], query: Query | None = None) -> ModelT:
-        return _read(reply, await self._exchange("GET", path + _query(query), None, None, None))
+        return _read(reply, await self._exchange("GET", path + encode_query(query), None, None, None))
 
     @overload
     async def _send(
@@ -182,7 +182,8 @@ def _encode(command: BaseModel, *, whole: bool) -> bytes:
     return json_bytes(value)  # not pydantic's own writer, which would make null of a NaN
 
 
-def _query(query: Query | None) -> str:
+def encode_query(query: Query | None) -> str:
+    """Return `query` as it follows a path, without what is None; empty if nothing is left."""
     pairs = [(name, _text(value)) for name, value in (query or {}).items() if value is not None]
     return f"?{urlencode(pairs)}" if pairs else ""
 

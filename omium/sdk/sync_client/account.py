@@ -12,7 +12,7 @@ from omium.models.account import ApiKey, Bootstrap, CreateKey, NewKey, Retention
 from omium.models.execution import Hint
 from omium.models.server import Backup, Health, MakeBackup, Verification
 from omium.models.wire import Page
-from omium.sdk.sync_client.core import SyncCore, segment
+from omium.sdk.sync_client.core import SyncCore, encode_query, segment
 
 
 class SyncAccount(SyncCore):
@@ -55,9 +55,10 @@ class SyncAccount(SyncCore):
         """Return one page of the tenant's keys, newest first."""
         return self._get("/v1/keys", Page[ApiKey], {"limit": limit, "after": after})
 
-    def revoke_key(self, key_id: str) -> ApiKey:
-        """Revoke a key at once and for good."""
-        return self._send("POST", f"/v1/keys/{segment(key_id)}/revoke", ApiKey)
+    def revoke_key(self, key_id: str, *, keep_running: bool = False) -> ApiKey:
+        """Revoke a key at once and for good; what it started is paused unless `keep_running`."""
+        path = f"/v1/keys/{segment(key_id)}/revoke" + encode_query({"keep_running": keep_running or None})
+        return self._send("POST", path, ApiKey)
 
     def get_retention(self) -> Retention:
         """Return how long executions are kept after their end."""

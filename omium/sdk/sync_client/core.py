@@ -89,7 +89,7 @@ class SyncCore:
             kwargs["after"] = page.next
 
     def _get(self, path: str, reply: type[ModelT], query: Query | None = None) -> ModelT:
-        return _read(reply, self._exchange("GET", path + _query(query), None, None, None))
+        return _read(reply, self._exchange("GET", path + encode_query(query), None, None, None))
 
     @overload
     def _send(
@@ -179,7 +179,8 @@ def _encode(command: BaseModel, *, whole: bool) -> bytes:
     return json_bytes(value)  # not pydantic's own writer, which would make null of a NaN
 
 
-def _query(query: Query | None) -> str:
+def encode_query(query: Query | None) -> str:
+    """Return `query` as it follows a path, without what is None; empty if nothing is left."""
     pairs = [(name, _text(value)) for name, value in (query or {}).items() if value is not None]
     return f"?{urlencode(pairs)}" if pairs else ""
 
