@@ -19,6 +19,7 @@ from omium.server.db.open import open_database
 from omium.server.db.settings import DatabaseSettings
 from omium.server.db.tx import Database
 from omium.server.engine.live import AnnouncingDatabase
+from omium.server.engine.verify import list_problems
 from omium.server.live import LiveHub
 from omium.server.routes import list_endpoints
 from omium.server.seal import KeyFile
@@ -50,6 +51,7 @@ async def open_app(
         fresh = await db.read(tenants.find_any_tenant_id) is None
         key_file = KeyFile.open(settings.key_file, create=fresh)
         server = build_context(settings, db, key_file, clock, live)
+        server.checks.append(("executions", list_problems))
         server.metrics.add_source(lambda: database_metrics(db))
         server.metrics.add_source(lambda: server_metrics(server))
         for work in list_first_works():

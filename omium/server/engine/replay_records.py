@@ -38,7 +38,7 @@ def copy_records(tx: Tx, packed: PackedReplay, plan: Plan, row: ExecutionRow) ->
         about: JsonValue = {"id": copied.id, "name": copied.name, "path": copied.path, "from": saved.id}
         facts.append((seq, EventType.CHECKPOINT_SAVED.value, json_bytes(about)))
     replays.insert_events(tx, row.id, facts)
-    now = replace(row, last_seq=seq, steps_completed=len(steps))
+    now = replace(row, last_seq=seq)  # nothing is completed yet: reused records were completed elsewhere
     if not update_execution(tx, row, now):
         raise StorageBusy(f"{row.id} changed while it was made; try again.")
     return now
