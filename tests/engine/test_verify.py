@@ -72,7 +72,8 @@ CORRUPTIONS = {
     ),
     "another generation": ("UPDATE executions SET generation = 7", "generation should be"),
     "life after the end": (
-        """UPDATE events SET data = CAST('{"status":"completed"}' AS {bytes}) WHERE type = 'step.completed'""",
+        """UPDATE events SET data = CAST('{"status":"completed"}' AS {bytes})
+            WHERE type = 'step.completed'""",
         "I3: ",
     ),
     "a wait without a time": ("UPDATE executions SET wake_us = NULL WHERE status = 'waiting'", "I6: "),

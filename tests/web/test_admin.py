@@ -67,7 +67,7 @@ async def test_a_check_says_what_it_looked_at(each_app_client):
 
     assert reply.json() == {
         "problems": ["ledger: the books do not balance"],
-        "checks": ["integrity of the database", "ledger"],
+        "checks": ["integrity of the database", "executions", "ledger"],
     }
 
 
