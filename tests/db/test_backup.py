@@ -116,6 +116,18 @@ async def test_a_backup_overwrites_nothing(database, tmp_path):
     assert (tmp_path / "precious").read_text() == "mine"
 
 
+async def test_a_backup_into_a_folder_that_is_not_there_says_so(database, tmp_path):
+    with pytest.raises(StorageError, match="cannot be used: No such file or directory"):
+        await database.backup(tmp_path / "none" / "copy")
+
+
+async def test_a_database_in_a_place_that_cannot_be_used_says_so(open_any, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+
+    with pytest.raises(StorageError, match="cannot be used"):
+        await open_any(tmp_path / "file" / "omium.sqlite")
+
+
 async def test_a_backup_that_fails_leaves_no_half_file(sqlite, tmp_path):
     await fill(sqlite)
     folder = tmp_path / "backups"

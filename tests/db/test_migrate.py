@@ -11,6 +11,7 @@ from tests.db import schema
 from tests.db.schema import FIRST, insert, write_migrations
 
 SECOND = "ALTER TABLE items ADD COLUMN note {text};\n"
+TABLES = Sql("SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name")
 APPLIED = Sql("SELECT name FROM schema_migrations ORDER BY number")
 
 
@@ -138,6 +139,25 @@ async def test_the_packages_own_migrations_apply_on_both(open_any, database_url)
 
     assert await database.integrity_problems() == []
     assert await database.read(lambda tx: len(tx.all(APPLIED, str))) == len(list_migrations())
+
+
+@pytest.mark.parametrize("count", range(1, len(list_migrations())))
+async def test_a_database_of_every_earlier_version_is_brought_up_to_date(
+    open_any, sqlite_file, tmp_path, count
+):
+    earlier = tmp_path / "earlier"
+    earlier.mkdir()
+    for path in sorted(FOLDER.glob("*.sql"))[:count]:
+        (earlier / path.name).write_bytes(path.read_bytes())
+    database = await open_any(sqlite_file, migrations=earlier)
+    await database.close()
+
+    database = await open_any(sqlite_file, migrations=FOLDER)
+    upgraded = await database.read(lambda tx: tx.all(TABLES, str))
+    fresh = await open_any(tmp_path / "fresh", migrations=FOLDER)
+
+    assert upgraded == await fresh.read(lambda tx: tx.all(TABLES, str))
+    assert await database.integrity_problems() == []
 
 
 async def test_every_text_column_on_postgres_is_ordered_by_bytes(open_any, postgres_url):

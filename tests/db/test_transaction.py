@@ -89,6 +89,24 @@ async def test_affected_rows_are_counted_also_behind_with(database):
     assert await database.write(lambda tx: tx.execute(schema.SET_SIZE, owner="z", size=9)) == 0
 
 
+async def test_affected_rows_are_counted_also_with_returning(database):
+    await database.write(lambda tx: [insert(tx, f"i{n}") for n in range(3)])
+
+    assert await database.write(lambda tx: tx.execute(schema.GROW, id="i1", by=1)) == 1
+    assert await database.write(lambda tx: tx.execute(schema.GROW, id="none", by=1)) == 0
+
+
+async def test_a_statement_behind_with_takes_many_rows_too(database):
+    grow = Sql("""
+        WITH chosen AS MATERIALIZED (SELECT id FROM items WHERE owner = :owner)
+        UPDATE items SET size = size + 1 WHERE id IN (SELECT id FROM chosen)
+    """)
+    await database.write(lambda tx: [insert(tx, "i1", owner="a"), insert(tx, "i2", owner="b")])
+    owners = [{"owner": "a"}, {"owner": "b"}, {"owner": "none"}]
+
+    assert await database.write(lambda tx: tx.execute_many(grow, owners)) == 2
+
+
 async def test_many_rows_are_written_at_once(database):
     rows = [{"id": f"i{n}", "owner": "a", "size": n, "body": None} for n in range(50)]
 

@@ -10,6 +10,7 @@ all.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import tempfile
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from omium.errors import DatabaseCorrupt, StorageError
+from omium.errors import DatabaseCorrupt, StorageError, StorageFull
 from omium.server.db.lock import FileLock
 from omium.server.db.migrate import FOLDER, list_migrations, pending, sqlite_records
 from omium.server.db.sqlite_connection import connect
@@ -99,7 +100,10 @@ def sqlite_problems(connection: sqlite3.Connection) -> list[str]:
 
 def write_new_file(target: Path, fill: Callable[[Path], None]) -> None:
     """Make `target` (mode 0600) of what `fill` writes to the path it gets: whole, durable, or not at all."""
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+    except OSError as error:
+        raise explain_os_error(target, error) from error
     os.close(handle)
     partial = Path(name)
     try:
@@ -109,9 +113,17 @@ def write_new_file(target: Path, fill: Callable[[Path], None]) -> None:
         _sync(target.parent)
     except sqlite3.Error as error:
         raise translate(error) from error
+    except OSError as error:
+        raise explain_os_error(target, error) from error
     finally:
-        with suppress(FileNotFoundError):
-            partial.unlink()
+        partial.unlink(missing_ok=True)
+
+
+def explain_os_error(path: Path, error: OSError) -> Exception:
+    """Return what the operating system's `error` about `path` means to the person who chose it."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(f"The disk with {path} is full: free some space and try again.")
+    return StorageError(f"{path} cannot be used: {error.strerror}. Check the folder and its owner.")
 
 
 def _set_aside(target: Path) -> Path | None:

@@ -21,7 +21,7 @@ from typing import Literal
 from omium.clock import Clock
 from omium.errors import DatabaseCorrupt, StorageError, StorageFull
 from omium.server.db import ballast
-from omium.server.db.backup import copy_sqlite, sqlite_problems
+from omium.server.db.backup import copy_sqlite, explain_os_error, sqlite_problems
 from omium.server.db.lock import FileLock
 from omium.server.db.migrate import check_current, list_migrations, migrate_sqlite, sqlite_records
 from omium.server.db.reader import Reader
@@ -147,8 +147,11 @@ async def open_sqlite(
     `StorageFull` (where giving the ballast back to the disk was not enough), `StorageError`.
     """
     settings = settings or DatabaseSettings()
-    path = _resolve(file)
-    lock = FileLock(path)
+    try:
+        path = _resolve(file)
+        lock = FileLock(path)
+    except OSError as error:
+        raise explain_os_error(file, error) from error
     database = SqliteDatabase(path, clock, settings, lock)
     try:
         _make_private(path)

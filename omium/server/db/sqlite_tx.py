@@ -63,6 +63,8 @@ class SqliteTx(DriverTx):
         return changes
 
     def _run_many(self, sql: Sql, rows: list[Params]) -> int:
+        if sql.text.lstrip()[:4].upper() == "WITH":  # sqlite3 takes no such statement for many rows
+            return sum(self._run(sql, row) for row in rows)
         try:
             return self._connection.executemany(sql.render("sqlite"), rows).rowcount
         except sqlite3.Error as error:
