@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from omium.cli.output import Output
+from omium.errors import ConfigError
 
 if TYPE_CHECKING:
     from omium.sdk.sync_client import Client
@@ -25,12 +26,17 @@ class Common:
 
         client = Client(self.base_url, profile=self.profile)
         if not client.settings.api_key:
-            from omium.errors import ConfigError
-
+            client.close()
             raise ConfigError(
                 f"There is no API key for {client.settings.base_url}. Run `omium init`, or set OMIUM_API_KEY."
             )
         return client
+
+    def use_here(self) -> None:
+        """Let the user's code that runs in this process use the same server."""
+        import omium
+
+        omium.init(base_url=self.base_url, profile=self.profile)
 
 
 def make_common(

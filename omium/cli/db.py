@@ -6,13 +6,7 @@ on the files of a stopped one and say so when it runs. These import the server: 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import csv
-import json
 import os
-import shutil
-import sqlite3
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,8 +15,10 @@ import typer
 
 from omium.cli.context import Common, make_common
 from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Yes
-from omium.cli.output import size
+from omium.cli.table import Column
+from omium.cli.words import json_text, size
 from omium.errors import ConfigError, StorageError
+from omium.safetext import safe_text
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -30,9 +26,7 @@ if TYPE_CHECKING:
     from omium.models.server import Verification
     from omium.server.settings import ServerSettings
 
-app = typer.Typer(
-    help="Look after the database: backup, restore, verify, migrate, export, new-key.", no_args_is_help=True
-)
+app = typer.Typer(help="Look after the database and its backups.", no_args_is_help=True)
 
 Data = Annotated[
     Path | None,
@@ -103,6 +97,8 @@ def backup(
 
 
 def _backup_offline(settings: ServerSettings, target: str | None, *, with_keys: bool) -> dict[str, object]:
+    import shutil
+
     from omium.server.db.offline import backup_file
 
     if target is None:
@@ -148,8 +144,7 @@ def restore(
 
     common = make_common(None, None, as_json=as_json, quiet=quiet, no_color=no_color)
     settings = _settings(data, database)
-    if not yes:
-        typer.confirm(f"Replace the database in {settings.data} by {file}?", abort=True, err=True)
+    common.output.confirm(f"Replace the database in {settings.data} by {file}?", yes=yes)
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     aside = restore_file(file, settings.database, replace=True)
     if keys is not None:
@@ -166,6 +161,8 @@ def restore(
 
 
 def _put_keys(source: Path, target: Path) -> None:
+    import shutil
+
     if target.exists() and target.read_bytes() != source.read_bytes():
         aside = target.with_name(f"{target.name}.before-restore")
         if aside.exists():
@@ -197,6 +194,8 @@ def verify(
         with common.client() as client:
             found = client.verify_data()
     else:
+        import asyncio
+
         found = asyncio.run(_verify_offline(_settings(data, database)))
     _show_verification(common, found)
 
@@ -261,6 +260,9 @@ def export(
     omium db export backup.sqlite
     omium db export backup.sqlite executions --csv > executions.csv
     """
+    import contextlib
+    import sqlite3
+
     import sqlite_utils
 
     if not file.is_file():
@@ -275,8 +277,11 @@ def _export(
 ) -> None:
     common = make_common(None, None, as_json=False, no_color=no_color)
     if table is None:
-        for name in opened.table_names():
-            common.output.show(f"{name}  {opened[name].count}")
+        common.output.table(
+            [Column("TABLE", str), Column("ROWS", lambda name: f"{opened[name].count:,}", align="right")],
+            opened.table_names(),
+            empty=f"There is no table in {file}.",
+        )
         return
     if table not in opened.table_names():
         raise ConfigError(
@@ -285,8 +290,15 @@ def _export(
     rows = ({name: _plain(value) for name, value in row.items()} for row in opened[table].rows)
     if not as_csv:
         for row in rows:
-            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+            sys.stdout.write(json_text(row) + "\n")
         return
+    import csv
+
+    if sys.stdout.isatty():  # a file gets every byte as it is, a terminal only what it does not obey
+        rows = (
+            {name: safe_text(value) if isinstance(value, str) else value for name, value in row.items()}
+            for row in rows
+        )
     writer = csv.DictWriter(sys.stdout, [column.name for column in opened[table].columns])
     writer.writeheader()
     writer.writerows(rows)
@@ -314,6 +326,8 @@ def new_key(
     \b
     omium db new-key --data ./omium
     """
+    import asyncio
+
     from omium.server.recovery import make_owner_key
 
     common = make_common(None, None, as_json=as_json, quiet=quiet, no_color=no_color)

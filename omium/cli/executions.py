@@ -1,34 +1,29 @@
-"""`omium executions list|show|events`, `omium logs`: looking at what ran."""
+"""`omium executions list|show|events|checkpoints|diff`: looking at what ran."""
 
 from __future__ import annotations
 
-import time
+import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
+from omium.cli.cells import Cell
 from omium.cli.context import make_common
+from omium.cli.detail import show_detail, took
+from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
-from omium.cli.output import Column, Output, ago, size, span, state, value
-from omium.safetext import safe_text
-from omium.states import EventType, ExecutionStatus
+from omium.cli.output import Output
+from omium.cli.table import Column
+from omium.cli.words import ago, count, local_time, now_us, size, state
+from omium.states import ENDED_STATUSES, ExecutionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from omium.models.execution import Event, Execution, ExecutionDetail, Step
+    from omium.models.execution import Event, Execution, Step
+    from omium.sdk.sync_client import Client
 
-_ENDINGS = {EventType.EXECUTION_COMPLETED, EventType.EXECUTION_FAILED, EventType.EXECUTION_CANCELLED}
-
-app = typer.Typer(help="Look at executions: list, show, events.", no_args_is_help=True)
-
-ExecutionId = Annotated[str, typer.Argument(metavar="ID", help="The execution's id (ex_…).")]
-
-
-def now_us() -> int:
-    """Return the wall clock, for relative times."""
-    return time.time_ns() // 1000
+app = typer.Typer(help="Look at executions, and what happened in them.", no_args_is_help=True)
 
 
 @app.command("list")
@@ -57,34 +52,29 @@ def list_executions(
     if as_json:
         common.output.json(page.items)
     else:
-        show_executions(common.output, page.items)
+        narrowed = " that fit" if status or workflow or after else ""
+        show_executions(common.output, page.items, narrowed=narrowed)
     if page.next is not None:
         common.output.say(f"There are more: --after {page.next}")
 
 
-def show_executions(output: Output, executions: Sequence[Execution]) -> None:
+def show_executions(output: Output, executions: Sequence[Execution], *, narrowed: str = "") -> None:
     """Print executions as a table."""
     at_us = now_us()
     output.table(
         [
-            Column("EXECUTION", lambda e: e.id),
-            Column("WORKFLOW", lambda e: e.workflow),
+            Column("EXECUTION", lambda e: e.id, give="id"),
+            Column("WORKFLOW", lambda e: e.workflow, give="cut", width_min=10),
             Column(
                 "STATUS", lambda e: state(e.status.value, "cancelling" if e.cancelling else e.reason or "")
             ),
-            Column("STEPS", lambda e: str(e.steps_completed), align="right"),
-            Column("TOOK", lambda e: _took(e, at_us), align="right"),
+            Column("STEPS", lambda e: str(e.steps_completed), align="right", spare=1),
+            Column("TOOK", lambda e: took(e, at_us), align="right", spare=2),
             Column("STARTED", lambda e: ago(e.started_at_us or e.created_at_us, at_us)),
         ],
         executions,
-        empty="No executions here yet. Call a function under @omium.workflow, or try: omium run NAME",
+        empty=f"No executions{narrowed or ' yet'}. Call a function under @omium.workflow, or: omium run NAME",
     )
-
-
-def _took(execution: Execution, at_us: int) -> str:
-    if execution.started_at_us is None:
-        return "-"
-    return span((execution.ended_at_us or at_us) - execution.started_at_us)
 
 
 @app.command("show")
@@ -99,113 +89,22 @@ def show_execution(
     """Show one execution: its steps, input, output, error, usage, and who would go on with it.
 
     \b
-    omium executions show ex_01mcc5rm00ngqz8ctbd9ygs3xh
+    omium executions show last
     omium executions show ex_01mcc5rm00ngqz8ctbd9ygs3xh --json
     """
     common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
-        detail = client.get_execution(execution_id)
+        detail = client.get_execution(find_execution_id(client, execution_id))
         steps = list(detail.steps)
         after = detail.steps_next
         while as_json and after is not None:  # a script gets all of it, a person a page
-            page = client.list_steps(execution_id, limit=200, after=after)
+            page = client.list_steps(detail.id, limit=200, after=after)
             steps += page.items
             after = page.next
     if as_json:
         common.output.json(detail.model_dump(mode="json") | {"steps": steps, "steps_next": after})
-        return
-    _show_detail(common.output, detail, steps)
-
-
-def _show_detail(output: Output, detail: ExecutionDetail, steps: Sequence[Step]) -> None:
-    at_us = now_us()
-    usage = detail.usage
-    output.facts(
-        [
-            ("Execution", detail.id),
-            ("Workflow", f"{detail.workflow} ({detail.environment})"),
-            (
-                "Status",
-                state(detail.status.value, "cancelling" if detail.cancelling else detail.reason or ""),
-            ),
-            ("Started", f"{ago(detail.started_at_us, at_us)}, attempt {detail.attempt}"),
-            ("Took", _took(detail, at_us)),
-            ("Replay of", detail.replay_of),
-            ("Parent", detail.parent_id),
-            ("Replays", ", ".join(detail.replays) or None),
-            ("Children", ", ".join(detail.children) or None),
-            ("Running", ", ".join(detail.running_steps) or None),
-            ("Interruptions", str(detail.interruptions) if detail.interruptions else None),
-            (
-                "Usage",
-                f"{usage.calls} calls, {usage.input_tokens} tokens in, {usage.output_tokens} out"
-                if usage.calls
-                else None,
-            ),
-        ]
-    )
-    if steps:
-        output.heading("Steps")
-        show_steps(output, steps)
-        if detail.steps_next is not None:
-            output.say("More steps: --json prints all of them.")
-    for name, recorded in (("Input", detail.input), ("Output", detail.output), ("Error", detail.error)):
-        if recorded not in (None, {}):
-            output.heading(name)
-            output.show(Text(_error_text(recorded) if name == "Error" else value(recorded)))
-    _say_next(output, detail)
-
-
-def _error_text(error: object) -> str:
-    if not isinstance(error, dict):
-        return value(error)
-    head = f"{error.get('type', 'Error')}: {error.get('message', '')}"
-    frames = error.get("frames")
-    lines = [
-        f"  {frame.get('file')}:{frame.get('line')} in {frame.get('function')}"
-        for frame in (frames if isinstance(frames, list) else [])
-        if isinstance(frame, dict)
-    ]
-    return safe_text("\n".join([head, *lines[-8:]]), keep_newlines=True)
-
-
-def _say_next(output: Output, detail: ExecutionDetail) -> None:
-    match detail.status:
-        case ExecutionStatus.FAILED | ExecutionStatus.PAUSED:
-            output.say(f"\nGo on: omium resume {detail.id}    Anew: omium replay {detail.id} --from STEP")
-        case ExecutionStatus.WAITING:
-            output.say(f"\nIt waits ({detail.reason}). Go on now: omium resume {detail.id}")
-        case _:
-            pass
-
-
-def show_steps(output: Output, steps: Sequence[Step]) -> None:
-    """Print steps as a table, indented as they are nested."""
-    output.table(
-        [
-            Column("STEP", lambda s: "  " * s.key.count("/") + s.key.rpartition("/")[2], wrap=True),
-            Column("STATUS", lambda s: state(s.status.value, _step_note(s))),
-            Column("TRIES", lambda s: str(s.attempt), align="right"),
-            Column("TOOK", lambda s: span(s.ended_at_us - s.started_at_us), align="right"),
-            Column(
-                "OUTPUT",
-                lambda s: "[sealed]" if s.output_sealed else size(s.output_size_bytes),
-                align="right",
-            ),
-        ],
-        steps,
-        empty="No steps are recorded.",
-    )
-
-
-def _step_note(step: Step) -> str:
-    notes = [
-        "superseded" if step.superseded_seq is not None else "",
-        "reused" if step.reused_from else "",
-        "patched" if step.edited_by else "",
-        f"effect {step.effect_state}" if step.effect_state else "",
-    ]
-    return ", ".join(note for note in notes if note)
+    else:
+        show_detail(common.output, detail)
 
 
 @app.command("events")
@@ -219,69 +118,141 @@ def show_events(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Show what happened to an execution, in order.
+    """Show what happened to an execution, in order. With --json, one object per line.
 
     \b
-    omium executions events ex_01mcc5rm00ngqz8ctbd9ygs3xh
+    omium executions events last
     omium executions events ex_01mcc5rm00ngqz8ctbd9ygs3xh --follow
     """
     common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
-        seen, ended = after, False
-        while not ended:
-            page = client.list_events(execution_id, after=str(seen), limit=200)
-            for event in page.items:
-                seen = event.seq
-                _show_event(common.output, event)
-            if page.next is None and not follow:
-                return
-            if page.next is None:
-                ended = client.get_execution(execution_id).status.value in (
-                    "completed",
-                    "failed",
-                    "cancelled",
-                )
-                time.sleep(0 if ended else 1)
+        wanted = find_execution_id(client, execution_id)
+        if follow:
+            _follow(common.output, client, wanted, after)
+            return
+        for event in client.each(client.list_events, wanted, after=str(after) if after else None, limit=200):
+            _show_event(common.output, event)
+
+
+def _follow(output: Output, client: Client, execution_id: str, after: int) -> None:
+    """Print events as they happen, until the execution has ended and its last event is shown."""
+    detail = client.get_execution(execution_id)
+    if detail.status in ENDED_STATUSES and detail.last_seq <= after:
+        return
+    for event in client.stream_execution_events(execution_id, after=after):
+        _show_event(output, event)
+        if event.type in _ENDS:  # a resume may have followed: the row tells
+            detail = client.get_execution(execution_id)
+        if detail.status in ENDED_STATUSES and event.seq >= detail.last_seq:
+            return
+
+
+_ENDS = frozenset(f"execution.{status.value}" for status in ENDED_STATUSES)
 
 
 def _show_event(output: Output, event: Event) -> None:
     if output.as_json:
-        output.json(event)
+        output.json_line(event)
         return
-    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.at_us / 1_000_000))
-    data = "" if event.data in (None, {}) else "  " + value(event.data, length_max=200).replace("\n", " ")
-    output.show(Text(f"{event.seq:>5}  {at}  {event.type}{data}"))
+    data = event.data if isinstance(event.data, dict) else {}
+    known = [f"{name}={_short(part)}" for name, part in data.items() if part not in (None, "", 0, False)]
+    at = Cell(local_time(event.at_us), "dim")
+    output.line([f"{event.seq:>5}", at, Cell(f"{event.type:<22}"), "  ".join(known)], cut=True)
 
 
-def show_logs(
+def _short(part: object) -> str:
+    return part if isinstance(part, str) else json.dumps(part, ensure_ascii=False)
+
+
+@app.command("checkpoints")
+def list_checkpoints(
     execution_id: ExecutionId,
-    step: Annotated[str | None, typer.Option("--step", help="Only what this step wrote.")] = None,
     base_url: BaseUrl = None,
     profile: ProfileName = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Show what the steps of an execution printed and logged.
+    """List the states that an execution saved with checkpoint(name, state).
 
     \b
-    omium logs ex_01mcc5rm00ngqz8ctbd9ygs3xh
-    omium logs ex_01mcc5rm00ngqz8ctbd9ygs3xh --step write --json
+    omium executions checkpoints last
+    omium executions checkpoints ex_01mcc5rm00ngqz8ctbd9ygs3xh --json
     """
     common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
-        lines = [
-            line
-            for line in client.each(client.list_logs, execution_id, limit=200)
-            if step is None or line.key == step
-        ]
+        found = list(client.each(client.list_checkpoints, find_execution_id(client, execution_id), limit=200))
     if as_json:
-        common.output.json(lines)
+        common.output.json(found)
         return
-    if not lines:
-        common.output.say(
-            "Nothing was captured. Steps' prints and logging are kept unless omium.init(capture=False)."
-        )
-    for line in lines:
-        at = time.strftime("%H:%M:%S", time.localtime(line.at_us / 1_000_000))
-        common.output.show(Text(f"{at}  {safe_text(line.key)}  {line.stream}  {safe_text(line.text)}"))
+    at_us = now_us()
+    common.output.table(
+        [
+            Column("CHECKPOINT", lambda c: c.name, give="cut"),
+            Column("EVENT", lambda c: str(c.seq), align="right"),
+            Column("IN STEP", lambda c: c.key or "-", give="cut", spare=1),
+            Column("SIZE", lambda c: size(c.state_size_bytes), align="right"),
+            Column("SAVED", lambda c: ago(c.created_at_us, at_us)),
+            Column("", lambda c: "superseded" if c.superseded_seq is not None else "", spare=2),
+        ],
+        found,
+        empty="It saved no state. Steps are recorded anyway: omium executions show ID",
+    )
+
+
+@app.command("diff")
+def diff_executions(
+    first: ExecutionId,
+    second: ExecutionId,
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Compare two executions step by step: which inputs, outputs and outcomes differ.
+
+    \b
+    omium executions diff ex_01mcc5rm00ngqz8ctbd9ygs3xh last
+    """
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        ids = [find_execution_id(client, first), find_execution_id(client, second)]
+        sides = [_current_steps(client, each) for each in ids]
+    rows = [
+        {"key": key, "difference": _difference(sides[0].get(key), sides[1].get(key))}
+        for key in {**sides[0], **sides[1]}
+    ]
+    if as_json:
+        common.output.json({"first": ids[0], "second": ids[1], "steps": rows})
+        return
+    common.output.table(
+        [
+            Column("STEP", lambda row: row["key"], give="cut", width_min=16),
+            Column("DIFFERENCE", lambda row: row["difference"], give="cut"),
+        ],
+        rows,
+        empty="Neither has a recorded step.",
+    )
+    differing = sum(not row["difference"].startswith("same") for row in rows)
+    common.output.say(f"{count(differing, 'step differs', 'steps differ')} of {len(rows)}.")
+
+
+def _current_steps(client: Client, execution_id: str) -> dict[str, Step]:
+    steps = client.each(client.list_steps, execution_id, limit=200)
+    return {step.key: step for step in steps if step.superseded_seq is None}
+
+
+def _difference(first: Step | None, second: Step | None) -> str:
+    if first is None:
+        return "only in the second"
+    if second is None:
+        return "only in the first"
+    parts = []
+    if first.status is not second.status:
+        parts.append(f"{first.status.value}, then {second.status.value}")
+    if first.input_digest != second.input_digest:
+        parts.append("another input")
+    if first.output != second.output:
+        parts.append("another output")
+    return "; ".join(parts) or ("same (reused)" if second.reused_from else "same")

@@ -6,21 +6,22 @@ import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.text import Text
 
 from omium.cli.context import make_common
-from omium.cli.executions import now_us, show_executions
+from omium.cli.ending import WrongUse
+from omium.cli.executions import show_executions
+from omium.cli.ids import FailureId, find_failure_id
 from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Yes
-from omium.cli.output import Column, Output, ago, span, state
-from omium.errors import ConfigError
+from omium.cli.output import Output
+from omium.cli.table import Column
+from omium.cli.words import ago, count, iso_time, now_us, span, state
 from omium.states import FailureStatus
 
 if TYPE_CHECKING:
     from omium.models.failure import FailureDetail
 
-app = typer.Typer(help="Work through failures: list, show, replay, ignore, resolve.", no_args_is_help=True)
+app = typer.Typer(help="Work through the failure inbox.", no_args_is_help=True)
 
-FailureId = Annotated[str, typer.Argument(metavar="ID", help="The failure's id (fl_…).")]
 _SPAN = re.compile(r"(\d+)\s*([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -51,23 +52,24 @@ def list_failures(
         common.output.json(
             [
                 item.model_dump(mode="json")
-                | {"first_seen": item.first_seen_at_us, "last_seen": item.last_seen_at_us}
+                | {"first_seen": iso_time(item.first_seen_at_us), "last_seen": iso_time(item.last_seen_at_us)}
                 for item in page.items
             ]
         )
     else:
         common.output.table(
             [
-                Column("FAILURE", lambda f: f.id),
-                Column("STATUS", lambda f: state(f.status.value)),
-                Column("WORKFLOW", lambda f: f.workflow),
-                Column("STEP", lambda f: f.step or "-"),
-                Column("SEEN", lambda f: str(f.count), align="right"),
+                Column("FAILURE", lambda f: f.id, give="id"),
+                Column("STATUS", lambda f: state(f.status.value), spare=3),
+                Column("WORKFLOW", lambda f: f.workflow, give="cut", width_min=10, spare=1),
+                Column("STEP", lambda f: f.step or "-", give="cut", width_min=8),
+                Column("SEEN", lambda f: f"{f.count:,}", align="right"),
                 Column("LAST", lambda f: ago(f.last_seen_at_us, at_us)),
-                Column("WHAT", lambda f: f"{f.error_type}: {f.message}", wrap=True),
+                Column("WHAT", lambda f: f"{f.error_type}: {f.message}", give="cut", width_min=20),
             ],
             page.items,
-            empty=f"No {status.value.replace('_', ' ')} failures.",
+            empty=f"No {status.value.replace('_', ' ')} failures."
+            + (" Others: omium failures list --status ignored" if status is FailureStatus.OPEN else ""),
         )
     if page.next is not None:
         common.output.say(f"There are more: --after {page.next}")
@@ -89,9 +91,15 @@ def show_failure(
     """
     common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
-        detail = client.get_failure(failure_id)
+        detail = client.get_failure(find_failure_id(client, failure_id))
     if as_json:
-        common.output.json(detail)
+        common.output.json(
+            detail.model_dump(mode="json")
+            | {
+                "first_seen": iso_time(detail.first_seen_at_us),
+                "last_seen": iso_time(detail.last_seen_at_us),
+            }
+        )
     else:
         _show_detail(common.output, detail)
 
@@ -106,12 +114,12 @@ def _show_detail(output: Output, detail: FailureDetail) -> None:
         f"the inputs {', '.join(changed.inputs)}" if changed.inputs else "",
     ]
     seen = f"first {ago(detail.first_seen_at_us, at_us)}, last {ago(detail.last_seen_at_us, at_us)}"
-    output.show(Text(detail.sentence, "bold"))
+    output.show(detail.sentence, "bold")
     output.facts(
         [
             ("Failure", detail.id),
             ("Status", state(detail.status.value)),
-            ("Seen", f"{detail.count} times, {detail.open_count} open; {seen}"),
+            ("Seen", f"{count(detail.count, 'time')}, {detail.open_count} open; {seen}"),
             ("Cause", "this is the root" if detail.root else _cause(detail)),
             ("Execution", f"{detail.execution.id}, {detail.execution.status.value}"),
             ("Step", detail.step or "-"),
@@ -125,15 +133,19 @@ def _show_detail(output: Output, detail: FailureDetail) -> None:
             ),
         ]
     )
+    if detail.batch is not None:
+        batch = detail.batch
+        why = f" ({batch.stopped_reason})" if batch.stopped_reason else ""
+        output.facts([("Replay", f"{batch.status}{why}: {batch.launched} launched, {batch.remaining} to go")])
     if detail.attempts:
         output.heading("Attempts")
         output.table(
             [
                 Column("TRY", lambda a: str(a.attempt), align="right"),
-                Column("STEP", lambda a: a.key),
+                Column("STEP", lambda a: a.key, give="cut", spare=1),
                 Column("TOOK", lambda a: span(a.ended_at_us - a.started_at_us), align="right"),
                 Column("THEN", lambda a: "gave up" if a.delay_us is None else f"waited {span(a.delay_us)}"),
-                Column("WHY", lambda a: str((a.error or {}).get("message", "")), wrap=True),
+                Column("WHY", lambda a: str((a.error or {}).get("message", "")), give="fold", width_min=20),
             ],
             detail.attempts,
             empty="",
@@ -170,18 +182,24 @@ def replay_failure(
 
     common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
+        wanted = find_failure_id(client, failure_id)
         if not yes:
-            found = client.get_failure(failure_id)
-            count = min(found.open_count, limit)
-            typer.confirm(f"Replay {count} executions of {found.workflow}?", abort=True, err=True)
-        answer = client.replay_failure(failure_id, ReplayFailure(limit=limit, reason=reason))
+            found = client.get_failure(wanted)
+            executions = count(min(found.open_count, limit), "execution")
+            common.output.confirm(f"Replay {executions} of {found.workflow}?", yes=yes)
+        answer = client.replay_failure(wanted, ReplayFailure(limit=limit, reason=reason))
     if as_json:
         common.output.json(answer)
         return
     show_executions(common.output, answer.executions)
     for execution_id, why in answer.skipped.items():
         common.output.warn(f"{execution_id} was left out: {why}")
-    if answer.remaining:
+    if answer.batch is not None and answer.batch.status == "running":
+        common.output.say(
+            f"The server goes on with the other {answer.remaining}, one after another, and stops if they "
+            f"fail the same way. See: omium failures show {wanted}"
+        )
+    elif answer.remaining:
         common.output.say(f"{answer.remaining} are left; run the command again to go on.")
 
 
@@ -219,7 +237,7 @@ def ignore_failure(
         until_new_code=until_new_code,
     )
     with common.client() as client:
-        failure = client.ignore_failure(failure_id, command)
+        failure = client.ignore_failure(find_failure_id(client, failure_id), command)
     if as_json:
         common.output.json(failure)
     else:
@@ -227,10 +245,10 @@ def ignore_failure(
 
 
 def parse_span_s(text: str) -> int:
-    """Return the seconds in a span such as `30m` or `7d`; `ConfigError` for anything else."""
+    """Return the seconds in a span such as `30m` or `7d`; `WrongUse` for anything else."""
     found = _SPAN.fullmatch(text.strip())
     if found is None:
-        raise ConfigError(f"{text!r} is not a span of time; write a number and s, m, h or d, such as 12h.")
+        raise WrongUse(f"{text!r} is not a span of time; write a number and s, m, h or d, such as 12h.")
     return int(found[1]) * _UNIT_S[found[2]]
 
 
@@ -253,7 +271,7 @@ def resolve_failure(
 
     common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
-        failure = client.resolve_failure(failure_id, ResolveFailure(reason=reason))
+        failure = client.resolve_failure(find_failure_id(client, failure_id), ResolveFailure(reason=reason))
     if as_json:
         common.output.json(failure)
     else:

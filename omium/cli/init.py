@@ -1,4 +1,4 @@
-"""`omium init`: from a fresh machine to a stored profile, with a key that works.
+"""`omium init`, `omium logout`: from a fresh machine to a stored profile, with a key that works.
 
 Owns the two ways: a key that somebody gave, or, on the server's own machine, the one-time token from its data
 folder, which makes the first tenant and its owner's key. Nothing is stored before the server has accepted it.
@@ -6,6 +6,7 @@ folder, which makes the first tenant and its owner's key. Nothing is stored befo
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -44,7 +45,7 @@ def init(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Connect this machine to a server: check a key and keep it in a profile.
+    """Connect this machine to a server. Its key is checked, and kept in a profile.
 
     \b
     omium init                    asks for a key, or offers to create one on the server's own machine
@@ -67,9 +68,8 @@ def init(
 def _offers_local(token_file: Path, *, yes: bool) -> bool:
     if yes or not token_file.is_file() or not sys.stdin.isatty():
         return False
-    return typer.confirm(
-        "A server on this machine has no tenant yet. Create one, with a key, now?", default=True, err=True
-    )
+    question = "A server on this machine has no tenant yet. Create one, with a key, now?"
+    return typer.confirm(question, default=True, err=True)
 
 
 def _refuse_overwrite(settings: Settings, *, yes: bool) -> None:
@@ -180,3 +180,34 @@ def _show(common: Common, settings: Settings, who: WhoAmI, api_key: str, file: P
     output.say(
         "Ready. Next: put @omium.workflow and @omium.step on your functions, run them, see `omium status`."
     )
+
+
+def logout(
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Forget the stored API key of a profile. The key itself stays valid until it is revoked.
+
+    \b
+    omium logout
+    omium logout --profile prod --yes
+    """
+    from omium.config import config_folder, read_config, write_profile
+
+    common = make_common(None, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    stored = read_config(config_folder())
+    name = profile or os.environ.get("OMIUM_PROFILE") or stored.active
+    values = dict(stored.profiles.get(name, {}))
+    if "api_key" not in values:
+        raise ConfigError(f"The profile {name!r} in {stored.path} holds no key; nothing is forgotten.")
+    common.output.confirm(f"Forget the key of profile {name}?", yes=yes)
+    key_id = values.pop("api_key_id", None)
+    del values["api_key"]
+    write_profile(config_folder(), name, values, activate=False)
+    if as_json:
+        common.output.json({"profile": name, "api_key_id": key_id})
+    else:
+        common.output.say(f"Forgot it. The key is valid still; to end it: omium keys revoke {key_id or 'ID'}")

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from omium.cli.context import make_common
-from omium.cli.executions import now_us
+from omium.cli.ids import KeyId, find_key_id
 from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Yes
-from omium.cli.output import Column, ago, state
+from omium.cli.table import Column
+from omium.cli.words import ago, iso_time, now_us, state
 from omium.states import Environment, Scope
 
 app = typer.Typer(help="Manage API keys: list, create, revoke.", no_args_is_help=True)
@@ -32,18 +33,21 @@ def list_keys(
     with common.client() as client:
         keys = list(client.each(client.list_keys, limit=200))
     if as_json:
-        common.output.json(keys)
+        common.output.json(
+            [key.model_dump(mode="json") | {"last_used_at": iso_time(key.last_used_at_us)} for key in keys]
+        )
         return
     at_us = now_us()
     common.output.table(
         [
-            Column("KEY", lambda k: k.id),
-            Column("NAME", lambda k: k.name),
+            Column("KEY", lambda k: k.id, give="id"),
+            Column("NAME", lambda k: k.name, give="cut"),
             Column("STATUS", lambda k: state(k.status)),
-            Column("ENVIRONMENT", lambda k: k.environment.value),
-            Column("SCOPES", lambda k: " ".join(scope.value for scope in k.scopes), wrap=True),
-            Column("LAST USED", lambda k: ago(k.last_used_at_us, at_us)),
-            Column("EXPIRES", lambda k: ago(k.expires_at_us, at_us)),
+            Column("FOR", lambda k: k.environment.value),
+            Column("MAY", lambda k: " ".join(scope.value for scope in k.scopes), give="cut", width_min=12),
+            Column("WORKFLOWS", lambda k: ", ".join(k.workflows or []), give="cut", spare=3),
+            Column("LAST USED", lambda k: ago(k.last_used_at_us, at_us), spare=1),
+            Column("EXPIRES", lambda k: ago(k.expires_at_us, at_us), spare=2),
         ],
         keys,
         empty="No keys. Create one: omium keys create --name NAME",
@@ -90,7 +94,7 @@ def create_key(
 
 @app.command("revoke")
 def revoke_key(
-    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id (key_…).")],
+    key_id: KeyId,
     base_url: BaseUrl = None,
     profile: ProfileName = None,
     as_json: AsJson = False,
@@ -101,13 +105,13 @@ def revoke_key(
     """Revoke a key, at once; what it started is paused.
 
     \b
-    omium keys revoke key_01mcc5rm00ngqz8ctbd9ygs3xh
+    omium keys revoke ak_01mcc5rm00ngqz8ctbd9ygs3xh
     """
     common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
-    if not yes:
-        typer.confirm(f"Revoke {key_id}? It cannot be taken back.", abort=True, err=True)
     with common.client() as client:
-        key = client.revoke_key(key_id)
+        wanted = find_key_id(client, key_id)
+        common.output.confirm(f"Revoke {wanted}? It cannot be taken back.", yes=yes)
+        key = client.revoke_key(wanted)
     if as_json:
         common.output.json(key)
     else:

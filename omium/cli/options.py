@@ -18,3 +18,9 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but the result and errors.")]
 NoColor = Annotated[bool, typer.Option("--no-color", help="Print without colour, as NO_COLOR does.")]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", metavar="PATH.py[:OBJECT]", help="Run it here, with this code."),
+]
+Here = Annotated[bool, typer.Option("--here", help="Run it in this process, with the code that started it.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it's kept.")]

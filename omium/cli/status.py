@@ -1,11 +1,13 @@
-"""`omium status`: the tenant at a glance, with what to do first."""
+"""`omium status`, `omium whoami`: the tenant at a glance, what to do first, and whose key this is."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from omium.cli.cells import Cell
 from omium.cli.context import make_common
 from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
+from omium.cli.words import count
 
 if TYPE_CHECKING:
     from omium.models.account import Status
@@ -35,12 +37,12 @@ def status(
     if not all(item.done for item in found.checklist):
         common.output.heading("Get started")
         common.output.facts(
-            (f"{'✓' if item.done else '○'} {item.name}", "" if item.done else item.command)
+            (Cell(f"✓ {item.name}", "green"), "") if item.done else (Cell(f"○ {item.name}"), item.command)
             for item in found.checklist
         )
     for workflow in found.unserved:
         common.output.warn(
-            f"Executions of {workflow} are queued and no worker serves it: omium worker path.py:{workflow}"
+            f"Executions of {workflow} are queued and no worker serves it: omium worker PATH.py:{workflow}"
         )
 
 
@@ -61,10 +63,41 @@ def _facts(found: Status, server: str) -> list[tuple[str, str | None]]:
         ("Tenant", f"{found.tenant}, environment {found.environment.value}"),
         ("Credits", None if found.credits is None else str(found.credits)),
         ("Now", ", ".join(now) or "nothing runs"),
-        ("Today", f"{found.executions_today} executions{rate}"),
+        ("Today", f"{count(found.executions_today, 'execution')}{rate}"),
         (
             "Failures",
             f"{found.open_failures} open" + (": omium failures list" if found.open_failures else ""),
         ),
         ("Workers", str(found.workers)),
     ]
+
+
+def whoami(
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Show whose key is used here, and what it may do.
+
+    \b
+    omium whoami
+    omium whoami --profile prod --json
+    """
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        who = client.get_whoami()
+        settings = client.settings
+    if as_json:
+        common.output.json(who)
+        return
+    common.output.facts(
+        [
+            ("Tenant", f"{who.tenant} ({who.tenant_id})"),
+            ("Key", f"{who.key_name} ({who.api_key_id}), from {settings.sources.get('api_key', '?')}"),
+            ("Environment", who.environment.value),
+            ("May", " ".join(scope.value for scope in who.scopes)),
+            ("Server", f"{settings.base_url} (Omium {who.server_version})"),
+        ]
+    )

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+import omium
 from omium.cli.context import make_common
+from omium.cli.detail import error_text
+from omium.cli.ending import FAILED, WrongUse
 from omium.cli.inputs import read_inputs
 from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
-from omium.cli.output import Output, value
-from omium.errors import ConfigError
+from omium.cli.waiting import wait_for_end
+from omium.cli.words import value
+from omium.errors import ConfigError, OmiumError, StepFailed, Suspended
+from omium.safetext import safe_text
+from omium.states import ExecutionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from omium.cli.output import Output
     from omium.models.execution import ExecutionDetail
+    from omium.sdk.sync_client import Client
+
+Isolation = Literal["thread", "process"]
 
 
 def worker(
@@ -28,7 +40,7 @@ def worker(
     queue: Annotated[str, typer.Option(help="The queue to take work from.")] = "default",
     concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Executions at the same time.")] = 4,
     isolation: Annotated[
-        str, typer.Option(help="thread, or process: then what hangs is really ended.")
+        Isolation, typer.Option(help="thread, or process: then what hangs is really ended.")
     ] = "thread",
     once: Annotated[
         bool, typer.Option("--once", help="Run one execution, print its output, and end.")
@@ -43,7 +55,7 @@ def worker(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Serve workflows: claim queued executions and run them, until stopped.
+    """Serve workflows until stopped. Queued executions are claimed and run here.
 
     SIGTERM or Ctrl-C lets the steps that run end and gives the rest back; a second one ends at once.
 
@@ -52,66 +64,60 @@ def worker(
     omium worker my_agents.py:report --concurrency 8 --isolation process
     omium worker my_agents.py --once --execution ex_01mcc5rm00ngqz8ctbd9ygs3xh
     """
-    if isolation not in ("thread", "process"):
-        raise typer.BadParameter("--isolation is thread or process")
     if execution is not None and not once:
-        raise typer.BadParameter("--execution needs --once")
-    output = Output(as_json=as_json, quiet=quiet, no_color=no_color)
+        raise WrongUse("--execution goes with --once: a worker that stays takes what is queued.")
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    common.client().close()  # a missing key is said before anybody's code is loaded
+    common.use_here()
     if once:
-        run_once(output, target, execution, queue=queue, base_url=base_url, profile=profile)
+        run_once(common.output, target, execution, queue=queue)
     else:
-        _serve(output, target, queue, concurrency, isolation, base_url, profile)
+        _serve(common.output, target, queue, concurrency, isolation)
 
 
-def _serve(
-    output: Output,
-    target: str,
-    queue: str,
-    concurrency: int,
-    isolation: str,
-    base_url: str | None,
-    profile: str | None,
-) -> None:
-    import omium
+def _serve(output: Output, target: str, queue: str, concurrency: int, isolation: Isolation) -> None:
     from omium.sdk.session import current_session
     from omium.sdk.supervisor import Service, Supervisor, load_service
     from omium.sdk.worker import Worker
 
-    omium.init(base_url=base_url, profile=profile)
     workflows = load_service(Service(target, queue))
     output.say(
         f"Serving {', '.join(sorted(workflows))} on {current_session().settings.base_url}, queue {queue}, "
         f"{concurrency} at a time. Ctrl-C stops."
     )
     if isolation == "process":
+        _hand_down()
         supervisor = Supervisor(Service(target, queue), concurrency=concurrency)
         supervisor.handle_signals()
         supervisor.run()
-        return
-    serving = Worker(current_session(), workflows, queue=queue, concurrency=concurrency)
-    with serving.signals():
-        serving.run()
+    else:
+        serving = Worker(current_session(), workflows, queue=queue, concurrency=concurrency)
+        with serving.signals():
+            serving.run()
+    output.say("Stopped: what ran has ended or was given back.")
 
 
-def run_once(
-    output: Output,
-    target: str,
-    execution_id: str | None,
-    *,
-    queue: str = "default",
-    base_url: str | None = None,
-    profile: str | None = None,
-) -> None:
+def _hand_down() -> None:
+    """Let child processes use the server and the profile that the flags name; no key is handed down."""
+    from omium.sdk.session import current_session
+
+    settings = current_session().settings
+    if settings.sources.get("base_url") == "argument":
+        os.environ["OMIUM_BASE_URL"] = settings.base_url
+    if settings.sources.get("profile") == "argument":
+        os.environ["OMIUM_PROFILE"] = settings.profile
+
+
+def run_once(output: Output, target: str, execution_id: str | None, *, queue: str = "default") -> None:
     """Run one execution in this process and print its output."""
-    import omium
     from omium.sdk.session import current_session
     from omium.sdk.supervisor import Service, load_service
     from omium.sdk.worker import Worker
 
-    omium.init(base_url=base_url, profile=profile)
     workflows = load_service(Service(target, queue))
     serving = Worker(current_session(), workflows, queue=queue, concurrency=1)
-    result = serving.run_once(execution_id)
+    with user_code():
+        result = serving.run_once(execution_id)
     _print_result(output, result)
 
 
@@ -126,20 +132,51 @@ def _print_result(output: Output, result: object) -> None:
         output.show(value(shown))
 
 
-def run_here(output: Output, detail: ExecutionDetail, target: str | None) -> None:
-    """Go on with `detail` in this process, with the code that started it or with `target`."""
+@contextlib.contextmanager
+def user_code() -> Iterator[None]:
+    """End as failed with what the user's own code raised: its frames, without ours around and between."""
+    try:
+        yield
+    except OmiumError:
+        raise
+    except Exception as error:  # a boundary: anything at all may come out of the user's code
+        own = Path(omium.__file__).parent
+        frames = [
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if own not in Path(frame.filename).parents
+        ]
+        lines = traceback.format_list(frames) + traceback.format_exception_only(error)
+        sys.stderr.write(safe_text("".join(lines), keep_newlines=True))
+        raise typer.Exit(FAILED) from error
+
+
+def run_here(output: Output, client: Client, detail: ExecutionDetail, target: str | None) -> None:
+    """Go on with `detail` in this process, with the code that started it or with `target`; print the end."""
     chosen = target or (detail.code.entrypoint if detail.code else None)
     if chosen is None:
         raise ConfigError(
             f"Nobody serves {detail.workflow}, and it was not recorded which code started {detail.id}. "
-            f"Name it: omium resume {detail.id} --target path.py:{detail.workflow}"
+            f"Name it: omium resume {detail.id} --target PATH.py:{detail.workflow}"
         )
     if target is None and detail.code is not None and detail.code.cwd and Path(detail.code.cwd).is_dir():
         os.chdir(detail.code.cwd)  # relative paths in the user's code mean what they meant at the start
     output.say(
         f"Running it here: {shlex.join(['omium', 'worker', '--once', '--execution', detail.id, chosen])}"
     )
-    run_once(output, chosen, detail.id)
+    if not output.as_json:
+        run_once(output, chosen, detail.id)
+        return
+    from omium.sdk.session import current_session
+    from omium.sdk.supervisor import Service, load_service
+    from omium.sdk.worker import Worker
+
+    serving = Worker(current_session(), load_service(Service(chosen)), concurrency=1)
+    try:
+        with user_code():
+            serving.run_once(detail.id)
+    finally:  # a script gets the execution as it stands then, and the exit code tells how it ended
+        output.json(client.get_execution(detail.id))
 
 
 def run(
@@ -165,39 +202,60 @@ def run(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Run a workflow: by name on a worker, or from a file in this process.
+    """Run a workflow on a worker, or from a file here. Waits for the end, and prints the output.
 
     \b
     omium run report --input topic=durability
     omium run report --inputs @inputs.json --no-wait
     omium run my_agents.py:report --input topic=durability
     """
-    import omium
-    from omium.sdk.run import run_workflow
-
     common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     arguments = read_inputs(pairs or [], inputs)
-    omium.init(base_url=base_url, profile=profile)
-    target = _load(name) if ".py" in name or ":" in name else name
-    if target is not name and not no_wait:
-        _print_result(common.output, run_workflow(target, arguments, idempotency_key=idempotency_key))
-        return
-    execution_id = run_workflow(target, arguments, idempotency_key=idempotency_key, wait=False)
-    if not no_wait:
-        common.output.say(f"Execution {execution_id} is queued; waiting for it. Ctrl-C leaves it running.")
-        from omium.sdk.flows import drive_sync
-        from omium.sdk.joining import wait_for
-        from omium.sdk.session import current_session
-
-        drive_sync(wait_for(execution_id), current_session().link.ports)
     with common.client() as client:
-        detail = client.get_execution(execution_id)
+        common.use_here()
+        from omium.sdk.run import run_workflow
+
+        target = _load(name) if ".py" in name or ":" in name else name
+        if target is not name and not no_wait:
+            with user_code():
+                result = run_workflow(target, arguments, idempotency_key=idempotency_key)
+            _print_result(common.output, result)
+            return
+        execution_id = run_workflow(target, arguments, idempotency_key=idempotency_key, wait=False)
+        if no_wait:
+            detail = client.get_execution(execution_id)
+        else:
+            common.output.say(
+                f"Execution {execution_id} is queued; waiting for it. Ctrl-C leaves it running."
+            )
+            detail = wait_for_end(common.output, client, execution_id)
     if common.output.as_json:
         common.output.json(detail)
     elif no_wait:
         common.output.show(execution_id)
-    else:
+    elif detail.status is ExecutionStatus.COMPLETED:
         common.output.show(value(detail.output))
+    if not no_wait:
+        end_as(detail)
+
+
+def end_as(detail: ExecutionDetail) -> None:
+    """Return if an execution completed; else raise what says how it ended, and what to do next."""
+    match detail.status:
+        case ExecutionStatus.FAILED:
+            first = error_text(detail.error).splitlines()[0].rstrip(".")
+            raise StepFailed(f"{detail.id} failed: {first}. Look: omium executions show {detail.id}")
+        case ExecutionStatus.PAUSED:
+            raise Suspended(
+                f"{detail.id} is paused ({detail.reason}). Go on: omium resume {detail.id}",
+                execution_id=detail.id,
+                reason=detail.reason or "",
+            )
+        case ExecutionStatus.CANCELLED:
+            typer.echo(f"omium: {detail.id} was cancelled.", err=True)
+            raise typer.Exit(FAILED)
+        case _:
+            pass
 
 
 def _load(target: str) -> Callable[..., object]:

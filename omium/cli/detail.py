@@ -1,0 +1,148 @@
+"""One execution on a page: facts, steps as a tree, input, output, error, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from omium.cli.table import Column
+from omium.cli.words import ago, count, now_us, size, span, state, value
+from omium.states import ExecutionStatus, Runner, StepStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from omium.cli.output import Output
+    from omium.models.execution import Execution, ExecutionDetail, Step
+
+_FRAMES_MAX = 8
+_OMIUM = "/omium/sdk/"  # frames of what is around a step say nothing about its failure
+
+
+def took(execution: Execution, at_us: int) -> str:
+    """Return how long an execution has been under way, or took."""
+    if execution.started_at_us is None:
+        return "-"
+    return span((execution.ended_at_us or at_us) - execution.started_at_us)
+
+
+def show_detail(output: Output, detail: ExecutionDetail) -> None:
+    """Print everything about one execution that fits on a page."""
+    _show_facts(output, detail)
+    if detail.steps:
+        output.heading("Steps")
+        show_steps(output, detail.steps)
+        if detail.steps_next is not None:
+            output.say("There are more steps: --json prints all of them.")
+    if detail.checkpoints:
+        output.heading("Checkpoints")
+        output.facts(
+            (each.name, f"event {each.seq}, {size(each.state_size_bytes)}") for each in detail.checkpoints
+        )
+    for name, recorded in (("Input", detail.input), ("Output", detail.output)):
+        if recorded not in (None, {}):
+            output.heading(name)
+            output.show(value(recorded))
+    if detail.error:
+        output.heading("Error")
+        output.show(error_text(detail.error))
+    _say_next(output, detail)
+
+
+def _show_facts(output: Output, detail: ExecutionDetail) -> None:
+    at_us = now_us()
+    usage = detail.usage
+    started = ago(detail.started_at_us or detail.created_at_us, at_us)
+    output.facts(
+        [
+            ("Execution", detail.id),
+            ("Workflow", f"{detail.workflow} ({detail.environment})"),
+            (
+                "Status",
+                state(detail.status.value, "cancelling" if detail.cancelling else detail.reason or ""),
+            ),
+            ("Started", f"{started}, attempt {detail.attempt}" if detail.attempt else f"queued {started}"),
+            ("Took", None if detail.started_at_us is None else took(detail, at_us)),
+            ("Wakes", None if detail.wake_at_us is None else ago(detail.wake_at_us, at_us)),
+            ("Replay of", detail.replay_of),
+            ("Parent", detail.parent_id),
+            ("Replays", ", ".join(detail.replays) or None),
+            ("Children", ", ".join(detail.children) or None),
+            ("Running", ", ".join(detail.running_steps) or None),
+            ("Interrupted", count(detail.interruptions, "time") if detail.interruptions else None),
+            ("Silent", "its driver has not been heard of" if detail.silent else None),
+            (
+                "Usage",
+                f"{count(usage.calls, 'call')}, {usage.input_tokens:,} tokens in, {usage.output_tokens:,} out"
+                if usage.calls
+                else None,
+            ),
+        ]
+    )
+
+
+def show_steps(output: Output, steps: Sequence[Step]) -> None:
+    """Print steps as a table, indented as they are nested."""
+    output.table(
+        [
+            Column(
+                "STEP", lambda s: "  " * s.key.count("/") + s.key.rpartition("/")[2], give="cut", width_min=16
+            ),
+            Column("STATUS", lambda s: state(s.status.value, _step_note(s)), give="cut", width_min=12),
+            Column("TRIES", lambda s: str(s.attempt), align="right", spare=1),
+            Column("TOOK", lambda s: span(s.ended_at_us - s.started_at_us), align="right"),
+            Column(
+                "OUTPUT",
+                lambda s: "[sealed]" if s.output_sealed else size(s.output_size_bytes),
+                align="right",
+                spare=2,
+            ),
+        ],
+        steps,
+        empty="No steps are recorded.",
+    )
+
+
+def _step_note(step: Step) -> str:
+    notes = [
+        "superseded" if step.superseded_seq is not None else "",
+        "reused" if step.reused_from else "",
+        "patched" if step.edited_by else "",
+        f"effect {step.effect_state.replace('_', ' ')}" if step.effect_state else "",
+    ]
+    return ", ".join(note for note in notes if note)
+
+
+def error_text(error: object) -> str:
+    """Return an ErrorInfo as people read it: type and message, then the innermost frames."""
+    if not isinstance(error, dict):
+        return value(error)
+    head = value(f"{error.get('type', 'Error')}: {error.get('message', '')}")
+    frames = error.get("frames")
+    known = [frame for frame in (frames if isinstance(frames, list) else []) if isinstance(frame, dict)]
+    own = [frame for frame in known if _OMIUM not in str(frame.get("file"))]
+    lines = [
+        f"  {frame.get('file')}:{frame.get('line')} in {frame.get('function')}" for frame in own or known
+    ]
+    return "\n".join([head, *lines[-_FRAMES_MAX:]])
+
+
+def _say_next(output: Output, detail: ExecutionDetail) -> None:
+    match detail.status:
+        case ExecutionStatus.FAILED:
+            failed = [step.key for step in detail.steps if step.status is StepStatus.FAILED]
+            output.say(
+                f"\nGo on:  omium resume {detail.id}"
+                f"\nAnew:   omium replay {detail.id} --from {shlex.quote(failed[-1]) if failed else 'STEP'}"
+            )
+        case ExecutionStatus.PAUSED if detail.reason == "effect":
+            output.say(
+                f"\nIts outcome must be decided: omium executions effects {detail.id}"
+                f"\nThen: omium decide {detail.id} STEP confirm|redo|skip"
+            )
+        case ExecutionStatus.PAUSED | ExecutionStatus.WAITING:
+            output.say(f"\nGo on: omium resume {detail.id}")
+        case ExecutionStatus.QUEUED if detail.runner.runner is Runner.NONE:
+            output.say(f"\nNo worker serves it. Start one: omium worker PATH.py:{detail.workflow}")
+        case _:
+            pass

@@ -1,0 +1,83 @@
+"""`omium doctor`: looks at everything that can be wrong on this machine, and says what to do about it.
+
+Owns the list of checks and how they are shown. Each check is a function that yields findings: what stands on
+this machine is in checks.py, what only the server knows in checks_server.py. It changes nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omium.cli.cells import Cell
+from omium.cli.ending import FAILED
+from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
+from omium.cli.output import Output
+from omium.cli.words import count, state
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from omium.cli.checks import Finding
+
+
+def doctor(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Look at this server's data folder; else OMIUM_DATA_DIR, if it's here."),
+    ] = None,
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Check installation, server, key, clock, disk and spool. Exit code 1 if something fails.
+
+    \b
+    omium doctor
+    omium doctor --data ./omium --json
+    """
+    output = Output(as_json=as_json, quiet=quiet, no_color=no_color)
+    findings: list[Finding] = []
+    for finding in _look(data, base_url, profile):
+        output.progress("")
+        findings.append(finding)
+        if not as_json:
+            _show(output, finding)
+        output.progress("… looking further")
+    output.progress("")
+    failed = sum(finding.level == "fail" for finding in findings)
+    warned = sum(finding.level == "warn" for finding in findings)
+    if as_json:
+        checks = [
+            {"name": each.name, "status": each.level, "detail": each.detail, "remedy": each.remedy}
+            for each in findings
+        ]
+        output.json({"ok": not failed, "failed": failed, "warned": warned, "checks": checks})
+    else:
+        output.say(f"\n{count(len(findings), 'check')}: {failed} failed, {count(warned, 'warning')}.")
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _look(data: Path | None, base_url: str | None, profile: str | None) -> Iterator[Finding]:
+    from omium.cli import checks, checks_server
+
+    yield from checks.check_installation()
+    yield from checks.check_configuration(base_url, profile)
+    yield from checks.check_spool()
+    yield from checks_server.check_server(base_url, profile)
+    yield from checks.check_data_folder(data)
+
+
+def _show(output: Output, finding: Finding) -> None:
+    if output.quiet and finding.level == "ok":
+        return
+    level = state(finding.level)
+    head = Cell(f"{level.text:<8}{finding.name:<16}", level.style)
+    output.facts([(head, finding.detail)])
+    if finding.remedy:
+        output.facts([(" " * 23 + "→", finding.remedy)])

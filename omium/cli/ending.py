@@ -1,0 +1,73 @@
+"""How a command ends when it cannot do what it was asked: one sentence, the next command, an exit code.
+
+0 done, 1 failed, 2 wrong use, 130 interrupted. The sentence is the error's own; here is added what to type
+next, where the error does not say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from omium.errors import ConnectionLost, OmiumError, Problem, Suspension
+from omium.safetext import safe_text
+
+DONE: Final = 0
+FAILED: Final = 1
+WRONG_USE: Final = 2
+INTERRUPTED: Final = 130
+
+_NEXT: Final[Mapping[str, str]] = {
+    "unauthenticated": "Check the key: omium doctor; store another one: omium init",
+    "key-expired": "Store another key: omium init",
+    "key-revoked": "Store another key: omium init",
+    "scope-missing": "See what this key may do: omium whoami",
+    "credits-exhausted": "See what is there: omium status",
+    "effect-unresolved": "Look: omium executions effects ID; decide: omium decide ID STEP confirm|redo|skip",
+    "effect-blocked": "Look: omium executions effects ID; decide: omium decide ID STEP confirm|redo|skip",
+    "compensation-pending": "Look: omium executions compensations ID; skip them: omium rollback ID "
+    "--skip-compensations",
+    "plan-needed": "Look at the plan: omium replay ID --plan",
+    "plan-stale": "Run the same command again: it makes a new plan",
+    "host-refused": "Check the address: omium doctor",
+    "too-many-streams": "Try again in a moment",
+}
+
+
+class WrongUse(OmiumError):
+    """The command line itself is wrong; nothing was asked of the server."""
+
+
+def describe(error: OmiumError | Suspension) -> str:
+    """Return what a person reads of an error: its sentence, and the next command if it names none."""
+    words = safe_text(str(error), keep_newlines=True).strip() or type(error).__name__
+    following = _next(error)
+    if following is None or "omium " in words:
+        return words
+    end = "" if words.endswith((".", "!", "?")) else "."
+    return f"{words}{end} {following}"
+
+
+def exit_code(error: OmiumError | Suspension) -> int:
+    """Return the exit code that an error means."""
+    return WRONG_USE if isinstance(error, WrongUse) else FAILED
+
+
+def _next(error: OmiumError | Suspension) -> str | None:
+    if isinstance(error, Problem):
+        if error.code == "not-found":
+            return "See what there is: omium executions list"
+        if error.code == "invalid-request":
+            return _first_fault(error)
+        return _NEXT.get(error.code)
+    if isinstance(error, ConnectionLost):
+        return "Is it running? Start it: omium serve; find the cause: omium doctor"
+    return None
+
+
+def _first_fault(error: Problem) -> str | None:
+    faults = error.members.get("errors")
+    first = faults[0] if isinstance(faults, list) and faults else None
+    if not isinstance(first, dict):
+        return None
+    return safe_text(f"{first.get('pointer', '')}: {first.get('detail', '')}".strip(": "))

@@ -1,0 +1,94 @@
+"""`omium resume`, and who goes on with an execution: a worker, the engine, or this process if one agrees."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omium.cli.context import make_common
+from omium.cli.detail import show_detail
+from omium.cli.ids import ExecutionId, find_execution_id
+from omium.cli.options import AsJson, BaseUrl, Here, NoColor, ProfileName, Quiet, Target, Yes
+from omium.cli.waiting import wait_for_end
+from omium.cli.worker import end_as, run_here
+from omium.errors import ConfigError
+from omium.states import FINAL_STATUSES, ExecutionStatus, Runner
+
+if TYPE_CHECKING:
+    from omium.cli.output import Output
+
+
+def resume(
+    execution_id: ExecutionId,
+    here: Here = False,
+    target: Target = None,
+    max_steps: Annotated[
+        int | None, typer.Option("--max-steps", min=1, help="Raise the limit that it is paused for.")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until a worker has run it.")] = False,
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Go on with an execution, keeping every recorded step.
+
+    A worker goes on with it; where none serves its workflow, this asks whether to run it here.
+
+    \b
+    omium resume last
+    omium resume ex_01mcc5rm00ngqz8ctbd9ygs3xh --here
+    omium resume ex_01mcc5rm00ngqz8ctbd9ygs3xh --target my_agents.py:report
+    """
+    from omium.models.execution import ResumeAnswer, ResumeExecution
+
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        detail = client.get_execution(find_execution_id(client, execution_id))
+        unserved = detail.runner.runner is Runner.NONE and detail.status not in FINAL_STATUSES
+        if max_steps is None and (
+            here or target or (unserved and agrees(common.output, detail.workflow, yes=yes))
+        ):
+            common.use_here()
+            run_here(common.output, client, detail, target)
+            return
+        if detail.status is ExecutionStatus.COMPLETED:
+            common.output.say(f"{detail.id} is completed already; to run it anew: omium replay {detail.id}")
+            if as_json:
+                common.output.json(detail)
+            return
+        command = ResumeExecution() if max_steps is None else ResumeExecution(max_steps=max_steps)
+        answer = client.resume_execution(detail.id, command)
+        assert isinstance(answer, ResumeAnswer), "without a process to grant it to, it is queued"
+        if wait:
+            detail = wait_for_end(common.output, client, detail.id)
+    if as_json:
+        common.output.json(detail if wait else answer)
+    elif wait:
+        show_detail(common.output, detail)
+    else:
+        status = answer.execution.status
+        common.output.say(f"{detail.id} is {status.value}: {who_goes_on(Runner(answer.runner))}")
+    if wait:
+        end_as(detail)
+
+
+def agrees(output: Output, workflow: str, *, yes: bool) -> bool:
+    """Ask whether to run here what no worker serves. Raises `ConfigError` where nobody can be asked."""
+    if yes:
+        return True
+    if not output.interactive:
+        raise ConfigError(
+            f"No worker serves {workflow}. Start one (omium worker PATH.py:{workflow}), or add --here."
+        )
+    return output.agrees(f"No worker serves {workflow}. Run it here?", default=True)
+
+
+def who_goes_on(runner: Runner) -> str:
+    """Say who runs an execution that is queued."""
+    if runner is Runner.NONE:
+        return "no worker serves it yet. Start one: omium worker PATH.py"
+    return "a worker goes on with it." if runner is Runner.WORKER else "the engine goes on with it."

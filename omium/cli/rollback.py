@@ -1,0 +1,139 @@
+"""`omium rollback`: take an execution back to an earlier event, or skip what such a rollback left to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omium.cli.context import Common, make_common
+from omium.cli.ending import WrongUse
+from omium.cli.ids import ExecutionId, find_execution_id
+from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Reason, Yes
+from omium.cli.steps import find_step_key
+from omium.cli.words import count
+
+if TYPE_CHECKING:
+    from omium.models.replay import RollbackPlan
+    from omium.sdk.sync_client import Client
+
+
+def rollback(
+    execution_id: ExecutionId,
+    to_step: Annotated[
+        str | None, typer.Option("--to-step", metavar="STEP", help="Back to before this step.")
+    ] = None,
+    to_checkpoint: Annotated[
+        str | None, typer.Option("--to-checkpoint", metavar="NAME", help="Back to this checkpoint.")
+    ] = None,
+    to_seq: Annotated[int | None, typer.Option("--to-seq", help="Back to this event.")] = None,
+    skip: Annotated[
+        bool, typer.Option("--skip-compensations", help="Leave out what a rollback has still to undo.")
+    ] = False,
+    plan_only: Annotated[bool, typer.Option("--plan", help="Only show what would happen.")] = False,
+    reason: Reason = "",
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Take an execution back to an earlier point.
+
+    Later steps are superseded, their effects compensated; it stays paused until it is resumed.
+
+    \b
+    omium rollback last --to-step charge --plan
+    omium rollback ex_01mcc5rm00ngqz8ctbd9ygs3xh --to-checkpoint reserved
+    omium rollback ex_01mcc5rm00ngqz8ctbd9ygs3xh --skip-compensations --reason "refunded by hand"
+    """
+    chosen = sum(each is not None for each in (to_step, to_checkpoint, to_seq)) + skip
+    if chosen != 1:
+        raise WrongUse(
+            "Say where to: one of --to-step, --to-checkpoint, --to-seq (or --skip-compensations). "
+            "See: omium rollback --help"
+        )
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        wanted = find_execution_id(client, execution_id)
+        if skip:
+            _skip(common, client, wanted, reason, yes=yes)
+        else:
+            step = None if to_step is None else find_step_key(client, wanted, to_step)
+            _roll_back(
+                common, client, wanted, (to_seq, step, to_checkpoint), reason, yes=yes, plan_only=plan_only
+            )
+
+
+def _roll_back(
+    common: Common,
+    client: Client,
+    execution_id: str,
+    target: tuple[int | None, str | None, str | None],
+    reason: str,
+    *,
+    yes: bool,
+    plan_only: bool,
+) -> None:
+    from omium.models.replay import PlanRollback, RollbackExecution
+
+    to_seq, to_step, to_checkpoint = target
+    plan = client.plan_rollback(
+        execution_id, PlanRollback(to_seq=to_seq, to_step=to_step, to_checkpoint=to_checkpoint)
+    )
+    if plan_only and common.output.as_json:
+        common.output.json(plan)
+        return
+    if not common.output.as_json:
+        _show_plan(common, plan)
+    if plan_only:
+        return
+    common.output.confirm(f"Take {execution_id} back?", yes=yes)
+    answer = client.rollback_execution(execution_id, RollbackExecution(to_seq=plan.to_seq, reason=reason))
+    if common.output.as_json:
+        common.output.json(answer)
+        return
+    first = (
+        f"{count(len(plan.compensations), 'compensation')} first, then it goes on"
+        if plan.compensations
+        else "Go on"
+    )
+    common.output.say(
+        f"{execution_id} is {answer.execution.status.value} ({answer.execution.reason}). "
+        f"{first}: omium resume {execution_id}"
+    )
+
+
+def _show_plan(common: Common, plan: RollbackPlan) -> None:
+    common.output.facts(
+        [
+            ("Back to event", str(plan.to_seq)),
+            ("Superseded", ", ".join(plan.superseded_steps) or "nothing"),
+            ("Compensated", ", ".join(plan.compensations) or "nothing"),
+            ("Stays done", ", ".join(plan.uncompensated) or None),
+            ("Children", ", ".join(plan.cancelled_children) or None),
+        ]
+    )
+
+
+def _skip(common: Common, client: Client, execution_id: str, reason: str, *, yes: bool) -> None:
+    from omium.models.replay import SkipCompensations
+
+    left = [
+        each
+        for each in client.each(client.list_compensations, execution_id, limit=200)
+        if each.status in ("pending", "failed")
+    ]
+    if not reason:
+        raise WrongUse("Say why what was done stays done: --reason TEXT.")
+    if not common.output.as_json:
+        common.output.facts(
+            [("Stays done", ", ".join(each.key for each in left) or "nothing is left to undo")]
+        )
+    common.output.confirm(f"Leave out {count(len(left), 'compensation')}?", yes=yes)
+    execution = client.skip_compensations(execution_id, SkipCompensations(reason=reason))
+    if common.output.as_json:
+        common.output.json(execution)
+    else:
+        common.output.say(f"Nothing more is undone. Go on: omium resume {execution_id}")

@@ -1,0 +1,150 @@
+"""`omium workers`, `omium breakers list|reset|open`: who serves, and which calls are held back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omium.cli.cells import Cell
+from omium.cli.context import make_common
+from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Reason, Yes
+from omium.cli.table import Column
+from omium.cli.words import ago, now_us, state
+
+if TYPE_CHECKING:
+    from omium.models.driver import Worker
+
+app = typer.Typer(help="See and set circuit breakers.", no_args_is_help=True)
+
+BreakerName = Annotated[str, typer.Argument(metavar="NAME", help="The breaker's name.")]
+
+
+def list_workers(
+    all_: Annotated[bool, typer.Option("--all", help="Also those that have stopped.")] = False,
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """List the workers, and what they serve.
+
+    \b
+    omium workers
+    omium workers --all --json
+    """
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        found = [each for each in client.each(client.list_workers, limit=200) if all_ or each.seen]
+    if as_json:
+        common.output.json(found)
+        return
+    at_us = now_us()
+    common.output.table(
+        [
+            Column("WORKER", lambda w: w.id, give="id"),
+            Column("STATE", _worker_state),
+            Column("SERVES", lambda w: ", ".join(w.workflows), give="cut", width_min=12),
+            Column("QUEUE", lambda w: w.queue, give="cut", spare=1),
+            Column("SLOTS", lambda w: str(w.concurrency), align="right", spare=2),
+            Column("HOST", lambda w: f"{w.process.host_name}:{w.process.pid}", give="cut", spare=3),
+            Column("SEEN", lambda w: ago(w.seen_at_us, at_us)),
+        ],
+        found,
+        empty="No worker is there. Start one: omium worker PATH.py",
+    )
+
+
+def _worker_state(worker: Worker) -> Cell:
+    if worker.stopped_at_us is not None:
+        return state("stopped")
+    return state("active" if worker.seen else "silent")
+
+
+@app.command("list")
+def list_breakers(
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """List the circuit breakers: whether calls are let through, and what was counted.
+
+    \b
+    omium breakers list
+    """
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        found = list(client.each(client.list_breakers, limit=200))
+    if as_json:
+        common.output.json(found)
+        return
+    at_us = now_us()
+    common.output.table(
+        [
+            Column("BREAKER", lambda b: b.name, give="cut", width_min=12),
+            Column("STATE", lambda b: state(b.state.value)),
+            Column("SINCE", lambda b: ago(b.changed_at_us, at_us)),
+            Column("CALLS", lambda b: str(b.calls), align="right"),
+            Column("FAILED", lambda b: str(b.failures), align="right"),
+            Column("ENVIRONMENT", lambda b: b.environment, spare=1),
+        ],
+        found,
+        empty="No circuit breakers yet: they come with @omium.step(breaker=...).",
+    )
+
+
+@app.command("reset")
+def reset_breaker(
+    name: BreakerName,
+    reason: Reason = "",
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Close a circuit breaker: calls are let through again, and counting begins anew.
+
+    \b
+    omium breakers reset openai --reason "their incident is over"
+    """
+    from omium.models.breaker import SetBreaker
+
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    with common.client() as client:
+        breaker = client.set_breaker(name, SetBreaker(state="closed", reason=reason))
+    if as_json:
+        common.output.json(breaker)
+    else:
+        common.output.say(f"{breaker.name} is closed: calls go through.")
+
+
+@app.command("open")
+def open_breaker(
+    name: BreakerName,
+    reason: Reason = "",
+    base_url: BaseUrl = None,
+    profile: ProfileName = None,
+    as_json: AsJson = False,
+    yes: Yes = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
+) -> None:
+    """Open a circuit breaker by hand: calls through it are refused until its probes succeed.
+
+    \b
+    omium breakers open openai --reason "burns money" --yes
+    """
+    from omium.models.breaker import SetBreaker
+
+    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
+    common.output.confirm(f"Refuse every call through {name}?", yes=yes)
+    with common.client() as client:
+        breaker = client.set_breaker(name, SetBreaker(state="open", reason=reason))
+    if as_json:
+        common.output.json(breaker)
+    else:
+        common.output.say(f"{breaker.name} is open. Close it: omium breakers reset {breaker.name}")
