@@ -297,9 +297,12 @@ async def test_a_prune_without_delta_channels_keeps_one_checkpoint_and_its_value
 
 async def test_what_an_execution_saved_after_a_point_is_taken_back_by_a_rollback(saved):
     await saved.put(checkpoints=[checkpoint("t", "1")], execution_id="ex_1", seq=4)
+    for task, seq in (("before", 3), ("after", 6)):
+        await saved.put(writes=[task_writes("t", "1", task, (0, "a", task))], execution_id="ex_1", seq=seq)
     await saved.put(checkpoints=[checkpoint("t", "2")], execution_id="ex_1", seq=7)
 
     await saved.db.write(lambda tx: thread_store.supersede_after(tx, "ex_1", 4, 9))
 
     assert (await saved.find("t")).checkpoint_id == "1"
     assert await saved.find("t", "2") is None
+    assert [each.task_id for each in (await saved.find("t")).writes] == ["before"]

@@ -160,8 +160,9 @@ def put(tx: Tx, packed: PackedGraph, *, execution_id: str | None, seq: int | Non
     for row in packed.checkpoints:
         store.insert_checkpoint(tx, **row, execution_id=execution_id, seq=seq, created_us=tx.now_us)
     store.insert_channels(tx, packed.channels)
-    store.insert_writes(tx, packed.kept_writes, replace=False)
-    store.insert_writes(tx, packed.replaced_writes, replace=True)
+    owned = {"execution_id": execution_id, "seq": seq}
+    store.insert_writes(tx, [row | owned for row in packed.kept_writes], replace=False)
+    store.insert_writes(tx, [row | owned for row in packed.replaced_writes], replace=True)
     return len(packed.checkpoints) + len(packed.kept_writes) + len(packed.replaced_writes)
 
 

@@ -134,8 +134,15 @@ SUPERSEDE_AFTER = Sql("""
 """)
 
 
+DELETE_WRITES_AFTER = Sql("""
+    DELETE FROM graph_writes
+     WHERE execution_id = :execution_id AND seq > :after_seq
+""")  # a pending write is a task's result: left behind, it would count as done
+
+
 def supersede_after(tx: Tx, execution_id: str, after_seq: int, at_seq: int) -> int:
-    """Take back what an execution saved after `after_seq` (a rollback); the rows stay for people."""
+    """Take back what an execution saved after `after_seq` (a rollback); checkpoints stay for people."""
+    tx.execute(DELETE_WRITES_AFTER, execution_id=execution_id, after_seq=after_seq)
     return tx.execute(SUPERSEDE_AFTER, execution_id=execution_id, after_seq=after_seq, at_seq=at_seq)
 
 

@@ -91,17 +91,22 @@ def insert_channels(tx: Tx, rows: Iterable[Mapping[str, SqlValue]]) -> None:
 
 KEEP_WRITE = Sql("""
     INSERT INTO graph_writes
-           (tenant_id, thread_id, namespace, checkpoint_id, task_path, task_id, idx, channel, value)
-    VALUES (:tenant_id, :thread_id, :namespace, :checkpoint_id, :task_path, :task_id, :idx, :channel, :value)
+           (tenant_id, thread_id, namespace, checkpoint_id, task_path, task_id, idx, channel, value,
+            execution_id, seq)
+    VALUES (:tenant_id, :thread_id, :namespace, :checkpoint_id, :task_path, :task_id, :idx, :channel, :value,
+            :execution_id, :seq)
     ON CONFLICT (tenant_id, thread_id, namespace, checkpoint_id, task_id, idx) DO NOTHING
 """)  # an ordinary write is a task's result: the first one stays
 
 REPLACE_WRITE = Sql("""
     INSERT INTO graph_writes
-           (tenant_id, thread_id, namespace, checkpoint_id, task_path, task_id, idx, channel, value)
-    VALUES (:tenant_id, :thread_id, :namespace, :checkpoint_id, :task_path, :task_id, :idx, :channel, :value)
+           (tenant_id, thread_id, namespace, checkpoint_id, task_path, task_id, idx, channel, value,
+            execution_id, seq)
+    VALUES (:tenant_id, :thread_id, :namespace, :checkpoint_id, :task_path, :task_id, :idx, :channel, :value,
+            :execution_id, :seq)
     ON CONFLICT (tenant_id, thread_id, namespace, checkpoint_id, task_id, idx) DO UPDATE
-       SET channel = excluded.channel, value = excluded.value, task_path = excluded.task_path
+       SET channel = excluded.channel, value = excluded.value, task_path = excluded.task_path,
+           execution_id = excluded.execution_id, seq = excluded.seq
 """)  # an error or an interrupt gives way to the next one
 
 

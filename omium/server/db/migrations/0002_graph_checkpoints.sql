@@ -45,5 +45,8 @@ CREATE TABLE graph_writes (
   idx            {int64} NOT NULL,
   channel        {text}  NOT NULL,
   value          {bytes} NOT NULL,
+  execution_id   {text},
+  seq            {int64},
   PRIMARY KEY (tenant_id, thread_id, namespace, checkpoint_id, task_id, idx)
 ) {strict};
+CREATE INDEX graph_writes_by_execution ON graph_writes (execution_id, seq) WHERE execution_id IS NOT NULL;
