@@ -40,7 +40,7 @@ def stream(prepared: Callable[[Any], StepCall], call: Call, ports: Ports) -> Gen
         except Exception as error:
             failures += 1
             delay_s = drive_sync(attempt.fail(error, chunks.limit(failures)), ports)
-            if delay_s is None or chunks.encoded:
+            if delay_s is None:
                 raise
         except BaseException as error:  # closed early, or interrupted: not recorded
             drive_sync(attempt.interrupt(error), ports)
@@ -82,7 +82,7 @@ async def stream_async(
         except Exception as error:
             failures += 1
             delay_s = await drive_async(attempt.fail(error, chunks.limit(failures)), ports)
-            if delay_s is None or chunks.encoded:
+            if delay_s is None:
                 raise
         except BaseException as error:  # closed early, or interrupted: not recorded
             with attempt.frame.entered():
@@ -101,7 +101,8 @@ class _Chunks:
     """What a stream has yielded so far, encoded at once: the reader may change what it was given."""
 
     def __init__(self, attempt: Attempt) -> None:
-        self.encoded: list[JsonValue] = []
+        self._encoded: list[JsonValue] = []
+        self._seen = False
         self._attempt = attempt
         timeout_s = attempt.call.options.timeout_s
         self._deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
@@ -113,16 +114,17 @@ class _Chunks:
             assert options.timeout_s is not None
             raise make_timeout(self._attempt.path, options.timeout_s)
         if options.record:
-            self.encoded.append(self._attempt.encode(chunk))
+            self._encoded.append(self._attempt.encode(chunk))
+        self._seen = True
 
     @property
     def output(self) -> JsonValue:
         """The whole stream as it is recorded."""
-        return self.encoded if self._attempt.call.options.record else None
+        return self._encoded if self._attempt.call.options.record else None
 
     def limit(self, failures: int) -> int:
         """Return `failures`, or more than any policy allows once the reader has seen something."""
-        return failures if not self.encoded else 2**31
+        return 2**31 if self._seen else failures
 
 
 def _pass_through(call: Call, attempt: Attempt, chunks: _Chunks) -> Generator[Any, Any, None]:

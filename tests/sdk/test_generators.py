@@ -107,6 +107,21 @@ def test_a_stream_is_tried_again_only_as_long_as_nothing_of_it_was_seen(edge):
     assert len(tries) == 1
 
 
+def test_an_unrecorded_stream_that_was_seen_is_not_tried_again_either(edge):
+    tries = []
+
+    @omium.step(retry=omium.RetryPolicy(max_attempts=3, initial_delay_s=0), record=False)
+    def flaky():
+        tries.append(1)
+        yield 1
+        raise OSError
+
+    with entered(edge.driving()), pytest.raises(OSError):
+        list(flaky())
+
+    assert len(tries) == 1
+
+
 def test_steps_inside_a_stream_belong_to_it_and_those_of_its_reader_do_not(edge):
     inner = omium.step(name="inner")(lambda: None)
 
