@@ -65,7 +65,7 @@ async def test_without_migrating_an_old_schema_is_refused_with_the_remedy(open_a
 
 
 async def test_several_servers_may_migrate_postgres_at_once(open_any, postgres_url):
-    databases = await asyncio.gather(*(open_any(postgres_url) for _ in range(4)))
+    databases = await asyncio.gather(*(open_any(postgres_url) for _ in range(8)))
 
     assert await databases[0].read(lambda tx: tx.all(APPLIED, str)) == ["step1"]
 

@@ -22,6 +22,7 @@ from omium.server.db.postgres_connection import PgConnection, connect
 from omium.server.db.sql import render_script
 
 _TRIES: Final = 5
+_RACES: Final = (errors.UniqueViolation, errors.DuplicateTable, errors.DuplicateObject)
 
 
 def postgres_records(connection: PgConnection) -> list[Record]:
@@ -73,7 +74,7 @@ def _create_records(connection: PgConnection) -> None:
     for attempt in range(1, _TRIES + 1):
         try:
             connection.execute(render_script(CREATE_RECORDS, "postgres"))
-        except (errors.UniqueViolation, errors.DuplicateTable, psycopg.InternalError):
+        except (*_RACES, psycopg.InternalError):
             # `IF NOT EXISTS` looks before it makes: another server that starts can come in between.
             if attempt == _TRIES:
                 raise
