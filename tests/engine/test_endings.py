@@ -3,7 +3,7 @@
 import pytest
 
 from omium.clock import US_PER_S
-from omium.errors import IllegalTransition, LeaseLostProblem, StepConflict
+from omium.errors import IllegalTransition, InvalidRequest, LeaseLostProblem, StepConflict
 from omium.server.engine.cancel import pause_key_executions
 from omium.server.store.details import get_details
 from tests.engine.harness import principal
@@ -183,3 +183,21 @@ async def test_a_lost_driver_that_was_asked_to_pause_leaves_a_paused_execution(e
     await engine.expire()
     row = await engine.row(run.id)
     assert (row.status, row.reason) == ("paused", "operator")
+
+
+async def test_waiting_for_a_time_that_is_not_told_is_refused(engine):
+    run = await engine.start()
+    for reason in ("timer", "retry", "slot", "breaker"):
+        with pytest.raises(InvalidRequest):
+            await run.wait(reason)
+    await run.wait("signal")
+    assert (await engine.row(run.id)).status == "waiting"
+
+
+async def test_a_cancel_that_came_too_late_is_not_found_again_by_a_resume(engine):
+    run = await engine.start()
+    await engine.cancel(run.id)
+    await run.fail()
+    again = await engine.resume(run.id)
+    assert not (await again.heartbeat()).cancel_requested
+    assert await engine.advance(31) == 0

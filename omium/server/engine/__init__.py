@@ -13,12 +13,14 @@ Tables
 Flow of a driver's execution
     start.py     a `local` start is granted at once, a `worker` start is queued
     claims.py    a worker takes queued executions, in turn between workflows
-    grants.py    epoch + 1, a new lease token; what was in flight under the old one becomes unknown
-    writes.py    every write passes the fence (epoch and token, never time), then one handler:
-                 steps.py, effects.py, checkpoints.py, ending.py, or engine B's compensations, usage, logs
-    leases.py    a lease that ran out: an interruption, or a failure `driver-lost`
+    grants.py    epoch + 1, a new lease token, and the records that travel with it
+    writes.py    every write is packed (packing.py), passes the fence (fence.py: epoch and token, never time),
+                 then one handler: steps.py, effects.py, effect_results.py, checkpoints.py, ending.py
+    leases.py    finds leases that ran out; losses.py: an interruption, or a failure `driver-lost`, and
+                 effect_losses.py: what was announced and not reported is unknown; late_effects.py hears it
     resume.py    a person, a program or a restarted driver goes on
     cancel.py    a cancel or a pause is a request; timers.py ends waiting
+    failures.py, replay.py, rollback.py, compensations.py, decisions.py: what people do about what went wrong
     transitions.py  the only place that changes a status or numbers an event
 
 Values are packed and opened outside of transactions (values.py); views.py makes the wire types from rows.

@@ -17,7 +17,7 @@ from omium.server.engine.logs import PackedLines, pack_lines
 from omium.server.engine.mishaps import PackedError, pack_error
 from omium.server.engine.values import PackedValue, StoredValue, Vault
 from omium.server.store.executions import ExecutionRow
-from omium.states import EffectState
+from omium.states import EffectState, WaitingReason
 
 W = TypeVar("W", bound=driver.Write)
 
@@ -111,6 +111,9 @@ def pack_write(vault: Vault, lease: Lease, write: W) -> Packed[W]:
             return Packed(
                 lease, write, error=pack_error(vault, write.error) if write.error is not None else None
             )
+        case driver.ExecutionWaits():
+            _refuse_endless(write)
+            return Packed(lease, write)
         case driver.LogWritten():
             return Packed(lease, write, logs=pack_lines(write.lines))
         case _:
@@ -125,6 +128,12 @@ def _pack_input(
     if write.input is None:
         return None
     return vault.pack(tenant_id, cast("JsonValue", write.input), what=f"The input of {write.path}")
+
+
+def _refuse_endless(write: driver.ExecutionWaits) -> None:
+    """Refuse to wait for a time that is not told: nothing would ever wake the execution (invariant I6)."""
+    if write.wake_at_us is None and write.reason not in {WaitingReason.APPROVAL, WaitingReason.SIGNAL}:
+        raise InvalidRequest(f"Waiting for a {write.reason} needs `wake_at_us`, or it would never end.")
 
 
 def _refuse_kind(write: driver.StepCompleted) -> None:

@@ -77,6 +77,8 @@ def move(
         "suspend": None,
         "silent": 0,
     }
+    if to is ExecutionStatus.FAILED:  # not by the cancel: a resume must not meet that again
+        changed["cancel_requested_us"] = None
     if to is ExecutionStatus.RUNNING and row.started_us is None:
         changed["started_us"] = tx.now_us
     return _write(tx, row, replace(row, **(changed | columns)), event, data or {})
