@@ -72,13 +72,14 @@ def join_execution(execution_id: str, find: Callable[[str], Workflow | None]) ->
         joined = yield from _join(execution_id, describe_code(workflow.function), detail)
         return Joined(execution_id, joined.granted, workflow)
     if detail["status"] in ("failed", "paused", "waiting"):
-        answer = yield from hand_over(execution_id)
-        if answer["runner"] == "none":
-            command = " ".join(answer.get("command") or []) or "omium worker path.py:workflow"
+        served = detail["runner"]
+        if served["runner"] == "none":  # queued, it would only wait for nobody
+            command = " ".join(served.get("command") or []) or "omium worker path.py:workflow"
             raise ConfigError(
                 f"Nobody serves the workflow {detail['workflow']!r}, and it's not defined in this process. "
                 f"Import the module that holds it, or start it as it was: {command}"
             )
+        yield from hand_over(execution_id)
     return Joined(execution_id, None)
 
 

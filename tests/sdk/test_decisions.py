@@ -1,10 +1,14 @@
 """What people decide about executions: effects, replays."""
 
+import asyncio
+
 import pytest
 
 import omium
 from omium.errors import Suspended
-from tests.sdk.served import make_running_server, running_server, server
+from omium.sdk.context import find_frame
+from omium.sdk.session import current_session
+from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server
 
 __all__ = ["make_running_server", "running_server", "server"]
 
@@ -64,3 +68,89 @@ def test_a_replay_from_a_step_keeps_what_came_before(server):
     assert omium.replay(source, from_step="two") == 2
     assert ran == ["two"]
     assert omium.replay(source, from_step="two", patch={"outputs": {"one": 10}}) == 11
+
+
+def test_what_nobody_here_can_run_is_said_with_the_command_that_can(server):
+    script = server.write(
+        "elsewhere.py",
+        """
+        import omium
+
+        @omium.workflow
+        def elsewhere():
+            raise ValueError("broken")
+
+        if __name__ == "__main__":
+            elsewhere()
+        """,
+    )
+    server.run(script)
+
+    with pytest.raises(omium.OmiumError, match=r"Nobody serves(?s:.*)elsewhere\.py"):
+        omium.resume(server.newest()["id"])
+    assert server.newest()["status"] == "failed"
+
+
+def test_a_key_that_was_used_with_other_inputs_is_refused(server):
+    @omium.workflow
+    def flow(x):
+        return x
+
+    assert omium.run_workflow(flow, {"x": 1}, idempotency_key="k") == 1
+    with pytest.raises(omium.Problem, match="another start"):
+        omium.run_workflow(flow, {"x": 2}, idempotency_key="k")
+
+
+async def test_a_cancel_reaches_a_coroutine_with_the_next_heartbeat(server):
+    began, seen = asyncio.Event(), []
+
+    @omium.step
+    async def sleeps():
+        began.set()
+        try:
+            await asyncio.sleep(TIMEOUT_S)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    @omium.workflow
+    async def flow():
+        driving.append(find_frame().driving)
+        await sleeps()
+
+    driving = []
+    task = asyncio.create_task(flow())
+    await began.wait()
+    await asyncio.to_thread(server.post, f"/v1/executions/{driving[0].execution_id}/cancel")
+    await asyncio.to_thread(current_session().heart.beat, driving[0])
+
+    with pytest.raises(omium.Cancelled):
+        await task
+
+    assert seen == ["cancelled"]
+    detail = await asyncio.to_thread(server.detail, driving[0].execution_id)
+    assert (detail["status"], detail["cancel_outcome"]) == ("cancelled", "stopped")
+
+
+def test_an_operators_pause_is_obeyed_before_the_next_step_and_resume_goes_on(server):
+    ran, first = [], True
+
+    @omium.step
+    def step(x):
+        ran.append(x)
+        if first and x == 1:
+            server.post(f"/v1/executions/{omium.execution_id()}/pause")
+            current_session().heart.beat(find_frame().driving)
+        return x
+
+    @omium.workflow
+    def flow():
+        return [step(1), step(2)]
+
+    with pytest.raises(Suspended) as caught:
+        flow()
+    assert caught.value.reason == "operator"
+    first = False
+
+    assert omium.resume(caught.value.execution_id) == [1, 2]
+    assert ran == [1, 2]

@@ -119,6 +119,29 @@ def test_async_executions_share_a_loop(server, serve):
     assert [detail["output"] for detail in done] == [[2 * n] for n in range(6)]
 
 
+def test_a_child_may_run_on_a_worker_and_is_found_again(server, serve):
+    broken = True
+
+    @omium.step
+    def then():
+        if broken:
+            raise ValueError("broken")
+        return 1
+
+    @omium.workflow
+    def parent():
+        return [*omium.run_workflow("doubled", {"xs": [1, 2]}), then()]
+
+    serve(doubled)
+    with pytest.raises(ValueError, match="broken"):
+        parent()
+    failed = next(item for item in server.get("/v1/executions")["items"] if item["workflow"] == "parent")
+    broken = False
+
+    assert omium.resume(failed["id"]) == [2, 4, 1]
+    assert len(server.detail(failed["id"])["children"]) == 1
+
+
 def test_a_failure_on_a_worker_is_told_to_the_caller_and_the_worker_goes_on(server, serve):
     @omium.workflow
     def breaks():
