@@ -3,7 +3,14 @@
 import pytest
 
 from omium.clock import ManualClock
-from omium.errors import EffectUnresolved, IllegalTransition, InvalidRequest, NotFound
+from omium.errors import (
+    CompensationPending,
+    EffectUnresolved,
+    IllegalTransition,
+    InvalidRequest,
+    LeaseLostProblem,
+    NotFound,
+)
 from omium.models.driver import CompensationEnded
 from omium.models.replay import PlanRollback, RollbackExecution
 from omium.server.db.open import open_database
@@ -283,3 +290,63 @@ async def test_the_log_tells_it(rows):
     assert [event.type for event in events[-2:]] == ["execution.rolled_back", "compensation.planned"]
     assert b'"to_seq":1' in events[-2].data
     assert [event.seq for event in events] == list(range(1, len(events) + 1))
+
+
+async def test_a_worker_that_claims_a_rolled_back_execution_is_given_its_compensations_only(engine):
+    run = await engine.worker_run("report")
+    await run.step("search")
+    await run.effect("book", output="b-1", compensate="unbook")
+    await run.effect("pay", output="p-1", compensate="refund")
+    await run.fail("write")
+    command = RollbackExecution(to_step="book", reason="no")
+    await engine.write(lambda tx: roll_back(tx, engine.who, run.id, command))
+    with pytest.raises(CompensationPending):
+        await engine.requeue(run.id)
+
+    undo = await engine.claim("report")
+    assert [(task.path, task.compensate, task.output) for task in undo.grant.compensations] == [
+        ("~pay", "refund", "p-1"),
+        ("~book", "unbook", "b-1"),
+    ]
+    await undo.write(type="compensation.ended", position=0)
+    for _ in range(2):  # the answer to the first was lost
+        await undo.write(type="compensation.ended", position=1)
+    assert (await engine.row(run.id)).reason == "rollback"
+    with pytest.raises(LeaseLostProblem):
+        await undo.step("search")
+
+
+async def test_after_the_compensations_the_effects_happen_again_under_new_keys(engine):
+    run = await engine.worker_run("report")
+    key = await run.effect("pay", compensate="refund")
+    kept = await run.effect("mail")
+    await run.fail("write")
+    command = RollbackExecution(to_step="pay", reason="no")
+    await engine.write(lambda tx: roll_back(tx, engine.who, run.id, command))
+    await (await engine.claim("report")).write(type="compensation.ended", position=0)
+    await engine.requeue(run.id)
+    again = await engine.claim("report")
+
+    assert again.grant.records == []
+    paid = await again.intend("pay")
+    assert paid.may_call
+    assert paid.effect_key != key
+    mailed = await again.intend("mail")
+    assert (mailed.may_call, mailed.effect_key, mailed.output) == (False, kept, "sent")
+
+
+async def test_a_failed_compensation_is_tried_again_by_a_worker_that_asks_for_it(engine):
+    run = await engine.worker_run("report")
+    await run.effect("pay", compensate="refund")
+    await run.fail("write")
+    command = RollbackExecution(to_step="pay", reason="no")
+    await engine.write(lambda tx: roll_back(tx, engine.who, run.id, command))
+    undo = await engine.claim("report")
+    await undo.write(type="compensation.ended", position=0, error={"type": "E", "message": "no"})
+    assert (await engine.row(run.id)).reason == "rollback-failed"
+    assert (await engine.ask("report")).grants == []
+
+    undo = await engine.claim("report", execution_id=run.id)
+    await undo.write(type="compensation.ended", position=0, attempt=2)
+    assert (await engine.row(run.id)).reason == "rollback"
+    assert [kind for kind, _, status in await engine.inbox(run.id) if status == "open"] == []

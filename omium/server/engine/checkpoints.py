@@ -19,7 +19,7 @@ from omium.models.driver import (
 from omium.server.db.tx import Tx
 from omium.server.engine import compensations
 from omium.server.engine.failures import record_occurrence
-from omium.server.engine.fence import enter
+from omium.server.engine.fence import enter, find_under
 from omium.server.engine.logs import write_logs
 from omium.server.engine.packing import Outcome, Packed
 from omium.server.engine.transitions import find_event, number_event
@@ -28,7 +28,7 @@ from omium.server.engine.values import put_value
 from omium.server.store import checkpoints, details
 from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.executions import find_execution, give_back
-from omium.states import EventType, FailureKind
+from omium.states import EventType, ExecutionStatus, FailureKind
 
 
 def save_checkpoint(tx: Tx, packed: Packed[CheckpointSaved]) -> Outcome:
@@ -108,10 +108,16 @@ def record_usage(tx: Tx, packed: Packed[UsageRecorded]) -> Outcome:
 
 
 def end_compensation(tx: Tx, packed: Packed[CompensationEnded]) -> Outcome:
-    """Record how a compensation ended (compensations.py)."""
-    row = enter(tx, packed.lease)
+    """Record how a compensation ended (compensations.py); with the last one the grant is over."""
     write = packed.write
     if packed.error is not None:
         write = write.model_copy(update={"error": dict(packed.error.info)})
+    try:
+        row = enter(tx, packed.lease)
+    except LeaseLostProblem:
+        known = find_under(tx, packed.lease, ExecutionStatus.PAUSED)
+        if known is None or not compensations.is_ended(tx, known, write):
+            raise
+        return Outcome(known, known.last_seq)
     row = compensations.end_compensation(tx, row, write)
     return Outcome(row, row.last_seq)

@@ -16,12 +16,13 @@ from omium.jsonvalue import json_bytes, parse_json
 from omium.models.driver import CompensationEnded
 from omium.models.replay import CompensationView
 from omium.server.db.tx import Tx
-from omium.server.engine.failures import as_error, close_occurrences, record_occurrence
+from omium.server.engine.failures import as_error, close_in_group, close_occurrences, record_occurrence
 from omium.server.engine.transitions import append_event, move
 from omium.server.principal import Principal
 from omium.server.store import compensations as store
 from omium.server.store.compensations import CompensationRow, PendingCompensation
 from omium.server.store.executions import ExecutionRow, get_execution, lock_execution
+from omium.server.store.failures import list_open_of_execution
 from omium.states import EventType, ExecutionStatus, FailureKind, FailureStatus, PausedReason
 
 ROLLBACK_REASONS = frozenset({PausedReason.ROLLBACK.value, PausedReason.ROLLBACK_FAILED.value})
@@ -73,8 +74,32 @@ def end_compensation(tx: Tx, row: ExecutionRow, write: CompensationEnded) -> Exe
         )
         return _pause(tx, row, PausedReason.ROLLBACK_FAILED)
     store.mark_compensated(tx, row.tenant_id, found.effect_key)
+    if found.status == "failed":
+        _close_item(tx, row, found.path)
     row = append_event(tx, row, EventType.COMPENSATION_COMPLETED, {**about, "attempt": write.attempt})
     return row if has_pending(tx, row) else _pause(tx, row, PausedReason.ROLLBACK)
+
+
+def _close_item(tx: Tx, row: ExecutionRow, path: str) -> None:
+    """Close what an earlier try had opened in the inbox."""
+    for occurrence in list_open_of_execution(tx, row.id):
+        if occurrence.path == path:
+            close_in_group(
+                tx,
+                row.tenant_id,
+                occurrence.failure_id,
+                [occurrence.id],
+                status=FailureStatus.RESOLVED,
+                by=row.worker_id or row.started_by,
+                reason="compensated by a later try",
+            )
+
+
+def is_ended(tx: Tx, row: ExecutionRow, write: CompensationEnded) -> bool:
+    """Say whether this very end is recorded: the report of the last one came a second time."""
+    found = store.find_compensation(tx, row.id, row.generation, write.position)
+    status = "completed" if write.error is None else "failed"
+    return found is not None and (found.status, found.attempt) == (status, write.attempt)
 
 
 def _repeated(row: ExecutionRow, found: CompensationRow, failed: bool) -> ExecutionRow:
