@@ -6,6 +6,7 @@ next, where the error does not say it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -32,6 +33,7 @@ _NEXT: Final[Mapping[str, str]] = {
     "host-refused": "Check the address: omium doctor",
     "too-many-streams": "Try again in a moment",
 }
+_EXECUTION_ID: Final = re.compile(r"\bex_[0-9a-z]{26}\b")
 
 
 class WrongUse(OmiumError):
@@ -44,6 +46,8 @@ def describe(error: OmiumError | Suspension) -> str:
     following = _next(error)
     if following is None or "omium " in words:
         return words
+    if (named := _EXECUTION_ID.search(words)) is not None:
+        following = following.replace(" ID", f" {named[0]}")
     end = "" if words.endswith((".", "!", "?")) else "."
     return f"{words}{end} {following}"
 

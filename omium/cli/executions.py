@@ -52,14 +52,17 @@ def list_executions(
     if as_json:
         common.output.json(page.items)
     else:
-        narrowed = " that fit" if status or workflow or after else ""
-        show_executions(common.output, page.items, narrowed=narrowed)
+        if status or workflow or after:
+            empty = "No executions fit. See all: omium executions list"
+        else:
+            empty = "No executions yet. Call a function under @omium.workflow, or: omium run NAME"
+        show_executions(common.output, page.items, empty=empty)
     if page.next is not None:
         common.output.say(f"There are more: --after {page.next}")
 
 
-def show_executions(output: Output, executions: Sequence[Execution], *, narrowed: str = "") -> None:
-    """Print executions as a table."""
+def show_executions(output: Output, executions: Sequence[Execution], *, empty: str) -> None:
+    """Print executions as a table; `empty` is said where there is none."""
     at_us = now_us()
     output.table(
         [
@@ -73,7 +76,7 @@ def show_executions(output: Output, executions: Sequence[Execution], *, narrowed
             Column("STARTED", lambda e: ago(e.started_at_us or e.created_at_us, at_us)),
         ],
         executions,
-        empty=f"No executions{narrowed or ' yet'}. Call a function under @omium.workflow, or: omium run NAME",
+        empty=empty,
     )
 
 

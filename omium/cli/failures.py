@@ -18,7 +18,7 @@ from omium.cli.words import ago, count, iso_time, now_us, span, state
 from omium.states import FailureStatus
 
 if TYPE_CHECKING:
-    from omium.models.failure import FailureDetail
+    from omium.models.failure import FailureDetail, ReplayBatch
 
 app = typer.Typer(help="Work through the failure inbox.", no_args_is_help=True)
 
@@ -131,12 +131,9 @@ def _show_detail(output: Output, detail: FailureDetail) -> None:
                 if changed.since_execution_id
                 else "this workflow has not completed here yet",
             ),
+            ("Replay", None if detail.batch is None else _batch(detail.batch)),
         ]
     )
-    if detail.batch is not None:
-        batch = detail.batch
-        why = f" ({batch.stopped_reason})" if batch.stopped_reason else ""
-        output.facts([("Replay", f"{batch.status}{why}: {batch.launched} launched, {batch.remaining} to go")])
     if detail.attempts:
         output.heading("Attempts")
         output.table(
@@ -151,6 +148,11 @@ def _show_detail(output: Output, detail: FailureDetail) -> None:
             empty="",
         )
     output.say(f"\nNext: {detail.next_action}")
+
+
+def _batch(batch: ReplayBatch) -> str:
+    why = f" ({batch.stopped_reason})" if batch.stopped_reason else ""
+    return f"{batch.status}{why}: {batch.launched} launched, {batch.remaining} to go"
 
 
 def _cause(detail: FailureDetail) -> str:
@@ -191,7 +193,7 @@ def replay_failure(
     if as_json:
         common.output.json(answer)
         return
-    show_executions(common.output, answer.executions)
+    show_executions(common.output, answer.executions, empty="Nothing was started.")
     for execution_id, why in answer.skipped.items():
         common.output.warn(f"{execution_id} was left out: {why}")
     if answer.batch is not None and answer.batch.status == "running":

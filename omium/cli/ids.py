@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Final, Protocol
 import typer
 
 from omium.cli.ending import WrongUse
-from omium.ids import is_id
 
 if TYPE_CHECKING:
     from omium.sdk.sync_client import Client
@@ -59,7 +58,7 @@ def find_failure_id(client: Client, given: str) -> str:
 
 def find_key_id(client: Client, given: str) -> str:
     """Return the key's id that `given` means: also a name that one living key has."""
-    if is_id(given, "ak"):
+    if _is_whole(given, "ak"):
         return given
     keys = list(islice(client.each(client.list_keys, limit=200), LOOKED_THROUGH))
     named = [key.id for key in keys if key.name == given and key.status == "active"]
@@ -71,7 +70,7 @@ def find_key_id(client: Client, given: str) -> str:
 def _find(
     given: str, prefix: str, list_newest: Callable[[], Iterable[Identified]], command: str, noun: str
 ) -> str:
-    if is_id(given, prefix):
+    if _is_whole(given, prefix):
         return given
     newest = [each.id for each in islice(list_newest(), 1 if given == "last" else LOOKED_THROUGH)]
     if given == "last":
@@ -96,3 +95,9 @@ def _find(
             f"id. See: {command}"
         )
     return given  # an id of the user's own making: the server knows
+
+
+def _is_whole(given: str, prefix: str) -> bool:
+    from omium.ids import is_id  # loads hashlib, which `omium --help` can do without
+
+    return is_id(given, prefix)

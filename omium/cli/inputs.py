@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from omium.errors import ConfigError, InvalidJson
-from omium.jsonvalue import parse_json
 
 
 def read_inputs(pairs: Sequence[str], whole: str | None) -> dict[str, Any]:
@@ -53,6 +52,8 @@ def _read_file(name: str) -> str:
 
 
 def _parse(text: str, where: str) -> Any:
+    from omium.jsonvalue import parse_json
+
     try:
         return parse_json(text)
     except InvalidJson as error:

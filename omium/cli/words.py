@@ -71,7 +71,9 @@ def ago(at_us: int | None, at_present_us: int) -> str:
     distance_us = at_present_us - at_us
     if abs(distance_us) < 5 * US_PER_S:
         return "just now"
-    return f"{span(distance_us)} ago" if distance_us > 0 else f"in {span(-distance_us)}"
+    whole_s = round(abs(distance_us) / US_PER_S)
+    words = f"{whole_s} s" if whole_s < 60 else span(whole_s * US_PER_S)
+    return f"{words} ago" if distance_us > 0 else f"in {words}"
 
 
 def span(length_us: int) -> str:
