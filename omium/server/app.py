@@ -56,7 +56,8 @@ async def open_app(
         server.metrics.add_source(lambda: server_metrics(server))
         for work in list_first_works():
             await db.write(work)
-        runner = Runner(db, build_sweeps(settings, server=server) if sweeps else [], server.metrics)
+        chosen = build_sweeps(settings, server.engine.policy, server) if sweeps else []
+        runner = Runner(db, chosen, server.metrics)
         runner.start()
         try:
             endpoints = list_endpoints()

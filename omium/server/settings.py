@@ -85,6 +85,20 @@ class ServerSettings:
     )
     bootstrap_ttl_s: int = _setting(900, "OMIUM_BOOTSTRAP_TTL_S", "How long a one-time token is valid.")
     drain_s: int = _setting(10, "OMIUM_DRAIN_S", "Time for running requests to end when the server stops.")
+    lease_s: float = _setting(30.0, "OMIUM_LEASE_S", "How long a driver owns its execution unheard.")
+    lease_grace_s: float = _setting(
+        5.0, "OMIUM_LEASE_GRACE_S", "Waited after a lease before its driver counts as lost."
+    )
+    heartbeat_s: float = _setting(10.0, "OMIUM_HEARTBEAT_S", "How often a driver says that it lives.")
+    self_fence_s: float = _setting(
+        20.0, "OMIUM_SELF_FENCE_S", "A driver unheard for so long starts nothing new by itself."
+    )
+    silent_after_s: float = _setting(
+        900.0, "OMIUM_SILENT_AFTER_S", "How long a relaxed driver may be silent before it counts as lost."
+    )
+    cancel_grace_s: float = _setting(
+        30.0, "OMIUM_CANCEL_GRACE_S", "How long an execution may take to stop after a cancel."
+    )
     ballast_bytes: int = _setting(
         16 * 2**20,
         "OMIUM_BALLAST_BYTES",
@@ -95,6 +109,12 @@ class ServerSettings:
         for name in ("body_bytes_max", "header_bytes_max", "connections_max", "streams_max", "keep_alive_s"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be above zero; it is {getattr(self, name)}.")
+        if not 0 < self.heartbeat_s < self.self_fence_s < self.lease_s:
+            raise ConfigError(
+                f"Of OMIUM_HEARTBEAT_S ({self.heartbeat_s:g}), OMIUM_SELF_FENCE_S ({self.self_fence_s:g}) and"
+                f" OMIUM_LEASE_S ({self.lease_s:g}) each must be above the one before, or a driver would lose"
+                " its execution while it works."
+            )
         if self.streams_max >= self.connections_max:
             raise ConfigError(
                 f"streams_max ({self.streams_max}) must leave some of the {self.connections_max} connections"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from omium.clock import Clock
 from omium.server.db.tx import Database
 from omium.server.engine.parts import EngineParts
+from omium.server.engine.policy import Policy
 from omium.server.engine.values import Vault
 from omium.server.live import LiveHub
 from omium.server.seal import KeyFile
@@ -50,6 +51,18 @@ class ServerContext:
         self.live.close()
 
 
+def make_policy(settings: ServerSettings) -> Policy:
+    """Return the engine's times as the operator chose them."""
+    return Policy(
+        lease_s=settings.lease_s,
+        heartbeat_s=settings.heartbeat_s,
+        self_fence_s=settings.self_fence_s,
+        grace_s=settings.lease_grace_s,
+        silent_after_s=settings.silent_after_s,
+        cancel_grace_s=settings.cancel_grace_s,
+    )
+
+
 def build_context(
     settings: ServerSettings, db: Database, key_file: KeyFile, clock: Clock, live: LiveHub | None = None
 ) -> ServerContext:
@@ -62,7 +75,7 @@ def build_context(
     return ServerContext(
         settings=settings,
         db=db,
-        engine=EngineParts(db, Vault(key_file)),
+        engine=EngineParts(db, Vault(key_file), make_policy(settings)),
         clock=clock,
         key_file=key_file,
         live=live or LiveHub(),
