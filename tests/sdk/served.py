@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from pathlib import Path
 
 import httpx
@@ -14,7 +15,7 @@ from omium.config import load_settings
 from omium.sdk.session import Session, use_session
 from tests.serverfixture import make_running_server, running_server
 
-__all__ = ["TIMEOUT_S", "Server", "make_running_server", "running_server", "server"]
+__all__ = ["TIMEOUT_S", "Server", "make_running_server", "running_server", "server", "wait_until"]
 
 TIMEOUT_S = 60
 
@@ -77,3 +78,12 @@ class Server:
         process = self.start(path, *arguments, **environment)
         out, err = process.communicate(timeout=TIMEOUT_S)
         return process.returncode, out, err
+
+
+def wait_until(look, timeout_s=TIMEOUT_S):
+    deadline_s = time.monotonic() + timeout_s
+    while time.monotonic() < deadline_s:
+        if found := look():
+            return found
+        time.sleep(0.1)
+    raise AssertionError("it did not happen in time")

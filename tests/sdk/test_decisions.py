@@ -1,6 +1,7 @@
 """What people decide about executions: effects, replays."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -8,7 +9,7 @@ import omium
 from omium.errors import Suspended
 from omium.sdk.context import find_frame
 from omium.sdk.session import current_session
-from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server
+from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server, wait_until
 
 __all__ = ["make_running_server", "running_server", "server"]
 
@@ -154,3 +155,35 @@ def test_an_operators_pause_is_obeyed_before_the_next_step_and_resume_goes_on(se
 
     assert omium.resume(caught.value.execution_id) == [1, 2]
     assert ran == [1, 2]
+
+
+def test_a_workflow_that_waits_goes_on_by_itself_when_somebody_resumes_it(server, monkeypatch):
+    monkeypatch.setattr("omium.sdk.pausing.POLL_S", 0.1)
+    paused = threading.Event()
+
+    @omium.step
+    def step(x):
+        if x == 1:
+            server.post(f"/v1/executions/{omium.execution_id()}/pause")
+            current_session().heart.beat(find_frame().driving)
+            paused.set()
+        return x
+
+    @omium.workflow(on_pause="wait")
+    def flow():
+        return [step(1), step(2)]
+
+    def resume():
+        assert paused.wait(TIMEOUT_S)
+        execution_id = server.newest()["id"]
+        wait_until(lambda: server.detail(execution_id)["status"] == "paused")
+        server.post(f"/v1/executions/{execution_id}/resume")
+
+    person = threading.Thread(target=resume)
+    person.start()
+
+    assert flow() == [1, 2]
+
+    person.join(TIMEOUT_S)
+    detail = server.newest()
+    assert (detail["status"], detail["attempt"]) == ("completed", 2)

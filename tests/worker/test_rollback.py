@@ -8,8 +8,7 @@ import omium
 from omium.sdk.registry import find_workflow
 from omium.sdk.session import current_session
 from omium.sdk.worker import Worker
-from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server
-from tests.worker.test_worker import wait_until
+from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server, wait_until
 
 __all__ = ["make_running_server", "running_server", "server"]
 

@@ -3,8 +3,8 @@
 import signal
 
 import omium
-from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server
-from tests.worker.test_worker import wait_for_status, wait_until
+from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server, wait_until
+from tests.worker.test_worker import wait_for_status
 
 __all__ = ["make_running_server", "running_server", "server"]
 

@@ -13,7 +13,7 @@ from omium.sdk.loading import find_workflows, load_target
 from omium.sdk.registry import find_workflow
 from omium.sdk.session import current_session
 from omium.sdk.worker import Worker
-from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server
+from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server, wait_until
 
 __all__ = ["make_running_server", "running_server", "server"]
 
@@ -67,15 +67,6 @@ def wait_for_status(server, execution_id, status):
         return detail if detail["status"] == status else None
 
     return wait_until(look)
-
-
-def wait_until(look, timeout_s=TIMEOUT_S):
-    deadline_s = time.monotonic() + timeout_s
-    while time.monotonic() < deadline_s:
-        if found := look():
-            return found
-        time.sleep(0.1)
-    raise AssertionError("it did not happen in time")
 
 
 @omium.step
