@@ -1,4 +1,4 @@
-"""A rolled-back execution is claimed for its compensations only, newest effect first, and then paused again."""
+"""A rolled-back execution is claimed for its compensations only, newest effect first, then paused again."""
 
 import pytest
 

@@ -23,7 +23,7 @@ from omium.jsonvalue import (
     parse_json,
 )
 from omium.redact import has_secret, redact
-from omium.redact.text import may_hold_secret
+from omium.redact.screen import may_hold_secret
 from omium.server import payloads
 from omium.server.db.tx import Tx
 from omium.server.seal import KeyFile
