@@ -11,7 +11,7 @@
 import sys
 from typing import Literal
 
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from langgraph.types import Command, interrupt
 from typing_extensions import TypedDict
 
@@ -26,38 +26,36 @@ class Ticket(TypedDict, total=False):
     answer: str
 
 
-def classify(ticket: Ticket) -> Ticket:
-    return {"kind": "refund" if "money" in ticket["question"] else "question"}
+def classify(state: Ticket) -> Ticket:
+    return {"kind": "refund" if "money" in state["question"] else "question"}
 
 
-def route(ticket: Ticket) -> Literal["approve", "answer"]:
-    return "approve" if ticket["kind"] == "refund" else "answer"
+def route(state: Ticket) -> Literal["approve", "answer"]:
+    return "approve" if state["kind"] == "refund" else "answer"
 
 
-def approve(ticket: Ticket) -> Command[Literal["answer", "__end__"]]:
-    if interrupt(f"Refund for: {ticket['question']}?") == "yes":
+def approve(state: Ticket) -> Command[Literal["answer", "__end__"]]:
+    if interrupt(f"Refund for: {state['question']}?") == "yes":
         return Command(goto="answer")
-    return Command(goto=END, update={"answer": "We are sorry, no."})
+    return Command(goto="__end__", update={"answer": "We are sorry, no."})
 
 
-def answer(ticket: Ticket) -> Ticket:
-    return {"answer": f"About your {ticket['kind']}: done."}
+def answer(state: Ticket) -> Ticket:
+    return {"answer": f"About your {state['kind']}: done."}
 
 
 builder = StateGraph(Ticket)
-for node in (classify, approve, answer):
-    builder.add_node(node)
+builder.add_node(classify).add_node(approve).add_node(answer)
 builder.add_edge(START, "classify").add_conditional_edges("classify", route)
 
 desk = instrument(builder.compile(), name="support", nodes={"answer": NodePolicy(retry=3)})
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--thread"]:
-        thread, given = sys.argv[2], Command(resume=sys.argv[3])
+        thread = sys.argv[2]
+        given: Ticket | Command[str] = Command(resume=sys.argv[3])
     else:
-        thread, given = (
-            f"ticket-{abs(hash(tuple(sys.argv)))}",
-            {"question": " ".join(sys.argv[1:]) or "Hello?"},
-        )
+        thread = f"ticket-{abs(hash(tuple(sys.argv)))}"
+        given = {"question": " ".join(sys.argv[1:]) or "Hello?"}
     result = desk.invoke(given, {"configurable": {"thread_id": thread}})
     print(result.get("answer") or f"waiting for a person, on {thread}")
