@@ -3,8 +3,11 @@
 import pytest
 
 from omium.errors import NotFound
+from omium.ids import new_id
+from omium.models.replay import PlanReplay, ReplayExecution
 from omium.server.engine.failure_detail import read_failure
 from omium.server.engine.inbox import Filters, list_failures
+from omium.server.engine.replay_requests import plan_replay, replay
 
 
 async def show(engine, kind="error", workflow=""):
@@ -77,6 +80,19 @@ async def test_with_an_unknown_effect_it_is_not_and_the_next_action_is_to_decide
     detail = await show(engine, "effect-unknown")
     assert not detail.retry_safe
     assert detail.next_action.startswith("Decide about the effect")
+
+
+async def test_a_replay_is_judged_by_the_effects_of_its_lineage(engine, key_file):
+    run = await engine.start("report")
+    answer = await run.intend("pay")
+    await run.end_effect("pay", answer.effect_key, state="unknown")
+    await run.suspend("effect")
+    plan = await plan_replay(engine.parts, key_file, engine.who, run.id, PlanReplay())
+    command = ReplayExecution(id=new_id("ex", 1), plan_token=plan.token)
+    await replay(engine.parts, key_file, engine.who, run.id, command)
+    await (await engine.claim("report")).fail("write")
+
+    assert not (await show(engine)).retry_safe
 
 
 async def test_what_changed_since_the_last_success_is_named(engine):

@@ -18,7 +18,7 @@ from omium.server.engine.parts import EngineParts
 from omium.server.engine.runners import find_runner
 from omium.server.engine.values import StoredValue, fetch_values
 from omium.server.engine.views import view_attempt, view_execution
-from omium.server.store import attempts, batches, details, effects, failures, lineage, usage
+from omium.server.store import attempts, batches, details, failures, lineage, replays, usage
 from omium.server.store.details import DetailsRow
 from omium.server.store.effects import EffectRow
 from omium.server.store.executions import ExecutionRow, find_execution
@@ -50,7 +50,7 @@ class _Facts:
     models: list[str]
     inputs: dict[bytes, StoredValue]
     attempts: list[StepAttempt]
-    effects: list[EffectRow]
+    effects: list[EffectRow]  # of the whole lineage, the newest redo of each
     runner: RunnerAnswer
     batch: ReplayBatch | None
 
@@ -69,7 +69,7 @@ async def read_failure(parts: EngineParts, tenant_id: str, failure_id: str) -> F
         retry_safe_reason=why,
         changed=_compare(parts, facts),
         attempts=facts.attempts,
-        effects=[_effect_line(effect) for effect in facts.effects],
+        effects=[_effect_line(effect) for effect in facts.effects[:EFFECTS_SHOWN]],
         execution=view_execution(facts.row),
         runner=facts.runner,
         next_action=say_next(facts.group, facts.row, facts.runner, facts.effects),
@@ -100,7 +100,7 @@ def _read(tx: Tx, parts: EngineParts, tenant_id: str, failure_id: str) -> _Facts
             view_attempt(each)
             for each in attempts.list_step_attempts(tx, row.id, occurrence.path, limit=ATTEMPTS_SHOWN)
         ],
-        effects=effects.list_effects(tx, row.id, limit=EFFECTS_SHOWN),
+        effects=list(replays.find_newest_effects(tx, tenant_id, row.lineage_root).values()),
         runner=find_runner(tx, row, parts.policy),
         batch=view_batch(batch) if batch else None,
     )
