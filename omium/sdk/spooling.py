@@ -72,6 +72,7 @@ class Spool(ForkReset):
 
     def _begin(self) -> None:
         self._guard = threading.Lock()
+        self._leftovers = threading.Lock()  # a resume waits for what the background is sending already
         self._live: dict[str, _Live] = {}
         self._start = secrets.token_hex(8)
         self._host_bytes = self._uncounted_bytes = 0
@@ -124,6 +125,11 @@ class Spool(ForkReset):
         """
         live = self._live.get(execution_id) if execution_id is not None else None
         total = self._send_live(live, within_s) if live is not None else Drained()
+        with self._leftovers:
+            self._send_dead(execution_id, within_s, total)
+        return total
+
+    def _send_dead(self, execution_id: str | None, within_s: float, total: Drained) -> None:
         for path in self.folder.list_paths(execution_id):
             taken = self.folder.take_over(path)  # our own files are locked, by us
             if taken is None:
@@ -140,16 +146,16 @@ class Spool(ForkReset):
                 self.folder.put_aside(file)
             else:
                 file.remove()
-        return total
 
     def read_unsent(self, execution_id: str) -> list[tuple[str, dict[str, Any]]]:
         """Return (type, write) of what waits here of an execution, oldest first: for lookups meanwhile."""
         found: list[tuple[str, dict[str, Any]]] = []
-        for path in self.folder.list_paths(execution_id):
-            taken = self.folder.take_over(path)
-            if taken is not None:
-                found += _decode(taken[0])
-                taken[0].close()
+        with self._leftovers:
+            for path in self.folder.list_paths(execution_id):
+                taken = self.folder.take_over(path)
+                if taken is not None:
+                    found += _decode(taken[0])
+                    taken[0].close()
         live = self._live.get(execution_id)
         return found + (_decode(live.file) if live is not None else [])
 

@@ -99,15 +99,17 @@ def test_an_execution_written_over_the_lean_connection_reads_back_as_it_was(clie
         client.get_execution("ex_nobody")
 
 
-def test_lost_answers_and_threads_leave_every_step_recorded_once(client, transport):
+def test_lost_answers_and_doubled_requests_leave_every_step_recorded_once(client, transport):
     chance = random.Random(3)
     guard = threading.Lock()
 
     def unreliable(request):
         with guard:
-            before, after = chance.random() < 0.15, chance.random() < 0.15
+            before, after, twice = (chance.random() < 0.15 for _ in range(3))
         if before:
             raise away()
+        if twice:
+            transport.http(request)
         answer = transport.http(request)
         if after:
             raise away()

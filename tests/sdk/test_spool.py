@@ -399,6 +399,26 @@ def test_only_the_execution_that_is_asked_for_is_sent(open_spool, server):
     assert [request[0][0] for request in server.seen] == ["ex_1", "odd/../id"]
 
 
+def test_who_asks_for_leftovers_waits_for_those_that_are_being_sent(open_spool, server):
+    dead = open_spool()
+    record(dead, relaxed(), "a")
+    die(dead)
+    spool = open_spool()
+    go_on = server.hold = threading.Event()
+    background = threading.Thread(target=spool.send_leftovers)
+    background.start()
+    assert server.arrived.wait(30)
+    asking = threading.Thread(target=spool.send_leftovers, args=("ex_1",))
+    asking.start()
+    asking.join(0.2)
+    assert asking.is_alive()
+    go_on.set()
+    asking.join(30)
+    assert not asking.is_alive()
+    assert server.names == [["a"]]
+    background.join(30)
+
+
 @pytest.mark.parametrize(
     "change",
     [
