@@ -186,3 +186,21 @@ async def test_a_worker_cannot_free_what_a_worker_of_another_host_holds(engine):
 
     asked = await engine.ask(worker="after", process=far, gone_workers=["before", "unknown"])
     assert (asked.grants, asked.neighbours) == ([], [])
+
+
+async def test_a_returned_driver_leaves_the_question_of_its_effect_open_until_it_answers(engine):
+    run = await engine.start()
+    key = (await run.intend("pay")).effect_key
+    await run.write(type="failure.captured", id="fo_1", path="", error={"type": "E", "message": "m"})
+    await engine.expire()
+    await run.heartbeat("pay")
+    assert await engine.inbox(run.id) == [
+        ("captured", "", "open"),
+        ("effect-unknown", "pay", "open"),
+        ("driver-lost", "", "resolved"),
+    ]
+
+    await run.end_effect("pay", key, output="receipt")
+    assert ("effect-unknown", "pay", "resolved") in await engine.inbox(run.id)
+    assert (await run.intend("pay")).output == "receipt"
+    assert "pay" in await engine.steps(run.id)

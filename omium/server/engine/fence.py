@@ -16,10 +16,12 @@ from omium.server.engine.failures import close_occurrences
 from omium.server.engine.transitions import append_event, move
 from omium.server.principal import Principal
 from omium.server.store.executions import ExecutionRow, find_execution, give_back, lock_execution, pass_fence
-from omium.states import EventType, ExecutionStatus, FailureStatus
+from omium.states import EventType, ExecutionStatus, FailureKind, FailureStatus
 
 DRIVER_LOST = "driver-lost"  # the reason of a failed execution whose driver may still return
 INTERRUPTED = "interrupted"  # the reason of a queued one that a lost driver left
+# What going on does not answer: open questions about effects, and what somebody put into the inbox by hand.
+STAYS_OPEN = frozenset({FailureKind.EFFECT_UNKNOWN, FailureKind.EFFECT_DUPLICATED, FailureKind.CAPTURED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,12 @@ def _return(tx: Tx, lease: Lease) -> None:
         # Somebody who resolved, ignored or replayed the failure has acted on the loss: the driver is too
         # late.
         if not close_occurrences(
-            tx, row, status=FailureStatus.RESOLVED, by=lease.principal.id, reason="driver returned"
+            tx,
+            row,
+            status=FailureStatus.RESOLVED,
+            by=lease.principal.id,
+            reason="driver returned",
+            kept_open=STAYS_OPEN,
         ):
             raise refusal(row)
     elif row.status != ExecutionStatus.QUEUED or row.reason != INTERRUPTED:

@@ -26,6 +26,7 @@ from omium.server.db.tx import Tx
 from omium.server.engine.claims import is_comparable
 from omium.server.engine.compensations import has_pending
 from omium.server.engine.failures import close_occurrences
+from omium.server.engine.fence import STAYS_OPEN
 from omium.server.engine.grants import Taker, build_grant, give_grant, make_taker, new_token
 from omium.server.engine.losses import interrupt
 from omium.server.engine.parts import EngineParts
@@ -149,7 +150,14 @@ def _prepare(
         raise _unresolved(row, unresolved)
     _refuse_limit(row, command)
     if row.status == ExecutionStatus.FAILED:
-        close_occurrences(tx, row, status=FailureStatus.RESOLVED, by=principal.id, reason="resumed")
+        close_occurrences(
+            tx,
+            row,
+            status=FailureStatus.RESOLVED,
+            by=principal.id,
+            reason="resumed",
+            kept_open=STAYS_OPEN,
+        )
         details.set_error(tx, row.id, None)
     return row
 
