@@ -25,11 +25,9 @@ from omium.sdk.flows import Ports, drive_sync
 from omium.sdk.lease import SYSTEM_CLOCK, Lease
 from omium.sdk.process import ForkReset
 from omium.sdk.spool import SpoolFile
-from omium.sdk.spool_folder import SpoolFolder, list_spooled
+from omium.sdk.spool_bounds import EXECUTION_BYTES_MAX, HOST_BYTES_MAX, SpoolBounds
+from omium.sdk.spool_folder import SpoolFolder
 
-EXECUTION_BYTES_MAX: Final = 64 * 1024 * 1024
-HOST_BYTES_MAX: Final = 1024 * 1024 * 1024
-COUNT_EVERY_BYTES: Final = 1024 * 1024  # how much may be appended before the folder is counted again
 SENT_AT_EXIT_S: Final = 1.0  # a script without its server should not seem to hang at its end
 
 _ENDINGS: Final = frozenset({"execution.completed", "execution.failed", "execution.suspends"})
@@ -59,14 +57,12 @@ class Spool(ForkReset):
         ports: Ports,
         *,
         clock: Clock = SYSTEM_CLOCK,
-        execution_bytes_max: int = EXECUTION_BYTES_MAX,
-        host_bytes_max: int = HOST_BYTES_MAX,
+        bounds: tuple[int, int] = (EXECUTION_BYTES_MAX, HOST_BYTES_MAX),
     ) -> None:
         self.folder: Final = SpoolFolder(settings)
         self._ports = ports
         self._clock = clock
-        self._execution_bytes_max = execution_bytes_max
-        self._host_bytes_max = host_bytes_max
+        self._bytes_max = bounds
         self._begin()
         self.watch_forks()
 
@@ -75,7 +71,7 @@ class Spool(ForkReset):
         self._leftovers = threading.Lock()  # a resume waits for what the background is sending already
         self._live: dict[str, _Live] = {}
         self._start = secrets.token_hex(8)
-        self._host_bytes = self._uncounted_bytes = 0
+        self._bounds = SpoolBounds(self.folder.path, *self._bytes_max)
 
     def reset_after_fork(self) -> None:
         """Close the parent's files here, which leaves it their locks, and begin with files of our own."""
@@ -174,7 +170,7 @@ class Spool(ForkReset):
         live: _Live | None = None
         try:
             live = self._enter(lease)
-            why = self._full(live, len(frame))
+            why = self._bounds.why_full(live.file.size_bytes, len(frame))
             if not why:
                 live.file.append(frame)
                 live.ended = live.ended or ends
@@ -198,19 +194,6 @@ class Spool(ForkReset):
                 live.ended = False  # it was resumed
             live.users += 1
             return live
-
-    def _full(self, live: _Live, frame_bytes: int) -> str:
-        """Return why there is no room for `frame_bytes` more, empty if there is."""
-        if live.file.size_bytes + frame_bytes > self._execution_bytes_max:
-            return f"the spool holds {live.file.size_bytes:,} bytes of it already, all that it may"
-        with self._guard:
-            if self._uncounted_bytes == 0 or self._uncounted_bytes > COUNT_EVERY_BYTES:
-                self._host_bytes = sum(size for *_, size in list_spooled(self.folder.path))
-                self._uncounted_bytes = 0
-            self._uncounted_bytes += frame_bytes
-            if self._host_bytes + self._uncounted_bytes > self._host_bytes_max:
-                return f"the spool in {self.folder.path} holds {self._host_bytes:,} bytes, all that it may"
-        return ""
 
     def _stop_recording(self, lease: Lease, live: _Live | None, why: str) -> None:
         """Stop for good: a resume could not trust what would come after a gap."""

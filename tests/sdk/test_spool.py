@@ -81,7 +81,7 @@ def open_spool(tmp_path, server):
     opened = []
 
     def open_spool(**changes):
-        bounds = {name: changes.pop(name) for name in list(changes) if name.endswith("_max")}
+        bounds = {"bounds": changes.pop("bounds")} if "bounds" in changes else {}
         settings = Settings(**{"folder": tmp_path, "api_key": "om_a", **changes})
         opened.append(Spool(settings, Ports(server), clock=server.clock, **bounds))
         return opened[-1]
@@ -316,7 +316,7 @@ def test_a_start_that_meets_another_execution_rejects_the_rest(tmp_path, open_sp
 
 
 def test_a_full_spool_ends_the_recording_for_good_and_the_user_goes_on(open_spool, server, caplog):
-    spool, lease = open_spool(execution_bytes_max=2000), relaxed()
+    spool, lease = open_spool(bounds=(2000, 10**9)), relaxed()
     record(spool, lease, "a", checkpoint("big", "x" * 3000), "c")
 
     assert "all that it may" in lease.recording_gap
@@ -331,7 +331,7 @@ def test_a_full_spool_ends_the_recording_for_good_and_the_user_goes_on(open_spoo
 
 
 def test_the_spool_of_the_whole_host_is_bounded(open_spool):
-    spool = open_spool(host_bytes_max=3000)
+    spool = open_spool(bounds=(10**9, 3000))
     first, second = relaxed("ex_1"), relaxed("ex_2")
     record(spool, first, checkpoint("a", "x" * 2000))
     record(spool, second, checkpoint("a", "x" * 2000))
