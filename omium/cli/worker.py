@@ -81,6 +81,7 @@ def _serve(output: Output, target: str, queue: str, concurrency: int, isolation:
     from omium.sdk.worker import Worker
 
     workflows = load_service(Service(target, queue))
+    _log_to_stderr()
     output.say(
         f"Serving {', '.join(sorted(workflows))} on {current_session().settings.base_url}, queue {queue}, "
         f"{concurrency} at a time. Ctrl-C stops."
@@ -95,6 +96,17 @@ def _serve(output: Output, target: str, queue: str, concurrency: int, isolation:
         with serving.signals():
             serving.run()
     output.say("Stopped: what ran has ended or was given back.")
+
+
+def _log_to_stderr() -> None:
+    """Show what the worker has to say, whatever is done to the root logger meanwhile."""
+    import logging
+
+    handler = logging.StreamHandler(sys.__stderr__)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    logger = logging.getLogger("omium")
+    logger.addHandler(handler)
+    logger.propagate = False
 
 
 def _hand_down() -> None:

@@ -1,0 +1,169 @@
+"""What a person does when a run has died or failed: against a real server, with real processes."""
+
+import signal
+
+import pytest
+
+
+def wait_for_line(process, text):
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError(f"it ended without saying {text!r}")
+
+
+def test_a_killed_run_is_resumed_here_and_keeps_its_steps(cli):
+    killed = cli.python("import my_agents; my_agents.report('durability')", DIE="1")
+    assert killed.code == -signal.SIGKILL
+
+    done = cli("resume", "last", "--here")
+
+    assert done.code == 0, done.err
+    assert done.out == "report on durability: found durability\n"  # no "planning": the step was not run again
+    detail = cli("executions", "show", "last", "--json").json
+    assert detail["status"] == "completed"
+    assert [step["key"] for step in detail["steps"]] == ["plan", "research", "write"]
+
+
+def test_a_killed_run_is_finished_by_a_worker_that_then_drains(cli):
+    cli.python("import my_agents; my_agents.report('durability')", DIE="1")
+    worker = cli.start("worker", "my_agents.py")
+    wait_for_line(worker, "Serving order, report")
+
+    # The killed process is a local driver: the person says who goes on. While the row still says running,
+    # the run is taken over by this host only; --here proves that the process is gone.
+    assert cli("resume", "last", "--here").code == 0
+    waited = cli("run", "report", "-i", "topic=again")
+    assert (waited.code, waited.out) == (0, "report on again: found again\n")
+    assert "waiting for it" in waited.err
+    assert len(cli("workers", "--json").json) == 1
+
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=60) == 0
+    assert cli("workers", "--json").json == []
+    assert cli("workers", "--all", "--json").json[0]["stopped_at_us"] is not None
+
+
+def test_a_worker_ends_what_runs_before_it_stops(cli, tmp_path):
+    gate = tmp_path / "gate"
+    worker = cli.start("worker", "my_agents.py", HANG_UNTIL=str(gate))
+    wait_for_line(worker, "Serving")
+    started = cli("run", "report", "-i", "topic=slow", "--no-wait")
+    assert started.out.startswith("ex_")
+    while len(cli("executions", "events", "last", "--json").out.splitlines()) < 4:
+        pass  # each look is a process: no busy loop
+
+    worker.send_signal(signal.SIGTERM)
+    wait_for_line(worker, "Stopping")
+    gate.touch()
+
+    assert worker.wait(timeout=60) == 0
+    assert cli("executions", "show", started.out.strip(), "--json").json["status"] == "completed"
+
+
+def test_a_failure_is_found_patched_and_replayed(cli):
+    failed = cli("run", "my_agents.py:report", "-i", "topic=bad")
+    assert failed.code == 1
+    assert "ValueError: nonsense about bad" in failed.err
+    assert "omium/sdk" not in failed.err  # the frames of the user, not ours
+
+    (failure,) = cli("failures", "list", "--json").json
+    assert (failure["status"], failure["step"], failure["error_type"]) == ("open", "write", "ValueError")
+    assert failure["first_seen"].endswith("+00:00")
+    shown = cli("failures", "show", failure["id"][-6:])
+    assert "nonsense about bad" in shown.out
+    assert "Retry" in shown.out
+
+    plan = cli("replay", "last", "--from", "wri", "--plan", "--json").json
+    assert [step["disposition"] for step in plan["steps"]] == ["reuse", "reuse", "rerun"]
+
+    done = cli("replay", "last", "--edit-output", 'pla={"topic": "good", "sections": []}', "--here")
+    assert done.code == 0, done.err
+    assert done.out.splitlines()[-1] == "report on good: found good"
+    assert cli("executions", "show", failure["execution_id"], "--json").json["replays"]
+
+
+def test_an_effect_of_unknown_outcome_is_decided_and_the_run_goes_on(cli):
+    cli.python("import my_agents; my_agents.order(5)", DIE="1")
+
+    refused = cli("resume", "last", "--here")
+    assert refused.code == 1
+    order = cli.newest("order")
+    assert f"omium executions effects {order}" in refused.err
+    assert cli("executions", "effects", "last", "--json").json[0]["state"] == "unknown"
+    assert "Did charge happen?" in cli("executions", "effects", "last").err
+
+    wrong = cli("decide", "last", "charge", "redo", "--output", "1")
+    assert wrong.code == 2
+    decided = cli("decide", "last", "cha", "confirm", "--output", '{"charge_id": "ch_9"}', "--json").json
+    assert (decided["state"], decided["output"]) == ("done", {"charge_id": "ch_9"})
+    assert cli("resume", "last", "--here").out == "sent\n"
+
+
+def test_a_rollback_is_planned_asked_for_and_compensated(cli):
+    cli.python("import my_agents; my_agents.order(5)", FAIL="1")
+
+    assert cli("rollback", "last", "--to-step", "charge", "--plan", "--json").json["compensations"] == [
+        "charge"
+    ]
+    assert cli("rollback", "last").code == 2
+    unasked = cli("rollback", "last", "--to-step", "charge")
+    assert unasked.code == 2
+    assert "--yes" in unasked.err
+    back = cli("rollback", "last", "--to-step", "charge", "--yes")
+    assert back.code == 0, back.err
+    assert cli("executions", "compensations", "last", "--json").json[0]["status"] == "pending"
+
+    done = cli("resume", "last", "--here")
+    assert done.code == 0, done.err
+    assert "refunded {'charge_id': 'ch_1'}" in done.out
+    assert cli("executions", "compensations", "last", "--json").json[0]["status"] == "completed"
+
+
+def test_compensations_are_skipped_with_a_reason_only(cli):
+    cli.python("import my_agents; my_agents.order(5)", FAIL="1")
+    cli("rollback", "last", "--to-step", "charge", "--yes")
+
+    assert cli("rollback", "last", "--skip-compensations", "--yes").code == 2
+    assert cli("rollback", "last", "--skip-compensations", "--yes", "--reason", "by hand").code == 0
+    assert cli("executions", "compensations", "last", "--json").json[0]["status"] == "skipped"
+
+
+def test_what_is_queued_is_paused_resumed_and_cancelled(cli):
+    cli("run", "report", "-i", "topic=later", "--no-wait")
+    assert "No worker serves it" in cli("executions", "show", "last").err
+
+    assert cli("pause", "last", "--json").json["status"] == "paused"
+    assert "No worker serves report" in cli("resume", "last").err  # nobody can be asked
+    assert cli("cancel", "last", "--json").json["status"] == "cancelled"
+    again = cli("cancel", "last")
+    assert again.code in (0, 1)
+    assert "Traceback" not in again.err
+
+
+@pytest.mark.parametrize("follow", [[], ["--follow"]])
+def test_events_are_shown_to_the_end(cli, follow):
+    cli.python("import my_agents; my_agents.report('x')")
+
+    lines = cli("executions", "events", "last", *follow).out.splitlines()
+    assert "execution.started" in lines[0]
+    assert "execution.completed" in lines[-1]
+
+
+def test_logs_are_in_the_order_of_time_and_of_one_step_if_asked(cli):
+    cli.python("import my_agents; my_agents.report('x')")
+
+    lines = cli("logs", "last", "--json").json
+    assert lines[0]["text"] == "planning x"
+    assert [line["at_us"] for line in lines] == sorted(line["at_us"] for line in lines)
+    assert {line["key"] for line in cli("logs", "last", "--step", "res", "--json").json} == {"research"}
+    assert cli("logs", "last", "--step", "nothing").code == 2
+
+
+def test_two_executions_are_compared(cli):
+    cli.python("import my_agents; my_agents.report('x'); my_agents.report('y')")
+    second, first = (each["id"] for each in cli("executions", "list", "--json").json)
+
+    steps = cli("executions", "diff", first, second, "--json").json["steps"]
+
+    assert [step["difference"] for step in steps] == ["another input; another output"] * 3
