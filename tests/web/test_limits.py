@@ -72,6 +72,13 @@ async def test_who_guesses_keys_is_stopped_before_the_database_is_asked(make_app
         assert (await client.get("/v1/whoami")).status_code == 200
 
 
+async def test_open_addresses_are_limited_for_strangers_only(make_app_client):
+    async with make_app_client(requests_per_address_per_s=1.0, rate_burst_s=2.0) as client:
+        stranger, local = client.as_nobody(peer="203.0.113.9"), client.as_nobody()
+        assert [(await stranger.get("/readyz")).status_code for _ in range(3)] == [200, 200, 429]
+        assert [(await local.get("/readyz")).status_code for _ in range(3)] == [200] * 3
+
+
 def policy(tmp_path, **chosen) -> HostPolicy:
     return HostPolicy(ServerSettings(data=tmp_path, **chosen))
 

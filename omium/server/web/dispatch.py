@@ -24,6 +24,7 @@ from omium.server.web.answer import Answer, Stream, answer_model
 from omium.server.web.call import Call
 from omium.server.web.context import ServerContext
 from omium.server.web.endpoint import Endpoint, Idempotency
+from omium.server.web.hosts import is_loopback
 from omium.server.web.idempotency import IdempotentRequest, digest_request, read_key
 from omium.server.web.problems import answer_problem, to_problem
 from omium.server.web.requests import (
@@ -131,7 +132,12 @@ class Application:
         if server.draining and endpoint.path not in _WHILE_DRAINING:
             raise ShuttingDown
         address = server.hosts.client_address(request.peer, request.headers)
-        principal = NOBODY if endpoint.is_public else await self._admit(endpoint, request, address)
+        if endpoint.is_public:
+            principal = NOBODY
+            if not is_loopback(address):
+                server.per_address.take(address)
+        else:
+            principal = await self._admit(endpoint, request, address)
         query = read_query(request.query_string, endpoint.query)
         raw_body = await request.read_body(endpoint.body_bytes_max or server.settings.body_bytes_max)
         body = self._read_body(endpoint, request, raw_body)
