@@ -20,10 +20,15 @@ from omium.jsonvalue import canonical_bytes, digest
 from omium.models.replay import PlanReplay, ReplayExecution
 from omium.server.db.tx import Sql
 from omium.server.engine.fence import DRIVER_LOST
+from omium.server.engine.replay import prepare_replay, start_replay
+from omium.server.engine.replay_packing import pack_replay
 from omium.server.engine.replay_requests import plan_replay, replay
+from omium.server.engine.source import read_source
+from omium.server.engine.values import fetch_value
 from omium.server.seal import KeyFile
 from omium.server.store import details, failures, steps
 from omium.server.store.events import list_events
+from omium.server.store.executions import get_execution
 from tests.engine.harness import Run, principal, process
 
 BIG = "x" * 100_000
@@ -431,6 +436,24 @@ async def test_a_replay_of_a_replay_shares_its_lineage_and_its_records(engine, f
     assert {record.reused_from for record in (await live(engine, second.execution.id)).values()} == {
         failed.id
     }
+
+
+async def test_a_source_that_went_on_after_it_was_read_is_read_again(engine, failed, key_file):
+    def read(tx):
+        row = get_execution(tx, engine.who.tenant_id, failed.id)
+        source = read_source(tx, row)
+        return source, fetch_value(tx, row.tenant_id, source.details.input)
+
+    source, recorded = await engine.read(read)
+    command = ReplayExecution(id=new_id("ex", 5))
+    packed = pack_replay(engine.parts.vault, engine.who, failed.id, command, recorded, None)
+    prepared = prepare_replay(packed, source)
+    run = await engine.resume(failed.id)
+    await run.step("send", attempt=2)
+    await run.fail("after")
+
+    replayed = await engine.write(lambda tx: start_replay(tx, key_file, packed, prepared))
+    assert "send" in await live(engine, replayed.row.id)
 
 
 async def test_a_lost_driver_counts_as_replayed_too(engine, again):

@@ -22,9 +22,10 @@ from omium.models.replay import ReplayExecution
 from omium.server.db.tx import Tx
 from omium.server.engine.inbox import failure_view, get_failure
 from omium.server.engine.parts import EngineParts
-from omium.server.engine.replay import start_replay
+from omium.server.engine.replay import prepare_replay, start_replay
 from omium.server.engine.replay_packing import pack_replay
 from omium.server.engine.runners import is_served
+from omium.server.engine.source import read_source
 from omium.server.engine.values import PackedValue, drop_value, fetch_value, put_value
 from omium.server.engine.views import view_execution
 from omium.server.principal import Principal, PrincipalKind
@@ -191,7 +192,7 @@ def _start(tx: Tx, parts: EngineParts, keys: KeyFile, batch: BatchRow, source: E
     )
     recorded = fetch_value(tx, source.tenant_id, get_details(tx, source.id).input)
     packed = pack_replay(parts.vault, principal, source.id, command, recorded, None)
-    replayed = start_replay(tx, keys, packed)
+    replayed = start_replay(tx, keys, packed, prepare_replay(packed, read_source(tx, source)))
     replays.set_batch(tx, replayed.row.id, batch.id)
     return replayed.row.id
 

@@ -19,8 +19,8 @@ from omium.server.engine.grants import give_grant
 from omium.server.engine.plan import Plan, make_plan
 from omium.server.engine.plan_token import check_token
 from omium.server.engine.replay_packing import PackedReplay
-from omium.server.engine.replay_records import copy_records
-from omium.server.engine.source import Source, read_source
+from omium.server.engine.replay_records import Draft, draft_records, write_records
+from omium.server.engine.source import Source, is_current, read_source, refuse_source
 from omium.server.engine.transitions import append_event, record_first_event
 from omium.server.engine.values import copy_value, put_value
 from omium.server.seal import KeyFile
@@ -52,6 +52,20 @@ KEPT_OPEN = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan and the rows that follow from it, made before the transaction."""
+
+    plan: Plan
+    draft: Draft
+
+
+def prepare_replay(packed: PackedReplay, source: Source) -> Prepared:
+    """Return the plan and the rows; `InvalidRequest` as `make_plan`."""
+    plan = make_plan(source, packed.command)
+    return Prepared(plan, draft_records(packed, plan))
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """The new execution and the plan that it follows; `fresh` if this call began it."""
 
@@ -60,9 +74,10 @@ class Replayed:
     fresh: bool
 
 
-def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay) -> Replayed:
+def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay, prepared: Prepared) -> Replayed:
     """Start the replay, or return the one that the same request started.
 
+    `prepared` is used if it still is what is recorded, and made again if not.
     Raises `PlanNeeded` where a plan with blocked steps or repeated effects was not looked at, `PlanStale`,
     `InvalidRequest`, `IllegalTransition` (the source runs), `ExecutionExists`, `CheckpointGone`,
     `AlreadyDecided`.
@@ -70,18 +85,20 @@ def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay) -> Replayed:
     source_row = lock_execution(tx, packed.principal.tenant_id, packed.source_id)
     known = find_execution(tx, packed.principal.tenant_id, packed.id)
     if known is not None:
-        return _repeat(tx, packed, source_row, known)
-    source = read_source(tx, source_row)
-    plan = make_plan(source, packed.command)
+        return _repeat(tx, packed, prepared, known)
+    refuse_source(source_row)
+    if not is_current(tx, prepared.plan.source, source_row):
+        prepared = prepare_replay(packed, read_source(tx, source_row))
+    plan = prepared.plan
     _check_plan(tx, keys, packed, plan)
-    row = _insert(tx, packed, source)
+    row = _insert(tx, packed, plan.source)
     source_row = append_event(
         tx,
         source_row,
         EventType.EXECUTION_REPLAYED,
         {"replay": row.id, "by": packed.principal.id, "comment": packed.command.reason},
     )
-    row = copy_records(tx, packed, plan, row)
+    row = write_records(tx, row, prepared.draft)
     row = _decide(tx, packed, plan, row)
     close_occurrences(
         tx,
@@ -96,9 +113,9 @@ def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay) -> Replayed:
     return Replayed(row, plan, fresh=True)
 
 
-def _repeat(tx: Tx, packed: PackedReplay, source: ExecutionRow, known: ExecutionRow) -> Replayed:
+def _repeat(tx: Tx, packed: PackedReplay, prepared: Prepared, known: ExecutionRow) -> Replayed:
     same = detail_store.get_details(tx, known.id).request_digest == packed.request_digest
-    if known.replay_of != source.id or not same:
+    if known.replay_of != packed.source_id or not same:
         raise ExecutionExists(
             f"{known.id} exists, and was started with something else.", execution_id=known.id
         )
@@ -106,7 +123,7 @@ def _repeat(tx: Tx, packed: PackedReplay, source: ExecutionRow, known: Execution
         raise ExecutionExists(
             f"{known.id} was started before, under another lease; resume it to go on.", execution_id=known.id
         )
-    return Replayed(known, make_plan(read_source(tx, source, may_run=True), packed.command), fresh=False)
+    return Replayed(known, prepared.plan, fresh=False)
 
 
 def _check_plan(tx: Tx, keys: KeyFile, packed: PackedReplay, plan: Plan) -> None:

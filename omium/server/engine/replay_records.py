@@ -6,69 +6,102 @@ record is an event of the new execution, in the order of the source's log. Which
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import Counter
+from dataclasses import dataclass, replace
 
-from omium.errors import StorageBusy
+from omium.errors import CheckpointGone, StorageBusy
+from omium.ids import derived_id
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.server.db.tx import Tx
 from omium.server.engine.plan import Plan, Verdict, newest_checkpoints
 from omium.server.engine.replay_packing import PackedReplay
-from omium.server.engine.values import copy_value, put_value
+from omium.server.engine.values import PackedValue, address_of, put_value
 from omium.server.store import replays
 from omium.server.store.checkpoints import CheckpointRow, insert_checkpoint
 from omium.server.store.executions import ExecutionRow, update_execution
+from omium.server.store.payloads import count_reference
 from omium.server.store.steps import StepRow
 from omium.states import EventType, StepStatus
 
 
-def copy_records(tx: Tx, packed: PackedReplay, plan: Plan, row: ExecutionRow) -> ExecutionRow:
-    """Write the records that the new execution begins with, each with an event, in the source's order."""
-    seq = row.last_seq
-    facts: list[tuple[int, str, bytes]] = []
-    steps: list[StepRow] = []
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Rows that are ready to be written, with numbers from 2 on; event 1 is the start."""
+
+    steps: list[StepRow]
+    checkpoints: list[CheckpointRow]
+    events: list[tuple[int, str, bytes]]
+    references: Counter[str]  # payload addresses that the rows point at, how often each
+    edited: list[PackedValue]
+
+    @property
+    def last_seq(self) -> int:
+        """The number of the last event."""
+        return 1 + len(self.events)
+
+
+def draft_records(packed: PackedReplay, plan: Plan) -> Draft:
+    """Make the rows that the new execution begins with."""
+    draft = Draft([], [], [], Counter(), [])
     for verdict in plan.reused:
-        seq += 1
-        steps.append(_copy_step(tx, packed, verdict, row, seq))
+        seq = draft.last_seq + 1
+        draft.steps.append(_draft_step(packed, verdict, draft, seq))
         event = EventType.STEP_PATCHED if verdict.edited else EventType.STEP_REUSED
-        facts.append((seq, event.value, json_bytes(_describe(verdict, row))))
-    replays.insert_records(tx, steps)
+        about: dict[str, JsonValue] = {"path": verdict.path}
+        if verdict.edited:
+            about["by"] = packed.principal.id
+        draft.events.append((seq, event.value, json_bytes(about)))
     for saved in newest_checkpoints(plan).values():
-        seq += 1
-        copied = _copy_checkpoint(tx, packed, saved, row, seq)
-        about: JsonValue = {"id": copied.id, "name": copied.name, "path": copied.path, "from": saved.id}
-        facts.append((seq, EventType.CHECKPOINT_SAVED.value, json_bytes(about)))
-    replays.insert_events(tx, row.id, facts)
-    now = replace(row, last_seq=seq)  # nothing is completed yet: reused records were completed elsewhere
+        seq = draft.last_seq + 1
+        copied = _draft_checkpoint(packed, saved, draft, seq)
+        draft.checkpoints.append(copied)
+        facts: JsonValue = {"id": copied.id, "name": copied.name, "path": copied.path, "from": saved.id}
+        draft.events.append((seq, EventType.CHECKPOINT_SAVED.value, json_bytes(facts)))
+    return draft
+
+
+def write_records(tx: Tx, row: ExecutionRow, draft: Draft) -> ExecutionRow:
+    """Write the draft for the execution `row`, which has its first event only; returns the row after it.
+
+    Raises `CheckpointGone` where retention has removed a value in the meantime.
+    """
+    for address, count in draft.references.items():
+        if not count_reference(tx, row.tenant_id, address, count):
+            raise CheckpointGone("Retention removed a recorded value that this needs; make a new plan.")
+    for value in draft.edited:
+        put_value(tx, row.tenant_id, value)
+    replays.insert_records(tx, draft.steps)
+    for saved in draft.checkpoints:
+        insert_checkpoint(tx, replace(saved, created_us=tx.now_us))
+    replays.insert_events(tx, row.id, draft.events)
+    now = replace(row, last_seq=draft.last_seq)  # nothing is completed yet: that happened elsewhere
     if not update_execution(tx, row, now):
         raise StorageBusy(f"{row.id} changed while it was made; try again.")
     return now
 
 
-def _describe(verdict: Verdict, row: ExecutionRow) -> dict[str, JsonValue]:
-    facts: dict[str, JsonValue] = {"path": verdict.path}
-    if verdict.edited:
-        facts["by"] = row.started_by
-    return facts
+def _refer(draft: Draft, column: bytes | None) -> None:
+    address = address_of(column) if column is not None else None
+    if address is not None:
+        draft.references[address] += 1
 
 
-def _copy_step(tx: Tx, packed: PackedReplay, verdict: Verdict, row: ExecutionRow, seq: int) -> StepRow:
+def _draft_step(packed: PackedReplay, verdict: Verdict, draft: Draft, seq: int) -> StepRow:
     step = verdict.record
     assert step is not None
     edited = packed.outputs.get(verdict.path) if verdict.edited else None
-    output = step.output if edited is None else edited.column
-    if edited is not None:
-        put_value(tx, row.tenant_id, edited)
-    elif step.output is not None:
-        copy_value(tx, row.tenant_id, step.output)
-    if step.input is not None:
-        copy_value(tx, row.tenant_id, step.input)
+    _refer(draft, step.input)
+    if edited is None:
+        _refer(draft, step.output)
+    else:
+        draft.edited.append(edited)
     return replace(
         step,
-        execution_id=row.id,
+        execution_id=packed.id,
         generation=1,
         epoch=0,
         status=StepStatus.COMPLETED.value,
-        output=output,
+        output=edited.column if edited else step.output,
         output_digest=edited.digest if edited else step.output_digest,
         error=None,
         reused_from=step.reused_from or step.execution_id,
@@ -78,20 +111,19 @@ def _copy_step(tx: Tx, packed: PackedReplay, verdict: Verdict, row: ExecutionRow
     )
 
 
-def _copy_checkpoint(
-    tx: Tx, packed: PackedReplay, saved: CheckpointRow, row: ExecutionRow, seq: int
-) -> CheckpointRow:
+def _draft_checkpoint(packed: PackedReplay, saved: CheckpointRow, draft: Draft, seq: int) -> CheckpointRow:
     edited = packed.states.get(saved.name) or packed.states.get(saved.id)
-    copied = replace(
+    if edited is None:
+        _refer(draft, saved.state)
+    else:
+        draft.edited.append(edited)
+    return replace(
         saved,
-        id=tx.new_id("cp"),
-        execution_id=row.id,
+        id=derived_id("cp", packed.id, saved.id),
+        execution_id=packed.id,
         generation=1,
         seq=seq,
-        state=put_value(tx, row.tenant_id, edited) if edited else copy_value(tx, row.tenant_id, saved.state),
+        state=edited.column if edited else saved.state,
         state_digest=edited.digest if edited else saved.state_digest,
-        created_us=tx.now_us,
         superseded_seq=None,
     )
-    insert_checkpoint(tx, copied)
-    return copied

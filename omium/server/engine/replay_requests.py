@@ -14,15 +14,14 @@ from omium.server.engine.grants import build_grant
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.plan import Plan, make_plan, planned_steps
 from omium.server.engine.plan_token import make_token
-from omium.server.engine.replay import Replayed, start_replay
+from omium.server.engine.replay import Replayed, prepare_replay, start_replay
 from omium.server.engine.replay_packing import pack_replay
 from omium.server.engine.runners import find_runner
-from omium.server.engine.source import read_source
+from omium.server.engine.source import Source, read_source, refuse_source
 from omium.server.engine.values import StoredValue, fetch_value
 from omium.server.engine.views import view_execution
 from omium.server.principal import Principal
 from omium.server.seal import KeyFile
-from omium.server.store.details import get_details
 from omium.server.store.executions import get_execution
 
 
@@ -31,12 +30,13 @@ async def plan_replay(
 ) -> ReplayPlan:
     """Say what a replay would do, with the token that lets it be started; nothing is changed."""
 
-    def read(tx: Tx) -> ReplayPlan:
+    def read(tx: Tx) -> tuple[Source, RunnerAnswer, int]:
         row = get_execution(tx, principal.tenant_id, execution_id)
-        plan = make_plan(read_source(tx, row), command)
-        return view_plan(keys, principal, plan, find_runner(tx, row, parts.policy), tx.now_us)
+        refuse_source(row)
+        return read_source(tx, row), find_runner(tx, row, parts.policy), tx.now_us
 
-    return await parts.db.read(read)
+    source, runner, now_us = await parts.db.read(read)
+    return view_plan(keys, principal, make_plan(source, command), runner, now_us)
 
 
 async def replay(
@@ -52,21 +52,25 @@ async def replay(
     Raises as `start_replay`, and `PayloadTooLarge`.
     """
 
-    def read(tx: Tx) -> StoredValue:
+    def read(tx: Tx) -> tuple[Source, StoredValue]:
         row = get_execution(tx, principal.tenant_id, execution_id)
-        return fetch_value(tx, row.tenant_id, get_details(tx, row.id).input)
+        source = read_source(tx, row)
+        return source, fetch_value(tx, row.tenant_id, source.details.input)
 
-    recorded = await parts.db.read(read)
+    source, recorded = await parts.db.read(read)
     packed = pack_replay(parts.vault, principal, execution_id, command, recorded, idempotency_key)
+    prepared = prepare_replay(packed, source)
 
-    def write(tx: Tx) -> tuple[Replayed, ReplayAnswer]:
-        replayed = start_replay(tx, keys, packed)
-        runner = find_runner(tx, replayed.row, parts.policy)
-        plan = view_plan(keys, principal, replayed.plan, runner, tx.now_us)
-        execution = view_execution(replayed.row)
-        return replayed, ReplayAnswer(execution=execution, plan=plan, **runner.model_dump())
+    def write(tx: Tx) -> tuple[Replayed, RunnerAnswer, int]:
+        replayed = start_replay(tx, keys, packed, prepared)
+        return replayed, find_runner(tx, replayed.row, parts.policy), tx.now_us
 
-    replayed, answer = await parts.db.write(write)
+    replayed, runner, now_us = await parts.db.write(write)
+    answer = ReplayAnswer(
+        execution=view_execution(replayed.row),
+        plan=view_plan(keys, principal, replayed.plan, runner, now_us),
+        **runner.model_dump(),
+    )
     if packed.taker is None or command.lease_token is None:
         return answer
     grant = await build_grant(parts, replayed.row, command.lease_token)

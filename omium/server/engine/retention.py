@@ -26,7 +26,7 @@ from omium.server.store.failures import list_open_of_execution
 from omium.states import ExecutionStatus, FailureStatus
 
 DAY_US = 24 * 3600 * US_PER_S
-PORTION_ROWS = 400
+PORTION_ROWS = 250
 PAYLOAD_GRACE_S = 3600
 TENANTS_PER_LOOK = 1000
 

@@ -47,9 +47,9 @@ class Source:
         raise InvalidRequest(f"{self.row.id} has no checkpoint {name!r}; `omium executions show` lists them.")
 
 
-def read_source(tx: Tx, row: ExecutionRow, *, may_run: bool = False) -> Source:
-    """Read the source; `IllegalTransition` while it runs, because its next step would not be in the plan."""
-    if row.status == ExecutionStatus.RUNNING and not may_run:
+def refuse_source(row: ExecutionRow) -> None:
+    """Raise `IllegalTransition` while it runs (its next step would not be in the plan), `CheckpointGone`."""
+    if row.status == ExecutionStatus.RUNNING:
         raise IllegalTransition(
             f"{row.id} is running; pause or cancel it, or wait for its end, then replay it.",
             status_now=row.status,
@@ -57,6 +57,10 @@ def read_source(tx: Tx, row: ExecutionRow, *, may_run: bool = False) -> Source:
         )
     if row.reason == RETIRED:
         raise CheckpointGone(f"Retention is removing what {row.id} has recorded.")
+
+
+def read_source(tx: Tx, row: ExecutionRow) -> Source:
+    """Read everything that is recorded of `row`."""
     return Source(
         row=row,
         details=details.get_details(tx, row.id),
@@ -70,6 +74,13 @@ def read_source(tx: Tx, row: ExecutionRow, *, may_run: bool = False) -> Source:
         effects=replays.find_newest_effects(tx, row.tenant_id, row.lineage_root),
         tokens={each.path: each.tokens for each in usage.sum_tokens_by_path(tx, row.tenant_id, row.id)},
     )
+
+
+def is_current(tx: Tx, source: Source, row: ExecutionRow) -> bool:
+    """Say whether `source` is still what is recorded of `row`: neither its log nor its lineage went on."""
+    if source.row != row:
+        return False
+    return replays.find_newest_effects(tx, row.tenant_id, row.lineage_root) == source.effects
 
 
 def _read_tries(tx: Tx, execution_id: str) -> dict[str, int]:
