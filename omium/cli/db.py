@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from omium.models.server import Verification
     from omium.server.settings import ServerSettings
 
-app = typer.Typer(help="Look after the database and its backups.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look after the database and its backups.", no_args_is_help=True, rich_markup_mode=None
+)
 
 Data = Annotated[
     Path | None,
@@ -62,7 +64,7 @@ def backup(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Copy the database while work goes on; a running server writes into its own backup folder.
+    """Copy the database while work goes on. A running server writes into its own backup folder.
 
     \b
     omium db backup
@@ -134,7 +136,7 @@ def restore(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Put a backup in the place of the database of a stopped server; what was there is set aside.
+    """Put a backup in the place of a stopped server's database. What was there is set aside.
 
     \b
     omium db restore ~/.local/share/omium/backups/omium-20261122T101500Z.sqlite
@@ -183,7 +185,7 @@ def verify(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Check that the stored data is whole and that its rules hold; exit code 1 if not.
+    """Check that the stored data is whole. And that its rules hold; exit code 1 if not.
 
     \b
     omium db verify
@@ -230,7 +232,7 @@ def migrate(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Bring the database of a stopped server up to date; `omium serve` does the same when it starts.
+    """Bring the database of a stopped server up to date. `omium serve` does it when it starts.
 
     \b
     omium db migrate --data ./omium
@@ -254,7 +256,7 @@ def export(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of JSON lines.")] = False,
     no_color: NoColor = False,
 ) -> None:
-    """Print a table of a backup as JSON lines or CSV; without a table, list the tables.
+    """Print a table of a backup as JSON lines or CSV. Without a table, list the tables.
 
     \b
     omium db export backup.sqlite
@@ -321,7 +323,7 @@ def new_key(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Make another owner's key on the machine of a stopped server: for when the first one was lost.
+    """Make another owner's key for a stopped server. For when the first one was lost; on its machine.
 
     \b
     omium db new-key --data ./omium

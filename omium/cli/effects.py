@@ -31,7 +31,7 @@ def list_effects(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """List the side effects that an execution announced, and what is known of each.
+    """List the side effects that an execution announced. With what is known of each.
 
     \b
     omium executions effects last
@@ -71,7 +71,7 @@ def list_compensations(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """List the compensations of an execution's rollbacks, in the order in which they run.
+    """List the compensations of an execution's rollbacks. In the order in which they run.
 
     \b
     omium executions compensations last

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from omium.models.execution import Event, Execution, Step
     from omium.sdk.sync_client import Client
 
-app = typer.Typer(help="Look at executions, and what happened in them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Look at executions, and what happened in them.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @app.command("list")
@@ -89,7 +91,7 @@ def show_execution(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Show one execution: its steps, input, output, error, usage, and who would go on with it.
+    """Show one execution: its steps, input, output and error. Also its usage, and what to do next.
 
     \b
     omium executions show last
@@ -176,7 +178,7 @@ def list_checkpoints(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """List the states that an execution saved with checkpoint(name, state).
+    """List the states that an execution saved. That is what `checkpoint(name, state)` kept.
 
     \b
     omium executions checkpoints last
@@ -213,7 +215,7 @@ def diff_executions(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Compare two executions step by step: which inputs, outputs and outcomes differ.
+    """Compare two executions step by step. Inputs, outputs and outcomes that differ are named.
 
     \b
     omium executions diff ex_01mcc5rm00ngqz8ctbd9ygs3xh last

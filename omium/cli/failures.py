@@ -20,7 +20,7 @@ from omium.states import FailureStatus
 if TYPE_CHECKING:
     from omium.models.failure import FailureDetail, ReplayBatch
 
-app = typer.Typer(help="Work through the failure inbox.", no_args_is_help=True)
+app = typer.Typer(help="Work through the failure inbox.", no_args_is_help=True, rich_markup_mode=None)
 
 _SPAN = re.compile(r"(\d+)\s*([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -38,7 +38,7 @@ def list_failures(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """List failures, grouped: one line for everything that failed in the same way.
+    """List failures in groups. One line for everything that failed in the same way.
 
     \b
     omium failures list
@@ -84,7 +84,7 @@ def show_failure(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Show what failed, since when, whether a retry is safe, what changed, and what to do.
+    """Show what failed, whether a retry is safe, and what to do. Also since when, and what changed.
 
     \b
     omium failures show fl_01mcc5rm00ngqz8ctbd9ygs3xh
@@ -175,7 +175,7 @@ def replay_failure(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Replay every open execution of a failure from its failed step; stops when it fails the same way again.
+    """Replay every open execution of a failure. From its failed step; stops if that fails the same way.
 
     \b
     omium failures replay fl_01mcc5rm00ngqz8ctbd9ygs3xh --limit 10
@@ -264,7 +264,7 @@ def resolve_failure(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Close a failure as dealt with; a new occurrence opens it again.
+    """Close a failure as dealt with. A new occurrence opens it again.
 
     \b
     omium failures resolve fl_01mcc5rm00ngqz8ctbd9ygs3xh --reason "fixed the parser"

@@ -13,7 +13,7 @@ from omium.cli.table import Column
 from omium.cli.words import ago, iso_time, now_us, state
 from omium.states import Environment, Scope
 
-app = typer.Typer(help="Manage API keys: list, create, revoke.", no_args_is_help=True)
+app = typer.Typer(help="Manage API keys: list, create, revoke.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.command("list")

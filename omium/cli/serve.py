@@ -34,7 +34,9 @@ def serve(
     log_format: Annotated[
         str | None, typer.Option("--log-format", help="json, console, or auto. [default: auto]")
     ] = None,
-    log_level: Annotated[str | None, typer.Option("--log-level", help="[default: info]")] = None,
+    log_level: Annotated[
+        str | None, typer.Option("--log-level", help="debug, info, warning or error. [default: info]")
+    ] = None,
 ) -> None:
     """Run the server until it is stopped.
 

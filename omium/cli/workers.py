@@ -15,7 +15,7 @@ from omium.cli.words import ago, now_us, state
 if TYPE_CHECKING:
     from omium.models.driver import Worker
 
-app = typer.Typer(help="See and set circuit breakers.", no_args_is_help=True)
+app = typer.Typer(help="See and set circuit breakers.", no_args_is_help=True, rich_markup_mode=None)
 
 BreakerName = Annotated[str, typer.Argument(metavar="NAME", help="The breaker's name.")]
 
@@ -70,7 +70,7 @@ def list_breakers(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """List the circuit breakers: whether calls are let through, and what was counted.
+    """List the circuit breakers. Whether calls are let through, and what was counted.
 
     \b
     omium breakers list
@@ -106,7 +106,7 @@ def reset_breaker(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Close a circuit breaker: calls are let through again, and counting begins anew.
+    """Close a circuit breaker. Calls are let through again, and counting begins anew.
 
     \b
     omium breakers reset openai --reason "their incident is over"
@@ -133,7 +133,7 @@ def open_breaker(
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Open a circuit breaker by hand: calls through it are refused until its probes succeed.
+    """Open a circuit breaker by hand. Calls through it are refused until its probes succeed.
 
     \b
     omium breakers open openai --reason "burns money" --yes
