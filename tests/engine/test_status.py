@@ -22,7 +22,7 @@ async def test_executions_are_counted_by_status_and_by_day(engine):
         await getattr(await engine.start("report"), ending)()
     await engine.start("report")
     await engine.queue("report")
-    await (await engine.start("report")).wait()
+    await (await engine.start("report")).wait(wake_at_us=engine.clock.now_us() + 60_000_000)
 
     found = await status(engine)
     assert (found.running, found.queued, found.waiting, found.paused) == (1, 1, 1, 0)
