@@ -155,6 +155,9 @@ class Run:
         return await self.write(type="execution.failed", path=path, error=error)
 
     async def wait(self, reason: str = "timer", wake_at_us: int | None = None) -> WriteResult:
+        """Wait; a timer that is not told is an hour."""
+        if wake_at_us is None and reason == "timer":
+            wake_at_us = self.engine.clock.now_us() + 3_600_000_000
         return await self.write(type="execution.waits", reason=reason, wake_at_us=wake_at_us)
 
     async def suspend(self, reason: str, outcome: str = "stopped") -> WriteResult:

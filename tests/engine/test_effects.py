@@ -6,6 +6,8 @@ from omium.errors import EffectBlocked, EffectUnresolved, LeaseLostProblem, Limi
 from omium.models.replay import DecideEffect
 from omium.server.engine.decisions import decide_effect
 from omium.server.engine.effects import effect_key
+from omium.server.engine.fold import find_differences, fold_events
+from omium.server.store.events import list_events
 from omium.states import EffectDecision
 
 
@@ -246,3 +248,17 @@ async def test_numbers_that_are_given_back_leave_no_gap(engine):
     await run.intend("pay")
     await run.step("next")
     assert [event.seq for event in await engine.events(run.id)] == [1, 2, 3]
+
+
+async def test_a_late_report_says_whose_it_was_and_the_log_still_tells_the_row(engine):
+    run = await engine.worker_run()
+    key = (await run.intend("pay", mode="idempotent")).effect_key
+    await engine.expire()
+    await engine.claim()
+    await run.end_effect("pay", key, output="receipt")
+
+    said = (await engine.events(run.id))[-1]
+    assert (said.type, said.data["reported_by_epoch"]) == ("effect.reported_late", 1)
+    row = await engine.row(run.id)
+    logged = await engine.read(lambda tx: list_events(tx, row.tenant_id, run.id, 0, 100))
+    assert find_differences(row, fold_events(logged)) == []

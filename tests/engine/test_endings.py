@@ -189,7 +189,7 @@ async def test_waiting_for_a_time_that_is_not_told_is_refused(engine):
     run = await engine.start()
     for reason in ("timer", "retry", "slot", "breaker"):
         with pytest.raises(InvalidRequest):
-            await run.wait(reason)
+            await run.write(type="execution.waits", reason=reason)
     await run.wait("signal")
     assert (await engine.row(run.id)).status == "waiting"
 

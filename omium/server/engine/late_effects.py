@@ -139,7 +139,7 @@ def _describe(packed: Packed[EffectEnded], known: EffectRow) -> dict[str, JsonVa
         "effect_key": known.effect_key,
         "state": packed.write.state,
         "was": known.state,
-        "epoch": packed.lease.epoch,
+        "reported_by_epoch": packed.lease.epoch,
     }
 
 

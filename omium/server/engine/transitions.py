@@ -37,6 +37,7 @@ FOLDED = (
     "cancel_outcome",
     "max_steps",
 )
+_FOLDED_NAMES = frozenset(FOLDED)
 
 
 def append_event(
@@ -134,6 +135,7 @@ def _write(
     row = replace(row, last_seq=was.last_seq + 1, updated_us=tx.now_us)
     if not update_execution(tx, was, row):
         raise StorageBusy(f"{was.id} changed while this was decided; try again.")
+    assert not data.keys() & _FOLDED_NAMES, f"{event} says {data}: those names are the row's own columns"
     changed = {name: getattr(row, name) for name in FOLDED if getattr(row, name) != getattr(was, name)}
     facts = cast("dict[str, JsonValue]", {**data, **changed})
     events.insert_event(tx, row.id, row.last_seq, event.value, json_bytes(facts))
