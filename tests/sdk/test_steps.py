@@ -331,7 +331,7 @@ def test_the_next_try_waits_for_the_function_that_could_not_be_stopped(edge):
     running, most = [], []
     release = threading.Event()
 
-    @omium.step(timeout_s=0.05, retry=omium.RetryPolicy(max_attempts=2, initial_delay_s=0))
+    @omium.step(timeout_s=0.5, retry=omium.RetryPolicy(max_attempts=2, initial_delay_s=0))
     def slow():
         running.append(1)
         most.append(len(running))
