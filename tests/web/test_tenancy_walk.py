@@ -1,0 +1,379 @@
+"""Two tenants and the whole endpoint table: who asks with another's ids learns nothing and changes nothing.
+
+The owner has one of everything. Each endpoint is asked by strangers, once with the owner's ids and once with
+ids that are nobody's, in arguments that would work for the owner: both answers must be the same. An endpoint
+that is new has no arguments here yet, and fails until it has.
+"""
+
+import asyncio
+import re
+import tempfile
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+import pytest
+
+from omium.ids import new_id
+from omium.server.routes import list_endpoints
+from omium.server.web.endpoint import Endpoint
+from omium.states import Scope
+from tests.serverfixture import AppClient, open_app_client, test_settings
+
+DIGEST = "0" * 64
+TOKEN = "t" * 32
+PRIVATE = "private"
+PROCESS = {"boot_id": "boot", "pid_namespace": "ns", "pid": 1, "started_ticks": 1}
+BLOB = {"type": "json", "data": "cHJpdmF0ZQ=="}
+Query = dict[str, str]
+ID = re.compile(r"\b[a-z]{2}_[0-9a-hjkmnp-tv-z]{26}\b")
+
+WALKED = [
+    endpoint
+    for endpoint in list_endpoints()
+    if not endpoint.is_public and not (endpoint.stream and not endpoint.path_parameters)
+]
+
+
+@dataclass
+class Ids:
+    """Everything by which the owner's things can be named; by default the names of nothing."""
+
+    failed: str = field(default_factory=lambda: new_id("ex", 1))
+    running: str = field(default_factory=lambda: new_id("ex", 1))
+    queued: str = field(default_factory=lambda: new_id("ex", 1))
+    checkpoint: str = field(default_factory=lambda: new_id("cp", 1))
+    effect: str = "ef_unknown"
+    failure: str = field(default_factory=lambda: new_id("fa", 1))
+    key: str = field(default_factory=lambda: new_id("ak", 1))
+    worker: str = "worker-nobody"
+    breaker: str = "breaker-nobody"
+    thread: str = "thread-nobody"
+    run: str = "run-nobody"
+    usage: str = "usage-nobody"
+    step: str = "step-nobody"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request's arguments: for the path in order, the body, the query."""
+
+    path: tuple[str, ...] = ()
+    body: object = None
+    query: Query | None = None
+
+
+def step_write(path: str, **fields: object) -> dict[str, object]:
+    return {"path": path, "name": path, "input_digest": DIGEST, "started_at_us": 1, "ended_at_us": 2} | fields
+
+
+def group(execution_id: str, *writes: dict[str, object]) -> dict[str, object]:
+    return {"execution_id": execution_id, "epoch": 1, "lease_token": TOKEN, "writes": list(writes)}
+
+
+def usage(usage_id: str, execution_id: str | None) -> dict[str, object]:
+    return {"id": usage_id, "execution_id": execution_id, "model": PRIVATE, "input_tokens": 7, "at_us": 1}
+
+
+def graph_checkpoint(ids: Ids) -> dict[str, object]:
+    names = {"thread_id": ids.thread, "checkpoint_id": "1", "run_id": ids.run}
+    return names | {"checkpoint": BLOB, "metadata": BLOB}
+
+
+def claim(ids: Ids, **fields: object) -> dict[str, object]:
+    return {"worker_id": ids.worker, "workflows": [PRIVATE], "process": PROCESS, "wait_s": 0} | fields
+
+
+ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
+    "get_whoami": lambda ids: Asked(),
+    "get_status": lambda ids: Asked(),
+    "create_key": lambda ids: Asked(body={"name": "new"}),
+    "list_keys": lambda ids: Asked(),
+    "revoke_key": lambda ids: Asked((ids.key,)),
+    "start_execution": lambda ids: Asked(
+        body={
+            "workflow": "child",
+            "driver": "worker",
+            "input_digest": DIGEST,
+            "parent_id": ids.running,
+            "parent_path": ids.step,
+        }
+    ),
+    "list_executions": lambda ids: Asked(query={"parent": ids.running}),
+    "get_execution": lambda ids: Asked((ids.failed,)),
+    "list_steps": lambda ids: Asked((ids.failed,)),
+    "get_step_value": lambda ids: Asked((ids.failed,), query={"path": ids.step}),
+    "list_attempts": lambda ids: Asked((ids.failed,)),
+    "list_events": lambda ids: Asked((ids.failed,)),
+    "list_checkpoints": lambda ids: Asked((ids.failed,)),
+    "get_checkpoint": lambda ids: Asked((ids.failed, ids.checkpoint)),
+    "resume_execution": lambda ids: Asked((ids.failed,), {"process": PROCESS}),
+    "cancel_execution": lambda ids: Asked((ids.running,), {}),
+    "pause_execution": lambda ids: Asked((ids.running,), {}),
+    "plan_replay": lambda ids: Asked((ids.failed,), {"from_step": ids.step}),
+    "replay_execution": lambda ids: Asked((ids.failed,), {"from_step": ids.step}),
+    "plan_rollback": lambda ids: Asked((ids.failed,), {"to_checkpoint": ids.checkpoint}),
+    "rollback_execution": lambda ids: Asked((ids.failed,), {"to_checkpoint": ids.checkpoint}),
+    "list_compensations": lambda ids: Asked((ids.failed,)),
+    "skip_compensations": lambda ids: Asked((ids.failed,), {"reason": "r"}),
+    "list_effects": lambda ids: Asked((ids.failed,)),
+    "decide_effect": lambda ids: Asked((ids.failed, ids.effect), {"decision": "skip"}),
+    "list_logs": lambda ids: Asked((ids.failed,), query={"path": ids.step}),
+    "list_failures": lambda ids: Asked(query={"workflow": PRIVATE}),
+    "get_failure": lambda ids: Asked((ids.failure,)),
+    "list_occurrences": lambda ids: Asked((ids.failure,)),
+    "ignore_failure": lambda ids: Asked((ids.failure,), {"reason": "r"}),
+    "resolve_failure": lambda ids: Asked((ids.failure,), {}),
+    "replay_failure": lambda ids: Asked((ids.failure,), {}),
+    "report_calls": lambda ids: Asked(body={"name": ids.breaker, "want_permission": True}),
+    "list_breakers": lambda ids: Asked(),
+    "get_breaker": lambda ids: Asked((ids.breaker,)),
+    "set_breaker": lambda ids: Asked((ids.breaker,), {"state": "closed"}),
+    "record_usage": lambda ids: Asked(body=usage("of-a-stranger", ids.running)),
+    "list_usage": lambda ids: Asked(query={"execution_id": ids.running}),
+    "get_retention": lambda ids: Asked(),
+    "set_retention": lambda ids: Asked(body={"completed_days": 1}),
+    "write": lambda ids: Asked(
+        body={
+            "groups": [
+                group(ids.running, step_write("new", type="step.completed", output=1)),
+                group(ids.failed, {"type": "heartbeat"}, {"type": "execution.completed", "output": 1}),
+                group(ids.running, {"type": "usage.recorded", "usage": usage("written", ids.running)}),
+                group(ids.failed, step_write("e", type="effect.ended", effect_key=ids.effect, state="done")),
+            ]
+        }
+    ),
+    "fetch_recorded": lambda ids: Asked(
+        (ids.failed,), {"paths": [ids.step, f"$checkpoint/{ids.checkpoint}"]}
+    ),
+    "claim_work": lambda ids: Asked(
+        body=claim(ids, worker_id="of-a-stranger", execution_id=ids.queued, gone_workers=[ids.worker])
+    ),
+    "stream_execution_events": lambda ids: Asked((ids.failed,)),
+    "stop_worker": lambda ids: Asked(body={"worker_id": ids.worker}),
+    "list_workers": lambda ids: Asked(),
+    "make_backup": lambda ids: Asked(body={}),
+    "verify_data": lambda ids: Asked(),
+    "put_graph": lambda ids: Asked(
+        body={
+            "lease": {"execution_id": ids.running, "epoch": 1, "lease_token": TOKEN},
+            "checkpoints": [graph_checkpoint(ids) | {"checkpoint_id": "2"}],
+        }
+    ),
+    "find_graph_checkpoint": lambda ids: Asked(body={"thread_id": ids.thread}),
+    "list_graph_checkpoints": lambda ids: Asked(body={"thread_id": ids.thread}),
+    "delete_graph_thread": lambda ids: Asked(body={"thread_id": ids.thread}),
+    "delete_graph_runs": lambda ids: Asked(body={"run_ids": [ids.run]}),
+    "copy_graph_thread": lambda ids: Asked(
+        body={"source_thread_id": ids.thread, "target_thread_id": "of-a-stranger"}
+    ),
+    "prune_graph_threads": lambda ids: Asked(body={"thread_ids": [ids.thread], "strategy": "delete"}),
+}
+OF_THE_SERVER = {"make_backup", "verify_data"}  # its operator's, whoever the tenants are
+
+SEEN_BY_THE_OWNER = (
+    "/v1/executions",
+    "/v1/executions/{failed}",
+    "/v1/executions/{running}",
+    "/v1/executions/{queued}",
+    "/v1/executions/{failed}/events",
+    "/v1/executions/{running}/events",
+    "/v1/executions/{failed}/effects",
+    "/v1/failures/{failure}",
+    "/v1/breakers",
+    "/v1/usage",
+    "/v1/keys",
+    "/v1/workers",
+    "/v1/settings/retention",
+)
+
+
+class Walk:
+    """A server with an owner who has one of everything; every request is made to look like a plain call."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.runner = asyncio.Runner()
+        self.opened = open_app_client(test_settings(Path(self.folder.name)))
+        self.owner: AppClient = self.runner.run(self.opened.__aenter__())
+        self.ids = Ids(
+            worker="worker-private", breaker="breaker-private", thread="thread-private", run="run-private"
+        )
+        self.ids.usage, self.ids.step = "usage-private", "step-private"
+        self._fill()
+
+    def close(self) -> None:
+        self.runner.run(self.opened.__aexit__(None, None, None))
+        self.runner.close()
+        self.folder.cleanup()
+
+    def stranger(self) -> AppClient:
+        """Return the owner of a tenant that has nothing yet."""
+        return self.runner.run(self.owner.new_tenant(f"stranger {uuid.uuid4()}"))
+
+    def send(
+        self, client: AppClient, method: str, path: str, body: object = None, query: Query | None = None
+    ):
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        sent = {} if body is None else {"json": body}
+        return self.runner.run(client.request(method, path, params=query, headers=headers, **sent))
+
+    def ask(self, client: AppClient, endpoint: Endpoint, ids: Ids):
+        """Send the endpoint's request with `ids` in all places."""
+        asked, path = ARGUMENTS[endpoint.name](ids), endpoint.path
+        for name, value in zip(endpoint.path_parameters, asked.path, strict=True):
+            path = path.replace(f"{{{name}}}", value)
+        return self.send(client, endpoint.method, path, asked.body, asked.query)
+
+    def snapshot(self) -> str:
+        """Return everything that the owner sees."""
+        replies = [self.get(path.format(**vars(self.ids))) for path in SEEN_BY_THE_OWNER]
+        found = self.post("/v1/graphs/list", {"thread_id": self.ids.thread})
+        return "\n".join(str(each) for each in [*replies, found])
+
+    def get(self, path: str) -> dict[str, object]:
+        return self._good(self.send(self.owner, "GET", path))
+
+    def post(self, path: str, body: object) -> dict[str, object]:
+        return self._good(self.send(self.owner, "POST", path, body))
+
+    def _good(self, reply) -> dict[str, object]:
+        assert reply.status_code in (200, 201), reply.text
+        return reply.json()
+
+    def _write(self, execution_id: str, *writes: dict[str, object]) -> list[dict[str, object]]:
+        results = self.post("/v1/writes", {"groups": [group(execution_id, *writes)]})["groups"][0]["results"]
+        assert [each["problem"] for each in results] == [None] * len(writes)
+        return results
+
+    def _fill(self) -> None:
+        ids = self.ids
+        start = {"workflow": PRIVATE, "driver": "local", "input": PRIVATE, "input_digest": DIGEST}
+        for execution_id in (ids.failed, ids.running):
+            self.post(
+                "/v1/executions", start | {"id": execution_id, "lease_token": TOKEN, "process": PROCESS}
+            )
+            self._write(
+                execution_id,
+                step_write(
+                    ids.step, type="step.completed", output=PRIVATE, usage=[usage(execution_id, None)]
+                ),
+            )
+        effect = self._write(ids.failed, step_write("e", type="effect.intended", kind="effect"))[0]["effect"]
+        ids.effect = effect["effect_key"]
+        error = {"type": "ValueError", "message": PRIVATE}
+        line = {"at_us": 1, "stream": "stdout", "text": PRIVATE}
+        self._write(
+            ids.failed,
+            {"type": "checkpoint.saved", "id": ids.checkpoint, "name": PRIVATE, "state": PRIVATE, "at_us": 1},
+            {"type": "log.written", "path": ids.step, "attempt": 1, "chunk": 0, "lines": [line]},
+            step_write(
+                "e", type="effect.ended", kind="effect", effect_key=ids.effect, state="done", output=1
+            ),
+            step_write("f", type="step.attempt_failed", error=error),
+            {"type": "execution.failed", "path": "f", "error": error},
+        )
+        self.post("/v1/workers/claim", claim(ids))
+        self.post("/v1/executions", start | {"id": ids.queued, "driver": "worker"})
+        ids.key = self.post("/v1/keys", {"name": PRIVATE})["api_key_id"]
+        self.post(f"/v1/breakers/{ids.breaker}", {"state": "open", "reason": PRIVATE})
+        self.post("/v1/usage", usage(ids.usage, ids.running))
+        self.post("/v1/graphs/put", {"checkpoints": [graph_checkpoint(ids)]})
+        ids.failure = self.get("/v1/failures")["items"][0]["id"]
+
+
+@pytest.fixture(scope="module")
+def walk():
+    made = Walk()
+    yield made
+    made.close()
+
+
+EACH = pytest.mark.parametrize("endpoint", WALKED, ids=lambda endpoint: endpoint.name)
+
+
+def without_names(reply, ids: Ids) -> tuple[int, str]:
+    """Return what an answer says without the ids that were asked for and those made for the answer."""
+    text = reply.text
+    for each in fields(ids):
+        text = text.replace(getattr(ids, each.name), f"<{each.name}>")
+    text = re.sub(r"om_[a-z]+_\w+|stranger [0-9a-f-]{36}|rq_\w+", "<new>", ID.sub("<id>", text))
+    return reply.status_code, text
+
+
+def test_every_endpoint_has_arguments_here():
+    assert {endpoint.name for endpoint in WALKED} - ARGUMENTS.keys() == set(), "say how to ask it"
+    assert ARGUMENTS.keys() - {endpoint.name for endpoint in WALKED} == set(), "it's gone"
+
+
+@EACH
+def test_the_owners_ids_are_nobodys_for_a_stranger(walk, endpoint):
+    if endpoint.name in OF_THE_SERVER:
+        pytest.skip("it is not a tenant's")
+    before = walk.snapshot()
+    nobodys = Ids()
+
+    with_owners = walk.ask(walk.stranger(), endpoint, walk.ids)
+    with_nobodys = walk.ask(walk.stranger(), endpoint, nobodys)
+
+    assert without_names(with_owners, walk.ids) == without_names(with_nobodys, nobodys)
+    assert with_owners.status_code < 500
+    told = with_owners.text
+    for each in fields(walk.ids):
+        told = told.replace(getattr(walk.ids, each.name), "")  # what it asked for, it knows
+    assert PRIVATE not in told
+    assert walk.snapshot() == before, "a stranger changed what is the owner's"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (
+            "/v1/executions",
+            lambda ids: {"id": ids.failed, "workflow": "w", "driver": "worker", "input_digest": DIGEST},
+        ),
+        ("/v1/workers/claim", claim),
+    ],
+)
+def test_an_id_that_the_owners_client_made_cannot_be_taken_over(walk, path, body):
+    before = walk.snapshot()
+    reply = walk.send(walk.stranger(), "POST", path, body(walk.ids))
+
+    assert 400 <= reply.status_code < 500
+    assert PRIVATE not in reply.text.replace(walk.ids.worker, "")
+    assert walk.snapshot() == before
+
+
+@pytest.mark.parametrize("only", [Scope.READ, Scope.WORKER], ids=str)
+def test_a_key_with_one_scope_gets_no_further_with_ids_that_are_there(walk, only):
+    before = walk.snapshot()
+    key = walk.runner.run(walk.owner.new_key(only))
+    refused = [endpoint for endpoint in WALKED if endpoint.scope not in (None, only)]
+    if only is Scope.READ:
+        refused += [each for each in WALKED if each.name in ("write", "fetch_recorded")]
+
+    codes = {
+        endpoint.name: walk.ask(walk.owner.as_key(key), endpoint, walk.ids).json()["code"]
+        for endpoint in refused
+    }
+
+    assert set(codes.values()) == {"scope-missing"}
+    walk.runner.run(walk.owner.post(f"/v1/keys/{key.api_key_id}/revoke"))
+    assert without_keys(walk.snapshot()) == without_keys(before)
+
+
+def without_keys(snapshot: str) -> list[str]:
+    return [line for line in snapshot.splitlines() if "last_used_at_us" not in line]
+
+
+@pytest.mark.parametrize(
+    "endpoint", [each for each in WALKED if not each.stream], ids=lambda endpoint: endpoint.name
+)
+def test_the_same_request_finds_what_it_asks_for_when_the_owner_sends_it(walk, endpoint):
+    # The last in this file, because it changes things; it shows that the arguments above are good ones.
+    reply = walk.ask(walk.owner, endpoint, walk.ids)
+
+    assert reply.status_code < 500
+    assert reply.status_code != 404, reply.text
+    assert reply.status_code != 400, reply.text
