@@ -41,6 +41,7 @@ from omium.states import Environment, Scope
 
 START_TIMEOUT_S = 60
 BASE_URL = "http://localhost"
+UNDECLARED = "omium_undeclared_problems_total{"
 
 _PROGRAM = """
 import sys
@@ -139,6 +140,10 @@ async def open_app_client(settings: ServerSettings) -> AsyncIterator[AppClient]:
         AppClient(app, clock, await insert_tenant(app.server, "test")) as client,
     ):
         yield client
+        undeclared = [
+            line for line in app.server.metrics.render().decode().splitlines() if UNDECLARED in line
+        ]
+        assert undeclared == [], "endpoints answered problems that they do not declare"
 
 
 def test_settings(tmp_path: Path, **chosen: object) -> ServerSettings:

@@ -32,6 +32,7 @@ class Made(BaseModel):
     idempotent=Idempotency.KEYED,
     body=Make,
     reply=Made,
+    problems=(IllegalTransition,),
     summary="Make a thing",
 )
 async def make_thing(call: Call[Make]):
