@@ -6,7 +6,7 @@ from omium.clock import ManualClock
 from omium.server.db.open import open_database
 from omium.server.db.tx import Sql
 from omium.server.engine.failure_groups import OPEN_GROUPS_MAX
-from omium.server.engine.failures import close_occurrences, record_occurrence
+from omium.server.engine.failures import close_in_group, close_occurrences, record_occurrence
 from omium.server.engine.transitions import append_event
 from omium.server.store import failures as store
 from omium.states import EventType, ExecutionStatus, FailureKind, FailureStatus
@@ -233,3 +233,19 @@ async def test_an_ignore_covers_new_occurrences_until_one_of_its_conditions_is_o
     assert (group.count, group.open_count) == (3, 2 - covered)
     assert group.status == ("ignored" if covered == 2 else "open")
     assert (group.ignored_count_left is None) == (covered != 2 or rule["count_left"] is None)
+
+
+async def test_an_occurrence_that_somebody_else_has_closed_meanwhile_is_not_counted_twice(rows):
+    first, second = await rows.start(), await rows.start()
+    ids = [await fail(rows, each) for each in (first, second)]
+    (group,) = await groups(rows)
+    await close(rows, first)
+
+    def close_both(tx):
+        return close_in_group(
+            tx, rows.tenant_id, group.id, ids[:1], status=FailureStatus.IGNORED, by="late", reason="late"
+        )
+
+    assert (await rows.write(close_both)).open_count == 1
+    (group,) = await groups(rows)
+    assert (group.status, group.open_count) == ("open", 1)
