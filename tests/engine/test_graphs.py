@@ -306,3 +306,21 @@ async def test_what_an_execution_saved_after_a_point_is_taken_back_by_a_rollback
     assert (await saved.find("t")).checkpoint_id == "1"
     assert await saved.find("t", "2") is None
     assert [each.task_id for each in (await saved.find("t")).writes] == ["before"]
+
+
+async def test_retention_takes_an_executions_own_threads_and_leaves_the_users(saved):
+    for thread in ("ex_1", "ex_1:team/research", "ex_10", "chat"):
+        one = checkpoint(thread, "1", versions={"a": "1"}, channels=[("a", "1", blob("v"))])
+        await saved.put(
+            checkpoints=[one, checkpoint(thread, "2")], writes=[task_writes(thread, "1", "t", (0, "a", "w"))]
+        )
+
+    async def take():
+        return await saved.db.write(
+            lambda tx: thread_store.take_own_threads(tx, saved.vault.tenant_id, "ex_1", 3)
+        )
+
+    assert [await take(), await take(), await take()] == [3, 1, 0]
+    assert {each[0] for each in await saved.ids()} == {"ex_10", "chat"}
+    assert await saved.channels("ex_1") == set()
+    assert await saved.channels("ex_10") == {("a", "1")}

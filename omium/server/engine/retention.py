@@ -19,7 +19,7 @@ from omium.server.db.tx import Tx
 from omium.server.engine.failures import close_in_group
 from omium.server.engine.values import drop_value
 from omium.server.principal import Principal
-from omium.server.store import failures, tenants
+from omium.server.store import failures, graph_threads, tenants
 from omium.server.store import retention as store
 from omium.server.store.executions import ExecutionRow
 from omium.server.store.failures import list_open_of_execution
@@ -80,6 +80,8 @@ def _remove_portion(tx: Tx, row: ExecutionRow) -> None:
     while left > 0 and (taken := store.take_steps(tx, row.id, left)):
         _drop(tx, row, taken)
         left -= len(taken)
+    while left > 0 and (removed := graph_threads.take_own_threads(tx, row.tenant_id, row.id, left)):
+        left -= removed
     while left > 0 and (removed := store.take_events(tx, row.id, left)):
         left -= removed
     if left > 0:

@@ -146,14 +146,39 @@ def supersede_after(tx: Tx, execution_id: str, after_seq: int, at_seq: int) -> i
     return tx.execute(SUPERSEDE_AFTER, execution_id=execution_id, after_seq=after_seq, at_seq=at_seq)
 
 
-LIST_KEYS_OF_EXECUTION = Sql("""
+LIST_KEYS_BETWEEN = Sql("""
     SELECT thread_id, namespace, checkpoint_id, parent_id, versions
       FROM graph_checkpoints
-     WHERE execution_id = :execution_id
+     WHERE tenant_id = :tenant_id AND thread_id >= :first AND thread_id < :beyond
      LIMIT :limit
 """)
 
+DELETE_CHANNELS_BETWEEN = Sql("""
+    DELETE FROM graph_channels
+     WHERE tenant_id = :tenant_id AND thread_id >= :first AND thread_id < :beyond
+""")
 
-def list_keys_of_execution(tx: Tx, execution_id: str, limit: int) -> list[CheckpointKey]:
-    """Return checkpoints that an execution saved, superseded ones included, for retention."""
-    return tx.all(LIST_KEYS_OF_EXECUTION, CheckpointKey, execution_id=execution_id, limit=limit)
+DELETE_WRITES_BETWEEN = Sql("""
+    DELETE FROM graph_writes
+     WHERE tenant_id = :tenant_id AND thread_id >= :first AND thread_id < :beyond
+""")
+
+
+def take_own_threads(tx: Tx, tenant_id: str, execution_id: str, limit: int) -> int:
+    """Delete up to `limit` checkpoints of the threads that are an execution's own; return how many.
+
+    Those are called as the execution, or as it, a colon and a path. A thread that the user named belongs to
+    the user, whatever ran on it. Channels go with the last checkpoint.
+    """
+    taken = 0
+    for first, beyond in ((execution_id, f"{execution_id}!"), (f"{execution_id}:", f"{execution_id};")):
+        between = {"tenant_id": tenant_id, "first": first, "beyond": beyond}
+        left = limit - taken
+        keys = tx.all(LIST_KEYS_BETWEEN, CheckpointKey, **between, limit=left)
+        delete_checkpoints(tx, tenant_id, keys)
+        taken += len(keys)
+        if len(keys) == left:
+            return taken
+        tx.execute(DELETE_WRITES_BETWEEN, **between)
+        tx.execute(DELETE_CHANNELS_BETWEEN, **between)
+    return taken
