@@ -11,7 +11,7 @@ Tables
     payloads           large and sealed values, counted; a value column holds JSON or an address
 
 Flow of a driver's execution
-    start.py     a `local` start is granted at once, a `worker` start is queued
+    start.py     (start_packing.py) a `local` start is granted at once, a `worker` start is queued
     claims.py    a worker takes queued executions, in turn between workflows
     grants.py    epoch + 1, a new lease token, and the records that travel with it
     writes.py    every write is packed (packing.py), passes the fence (fence.py: epoch and token, never time),

@@ -32,7 +32,7 @@ from omium.server.engine.losses import interrupt
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.policy import Policy
 from omium.server.engine.runners import find_runner
-from omium.server.engine.start import TOKEN_CHARACTERS_MIN
+from omium.server.engine.start_packing import TOKEN_CHARACTERS_MIN
 from omium.server.engine.transitions import illegal_transition, move
 from omium.server.engine.views import view_execution
 from omium.server.principal import Principal

@@ -12,47 +12,29 @@ same answer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
 
 from omium.errors import (
     ExecutionExists,
     IdempotencyMismatch,
     IllegalTransition,
-    InvalidRequest,
     ParentFinal,
     SecretNotRepeatable,
 )
-from omium.ids import child_execution_id, derived_id, is_id
-from omium.jsonvalue import JsonValue, canonical_bytes, digest
+from omium.ids import child_execution_id
 from omium.models.driver import Grant
 from omium.models.execution import Execution, StartExecution
 from omium.server.db.tx import Tx
-from omium.server.engine.grants import Taker, build_grant, make_taker, new_token, pack_model
+from omium.server.engine.grants import build_grant, pack_model
 from omium.server.engine.parts import EngineParts
+from omium.server.engine.start_packing import PackedStart, pack_start
 from omium.server.engine.transitions import append_event, record_first_event
-from omium.server.engine.values import PackedValue, Vault, put_value
+from omium.server.engine.values import put_value
 from omium.server.engine.views import view_execution
 from omium.server.principal import Principal
 from omium.server.store import details, epochs
 from omium.server.store.details import DetailsRow
 from omium.server.store.executions import ExecutionRow, find_execution, insert_execution, lock_execution
-from omium.states import FINAL_STATUSES, Driver, Durability, EventType, ExecutionStatus, Takeover
-
-TOKEN_CHARACTERS_MIN = 22  # 128 bits in base64
-
-
-@dataclass(frozen=True, slots=True)
-class PackedStart:
-    """A start made ready before its transaction. `keyed` says that the id follows from an Idempotency-Key."""
-
-    principal: Principal
-    command: StartExecution
-    id: str | None
-    keyed: bool
-    lease_token: str
-    taker: Taker
-    input: PackedValue
-    request_digest: str
+from omium.states import FINAL_STATUSES, Driver, EventType, ExecutionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,44 +58,6 @@ async def start(
     if started.row.driver == Driver.LOCAL:
         return await build_grant(parts, started.row, packed.lease_token)
     return view_execution(started.row)
-
-
-def pack_start(
-    vault: Vault, principal: Principal, command: StartExecution, idempotency_key: str | None
-) -> PackedStart:
-    """Make a start ready; raises `InvalidRequest` for what cannot be meant."""
-    if command.driver is Driver.ENGINE:
-        _refuse(
-            "driver",
-            "Executions of imported specs are started by their workflow's name with driver `worker`.",
-        )
-    if command.takeover is Takeover.AUTO and command.durability is Durability.RELAXED:
-        _refuse(
-            "takeover", "takeover=auto needs durability=strict: a relaxed driver does not stop by itself."
-        )
-    if command.driver is Driver.WORKER and command.durability is Durability.RELAXED:
-        _refuse("durability", "Workers are strict; choose durability=strict.")
-    if command.id is not None and not is_id(command.id, "ex"):
-        _refuse("id", "An execution's id looks like ex_01k9... (omium.ids.new_id).")
-    if command.lease_token is not None and len(command.lease_token) < TOKEN_CHARACTERS_MIN:
-        _refuse("lease_token", f"A lease token has at least {TOKEN_CHARACTERS_MIN} random characters.")
-    if (command.parent_id is None) != (command.parent_path is None):
-        _refuse("parent_path", "parent_id and parent_path belong together.")
-    if command.id is None and command.parent_id is None and idempotency_key is None:
-        _refuse("id", "Give the execution an id, or send an Idempotency-Key: a start must be repeatable.")
-    keyed = command.id is None and command.parent_id is None
-    token = command.lease_token or new_token()
-    packed = vault.pack(principal.tenant_id, cast("JsonValue", command.input), what="The input")
-    return PackedStart(
-        principal=principal,
-        command=command,
-        id=_keyed_id(principal, idempotency_key) if keyed else command.id,
-        keyed=keyed,
-        lease_token=token,
-        taker=make_taker(principal.id, token, command.process, command.code),
-        input=packed,
-        request_digest=_digest_request(principal, command, packed),
-    )
 
 
 def start_execution(tx: Tx, packed: PackedStart) -> Started:
@@ -272,30 +216,3 @@ def _lineage_root(parent: ExecutionRow | None, command: StartExecution, executio
         return execution_id
     assert command.parent_path is not None
     return child_execution_id(parent.lineage_root, command.parent_path)
-
-
-def _keyed_id(principal: Principal, idempotency_key: str | None) -> str:
-    assert idempotency_key is not None
-    return derived_id("ex", "start", principal.tenant_id, principal.id, idempotency_key)
-
-
-def _digest_request(principal: Principal, command: StartExecution, packed: PackedValue) -> str:
-    """Return the digest of what a start asks for; sender, time and token are no part of it."""
-    asked: dict[str, JsonValue] = {
-        "environment": principal.environment.value,
-        "workflow": command.workflow,
-        "driver": command.driver.value,
-        "queue": command.queue,
-        "durability": command.durability.value,
-        "takeover": command.takeover.value,
-        "input": packed.digest,
-        "input_digest": command.input_digest,
-        "comparable": command.comparable,
-        "parent": [command.parent_id, command.parent_path],
-        "limits": command.limits.model_dump(mode="json"),
-    }
-    return digest(canonical_bytes(asked))
-
-
-def _refuse(field: str, detail: str) -> None:
-    raise InvalidRequest(detail, errors=[{"pointer": f"/{field}", "detail": detail}])
