@@ -13,6 +13,7 @@ from omium.cli.detail import show_detail, took
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
 from omium.cli.output import Output
+from omium.cli.recorded import with_whole_outputs
 from omium.cli.table import Column
 from omium.cli.words import ago, count, local_time, now_us, size, state
 from omium.states import ENDED_STATUSES, ExecutionStatus
@@ -106,6 +107,8 @@ def show_execution(
             page = client.list_steps(detail.id, limit=200, after=after)
             steps += page.items
             after = page.next
+        if as_json:
+            steps = with_whole_outputs(client, detail.id, steps)
     if as_json:
         common.output.json(detail.model_dump(mode="json") | {"steps": steps, "steps_next": after})
     else:

@@ -23,6 +23,7 @@ from omium.cli import (
     init,
     keys,
     logs,
+    recorded,
     replay,
     resume,
     rollback,
@@ -60,6 +61,7 @@ app.command("decide")(effects.decide)
 app.command("pause")(cancel.pause)
 app.command("cancel")(cancel.cancel)
 app.command("logs")(logs.show_logs)
+executions.app.command("output")(recorded.show_output)
 executions.app.command("effects")(effects.list_effects)
 executions.app.command("compensations")(effects.list_compensations)
 app.add_typer(executions.app, name="executions")
