@@ -15,7 +15,6 @@ RUNNABLE = [
 ]
 
 
-@pytest.mark.xdist_group("docs")  # pages may start a server on the usual port, so never two at once
 @pytest.mark.parametrize("page", RUNNABLE, ids=page_name)
 def test_every_snippet_of_a_page_runs(page, tmp_path):
     text = page.read_text()
