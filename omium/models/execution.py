@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from omium.models.wire import Command, Count, Digest, Json, Name, Path, Reply, T
 from omium.states import CancelOutcome, Driver, Durability, ExecutionStatus, Runner, StepStatus, Takeover
 
 Comparable = Literal["full", "partial", "none"]
+Ticks = Annotated[int, Field(ge=0, lt=2**62)]
 
 
 class ProcessIdentity(Command):
@@ -18,8 +19,8 @@ class ProcessIdentity(Command):
     host_name: str = ""
     boot_id: str
     pid_namespace: str
-    pid: int
-    started_ticks: int
+    pid: Count
+    started_ticks: Ticks
 
 
 class CodeVersion(Command):

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from omium.models.wire import Command, Json, Reply
+from omium.models.wire import Command, Count, Json, Reply
 
 Label = Annotated[str, Field(max_length=1024)]
 
@@ -26,7 +26,7 @@ class LeaseHeld(Command):
     """The grant under which a driver writes; without it the thread belongs to no execution."""
 
     execution_id: str
-    epoch: int
+    epoch: Count
     lease_token: str
 
 
