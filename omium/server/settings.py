@@ -170,11 +170,6 @@ class ServerSettings:
         """Where the server's keys are, outside of the database."""
         return self.data / "keys.json"
 
-    @property
-    def is_sqlite(self) -> bool:
-        """Whether the database is a file in the data folder."""
-        return self.database_url is None or not self.database_url.startswith(("postgres://", "postgresql://"))
-
 
 def _parse(variable: str, text: str, default: object) -> object:
     """Return `text` as the type of `default`."""

@@ -7,7 +7,7 @@ import pytest
 from omium.server.live import TENANT_HINTS_MAX, LiveHub
 from omium.server.web import dispatch
 from omium.server.web.dispatch import Application
-from omium.server.web.endpoint import Call, Idempotency, Stream, endpoint
+from omium.server.web.endpoint import Call, Stream, endpoint
 from omium.server.web.sse import encode_event, read_last_event_id, stream_events
 from omium.states import Scope
 from tests.serverfixture import AppClient
@@ -48,16 +48,11 @@ async def failing(call: Call[None]):
     return Stream(chunks())
 
 
-@endpoint(
-    "POST",
-    "/v1/wait",
-    scope=Scope.WORKER,
-    idempotent=Idempotency.NATURAL,
-    long_poll=True,
-    summary="Wait for work",
-)
+@endpoint("GET", "/v1/wait", scope=Scope.WORKER, long_poll=True, summary="Wait for work")
 async def wait_for_work(call: Call[None]):
-    await call.poll(("queue", "q"), 20.0, lambda tx: "work" if LOG else None)
+    with call.server.live.watch("queue", "q", principal_id=call.principal.id) as watcher:
+        call.watchers.append(watcher)
+        await watcher.wait(1e6)
 
 
 @pytest.fixture
@@ -150,7 +145,7 @@ async def test_the_server_has_only_so_many_streams(make_app_client):
 
 
 async def test_a_long_poll_wakes_when_there_is_work(client):
-    waiting = asyncio.create_task(client.post("/v1/wait"))
+    waiting = asyncio.create_task(client.get("/v1/wait"))
     await until(lambda: client.server.streams.open == 1)
     LOG.append(b"work")
     client.server.live.wake("queue", "q")
@@ -159,24 +154,10 @@ async def test_a_long_poll_wakes_when_there_is_work(client):
 
 
 async def test_a_long_poll_ends_when_the_client_goes_away(client):
-    server = client.server
-    before = server.db.counters().works
-    call = make_call(client)
-    polling = asyncio.create_task(call.poll(("queue", "q"), 1e6, lambda tx: None))
-    await until(lambda: server.db.counters().works > before)
+    async with open_stream(client, "/v1/wait"):
+        await until(lambda: client.server.streams.open == 1)
 
-    for watcher in call.watchers:
-        watcher.close()
-
-    assert await polling is None
-
-
-def make_call(client):
-    from omium.server.principal import Principal, PrincipalKind
-    from omium.states import Environment
-
-    principal = Principal("tn", "ak", PrincipalKind.KEY, Environment.DEV, frozenset())
-    return Call(client.server, principal, {}, None, None, b"", {}, "rq", "", "", 200)
+    assert client.server.streams.open == 0
 
 
 async def test_hints_of_one_execution_merge_and_too_many_end_the_watch():

@@ -1,8 +1,9 @@
 """Calls: what a handler is given.
 
 A `Call` is one authenticated, validated request with the server's parts at hand. Its `read`, `write` and
-`mutate` run one plain function `work(tx)` each, in one transaction; `poll` repeats a work until it finds
-something. Does not parse or authenticate (dispatch.py, auth.py).
+`mutate` run one plain function `work(tx)` each, in one transaction. Does not parse or authenticate
+(dispatch.py, auth.py). A handler that waits adds its watcher to `watchers`, so that it ends when the client
+goes away.
 """
 
 from __future__ import annotations
@@ -71,22 +72,3 @@ class Call(Generic[BodyT, QueryT]):
         """
         assert self.idempotency is not None, "mutate() is for endpoints declared Idempotency.KEYED"
         return await self.idempotency.mutate(self.server.db, work, self.status)
-
-    async def poll(self, topic: tuple[str, ...], wait_s: float, work: Callable[[Tx], T | None]) -> T | None:
-        """Write with `work(tx)` until it returns something; None after `wait_s` seconds without.
-
-        None also when the server stops, the key is revoked or the client has gone.
-
-        Looks when it begins, whenever `server.live.wake(*topic)` is called, and every second, because another
-        server of the same database cannot wake this one.
-        """
-        clock, live = self.server.clock, self.server.live
-        give_up_us = clock.boot_us() + round(wait_s * 1_000_000)
-        with live.watch(*topic, principal_id=self.principal.id) as watcher:
-            self.watchers.append(watcher)
-            while True:
-                found = await self.server.db.write(work)
-                left_s = (give_up_us - clock.boot_us()) / 1_000_000
-                if found is not None or left_s <= 0 or watcher.closed:
-                    return found
-                await watcher.wait(min(left_s, POLL_INTERVAL_S))
