@@ -32,7 +32,7 @@ def build_sweeps(
     """
     policy = policy or Policy()
     sweeps = [
-        Sweep("ignored failures", 10.0, inbox.end_ignores, inbox.PORTION),
+        Sweep("ignored failures", 10.0, inbox.end_ignores, 1),
         Sweep("retention", 60.0, retention.sweep_executions, 1),
         Sweep("unused payloads", 60.0, retention.sweep_payloads, retention.PORTION_ROWS),
         Sweep("leases", 2.0, partial(leases.sweep_leases, policy=policy), leases.SWEEP_ROWS),
