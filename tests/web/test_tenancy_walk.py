@@ -170,6 +170,23 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     ),
     "prune_graph_threads": lambda ids: Asked(body={"thread_ids": [ids.thread], "strategy": "delete"}),
 }
+LISTED = [  # every way to filter a list, each with something of the owner's in it
+    ("GET", "/v1/executions", {}),
+    ("GET", "/v1/executions", {"status": "failed"}),
+    ("GET", "/v1/executions", {"workflow": PRIVATE}),
+    ("GET", "/v1/executions", {"environment": "dev"}),
+    ("GET", "/v1/failures", {}),
+    ("GET", "/v1/failures", {"status": "open"}),
+    ("GET", "/v1/failures", {"workflow": PRIVATE}),
+    ("GET", "/v1/failures", {"kind": "error"}),
+    ("GET", "/v1/breakers", {}),
+    ("GET", "/v1/usage", {}),
+    ("GET", "/v1/workers", {}),
+    ("GET", "/v1/keys", {}),
+    ("POST", "/v1/graphs/list", {}),
+    ("POST", "/v1/graphs/list", {"namespace": ""}),
+    ("POST", "/v1/graphs/list", {"checkpoint_id": "1"}),
+]
 OF_THE_SERVER = {"make_backup", "verify_data"}  # its operator's, whoever the tenants are
 
 SEEN_BY_THE_OWNER = (
@@ -202,6 +219,7 @@ class Walk:
         )
         self.ids.usage, self.ids.step = "usage-private", "step-private"
         self._fill()
+        self.settle(self.owner)
 
     def close(self) -> None:
         self.runner.run(self.opened.__aexit__(None, None, None))
@@ -210,7 +228,14 @@ class Walk:
 
     def stranger(self) -> AppClient:
         """Return the owner of a tenant that has nothing yet."""
-        return self.runner.run(self.owner.new_tenant(f"stranger {uuid.uuid4()}"))
+        client = self.runner.run(self.owner.new_tenant(f"stranger {uuid.uuid4()}"))
+        self.settle(client)
+        return client
+
+    def settle(self, client: AppClient) -> None:
+        """Use the client's key and wait until that is noted, because keys show when they were used last."""
+        self.runner.run(client.get("/v1/whoami"))
+        self.runner.run(client.server.auth.close())
 
     def send(
         self, client: AppClient, method: str, path: str, body: object = None, query: Query | None = None
@@ -324,6 +349,29 @@ def test_the_owners_ids_are_nobodys_for_a_stranger(walk, endpoint):
         told = told.replace(getattr(walk.ids, each.name), "")  # what it asked for, it knows
     assert PRIVATE not in told
     assert walk.snapshot() == before, "a stranger changed what is the owner's"
+
+
+@pytest.mark.parametrize(("method", "path", "wanted"), LISTED)
+def test_a_list_shows_a_stranger_nothing_that_it_shows_the_owner(walk, method, path, wanted):
+    body, query = (wanted, None) if method == "POST" else (None, wanted)
+    owners = walk.send(walk.owner, method, path, body, query)
+    strangers = walk.send(walk.stranger(), method, path, body, query)
+
+    assert PRIVATE in owners.text
+    assert PRIVATE not in strangers.text
+    assert len(strangers.json()["items"]) == (path == "/v1/keys")  # its own
+
+
+def test_the_counters_of_a_stranger_are_zero(walk):
+    owners, strangers = (
+        walk.send(client, "GET", "/v1/status").json() for client in (walk.owner, walk.stranger())
+    )
+    counted = ["running", "queued", "open_failures", "executions_today", "workers"]
+
+    assert all(owners[name] > 0 for name in counted)
+    assert [strangers[name] for name in (*counted, "waiting", "paused")] == [0] * 7
+    assert strangers["success_rate"] is None
+    assert strangers["unserved"] == []
 
 
 @pytest.mark.parametrize(
