@@ -24,7 +24,7 @@ TAGS = ("drivers",)
     body=WriteBatch,
     reply=WriteAnswer,
     problems=(ScopeMissing,),
-    summary="Record what a driver's steps did, fenced by its grant",
+    summary="Record what a driver's steps did, fenced by its grant; with scope run or worker",
     tags=TAGS,
 )
 async def write(call: Call[WriteBatch]) -> WriteAnswer:
@@ -41,7 +41,7 @@ async def write(call: Call[WriteBatch]) -> WriteAnswer:
     body=FetchRecords,
     reply=RecordValues,
     problems=(CheckpointGone, InvalidRequest, LeaseLostProblem, NotFound, ScopeMissing),
-    summary="Fetch recorded outputs exactly, for the driver of an execution",
+    summary="Fetch recorded outputs exactly, as a driver; with scope run or worker",
     tags=TAGS,
 )
 async def fetch_recorded(call: Call[FetchRecords]) -> RecordValues:
