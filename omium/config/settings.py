@@ -155,7 +155,7 @@ def _profile(file: ConfigFile, name: str, chosen: _Chosen) -> dict[str, str | fl
     there = ", ".join(sorted(file.profiles)) or "none"
     raise ConfigError(
         f"There is no profile {name!r} in {file.path} (there: {there}); create it with"
-        f" `omium login --profile {name}`."
+        f" `omium init --profile {name}`."
     )
 
 

@@ -167,3 +167,21 @@ def test_two_executions_are_compared(cli):
     steps = cli("executions", "diff", first, second, "--json").json["steps"]
 
     assert [step["difference"] for step in steps] == ["another input; another output"] * 3
+
+
+def test_what_a_step_returned_is_printed_whole(cli):
+    cli.python("import my_agents; my_agents.report('x')")
+
+    assert cli("executions", "output", "last", "res").out == "found x\n"
+    assert cli("executions", "output", "last", "plan", "--json").json == {
+        "topic": "x",
+        "sections": ["a", "b"],
+    }
+
+
+def test_a_breaker_is_opened_by_hand_listed_and_reset(cli):
+    assert "No circuit breakers" in cli("breakers", "list").err
+    assert cli("breakers", "open", "openai").code == 2
+    assert cli("breakers", "open", "openai", "--yes", "--json").json["state"] == "open"
+    assert cli("breakers", "list", "--json").json[0]["name"] == "openai"
+    assert cli("breakers", "reset", "openai", "--json").json["state"] == "closed"
