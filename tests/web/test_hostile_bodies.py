@@ -12,7 +12,7 @@ import pytest
 from omium.errors import problem_classes
 from omium.server.routes import list_endpoints
 from omium.server.web.declared import list_problems
-from tests.web.test_tenancy_walk import ARGUMENTS, Walk
+from tests.web.walk import ARGUMENTS, Walk
 
 ANSWERING = [endpoint for endpoint in list_endpoints() if endpoint.name in ARGUMENTS and not endpoint.stream]
 POSTED = [endpoint for endpoint in ANSWERING if endpoint.body is not None and endpoint.name != "make_backup"]

@@ -1,0 +1,286 @@
+"""An owner who has one of everything, and for each endpoint the arguments that name it.
+
+For tests that walk the whole endpoint table: strangers who use the owner's ids (test_tenancy_walk.py),
+hostile values in good requests (test_hostile_bodies.py).
+"""
+
+import asyncio
+import re
+import tempfile
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from omium.ids import new_id
+from omium.server.web.endpoint import Endpoint
+from tests.serverfixture import AppClient, open_app_client, test_settings
+
+DIGEST = "0" * 64
+TOKEN = "t" * 32
+PRIVATE = "private"
+PROCESS = {"boot_id": "boot", "pid_namespace": "ns", "pid": 1, "started_ticks": 1}
+BLOB = {"type": "json", "data": "cHJpdmF0ZQ=="}
+Query = dict[str, str]
+ID = re.compile(r"\b[a-z]{2}_[0-9a-hjkmnp-tv-z]{26}\b")
+
+
+@dataclass
+class Ids:
+    """Everything by which the owner's things can be named; by default the names of nothing."""
+
+    failed: str = field(default_factory=lambda: new_id("ex", 1))
+    running: str = field(default_factory=lambda: new_id("ex", 1))
+    queued: str = field(default_factory=lambda: new_id("ex", 1))
+    checkpoint: str = field(default_factory=lambda: new_id("cp", 1))
+    effect: str = "ef_unknown"
+    failure: str = field(default_factory=lambda: new_id("fa", 1))
+    key: str = field(default_factory=lambda: new_id("ak", 1))
+    worker: str = "worker-nobody"
+    breaker: str = "breaker-nobody"
+    thread: str = "thread-nobody"
+    run: str = "run-nobody"
+    usage: str = "usage-nobody"
+    step: str = "step-nobody"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One request's arguments: for the path in order, the body, the query."""
+
+    path: tuple[str, ...] = ()
+    body: object = None
+    query: Query | None = None
+
+
+def step_write(path: str, **fields: object) -> dict[str, object]:
+    return {"path": path, "name": path, "input_digest": DIGEST, "started_at_us": 1, "ended_at_us": 2} | fields
+
+
+def group(execution_id: str, *writes: dict[str, object]) -> dict[str, object]:
+    return {"execution_id": execution_id, "epoch": 1, "lease_token": TOKEN, "writes": list(writes)}
+
+
+def usage(usage_id: str, execution_id: str | None) -> dict[str, object]:
+    return {"id": usage_id, "execution_id": execution_id, "model": PRIVATE, "input_tokens": 7, "at_us": 1}
+
+
+def graph_checkpoint(ids: Ids) -> dict[str, object]:
+    names = {"thread_id": ids.thread, "checkpoint_id": "1", "run_id": ids.run}
+    return names | {"checkpoint": BLOB, "metadata": BLOB}
+
+
+def claim(ids: Ids, **fields: object) -> dict[str, object]:
+    return {"worker_id": ids.worker, "workflows": [PRIVATE], "process": PROCESS, "wait_s": 0} | fields
+
+
+ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
+    "get_whoami": lambda ids: Asked(),
+    "get_status": lambda ids: Asked(),
+    "create_key": lambda ids: Asked(body={"name": "new"}),
+    "list_keys": lambda ids: Asked(),
+    "revoke_key": lambda ids: Asked((ids.key,)),
+    "start_execution": lambda ids: Asked(
+        body={
+            "workflow": "child",
+            "driver": "worker",
+            "input_digest": DIGEST,
+            "parent_id": ids.running,
+            "parent_path": ids.step,
+        }
+    ),
+    "list_executions": lambda ids: Asked(query={"parent": ids.running}),
+    "get_execution": lambda ids: Asked((ids.failed,)),
+    "list_steps": lambda ids: Asked((ids.failed,)),
+    "get_step_value": lambda ids: Asked((ids.failed,), query={"path": ids.step}),
+    "list_attempts": lambda ids: Asked((ids.failed,)),
+    "list_events": lambda ids: Asked((ids.failed,)),
+    "list_checkpoints": lambda ids: Asked((ids.failed,)),
+    "get_checkpoint": lambda ids: Asked((ids.failed, ids.checkpoint)),
+    "resume_execution": lambda ids: Asked((ids.failed,), {"process": PROCESS}),
+    "cancel_execution": lambda ids: Asked((ids.running,), {}),
+    "pause_execution": lambda ids: Asked((ids.running,), {}),
+    "plan_replay": lambda ids: Asked((ids.failed,), {"from_step": ids.step}),
+    "replay_execution": lambda ids: Asked((ids.failed,), {"from_step": ids.step}),
+    "plan_rollback": lambda ids: Asked((ids.failed,), {"to_checkpoint": ids.checkpoint}),
+    "rollback_execution": lambda ids: Asked((ids.failed,), {"to_checkpoint": ids.checkpoint}),
+    "list_compensations": lambda ids: Asked((ids.failed,)),
+    "skip_compensations": lambda ids: Asked((ids.failed,), {"reason": "r"}),
+    "list_effects": lambda ids: Asked((ids.failed,)),
+    "decide_effect": lambda ids: Asked((ids.failed, ids.effect), {"decision": "skip"}),
+    "list_logs": lambda ids: Asked((ids.failed,), query={"path": ids.step}),
+    "list_failures": lambda ids: Asked(query={"workflow": PRIVATE}),
+    "get_failure": lambda ids: Asked((ids.failure,)),
+    "list_occurrences": lambda ids: Asked((ids.failure,)),
+    "ignore_failure": lambda ids: Asked((ids.failure,), {"reason": "r"}),
+    "resolve_failure": lambda ids: Asked((ids.failure,), {}),
+    "replay_failure": lambda ids: Asked((ids.failure,), {}),
+    "report_calls": lambda ids: Asked(body={"name": ids.breaker, "want_permission": True}),
+    "list_breakers": lambda ids: Asked(),
+    "get_breaker": lambda ids: Asked((ids.breaker,)),
+    "set_breaker": lambda ids: Asked((ids.breaker,), {"state": "closed"}),
+    "record_usage": lambda ids: Asked(body=usage("of-a-stranger", ids.running)),
+    "list_usage": lambda ids: Asked(query={"execution_id": ids.running}),
+    "get_retention": lambda ids: Asked(),
+    "set_retention": lambda ids: Asked(body={"completed_days": 1}),
+    "write": lambda ids: Asked(
+        body={
+            "groups": [
+                group(ids.running, step_write("new", type="step.completed", output=1)),
+                group(ids.failed, {"type": "heartbeat"}, {"type": "execution.completed", "output": 1}),
+                group(ids.running, {"type": "usage.recorded", "usage": usage("written", ids.running)}),
+                group(ids.failed, step_write("e", type="effect.ended", effect_key=ids.effect, state="done")),
+            ]
+        }
+    ),
+    "fetch_recorded": lambda ids: Asked(
+        (ids.failed,), {"paths": [ids.step, f"$checkpoint/{ids.checkpoint}"]}
+    ),
+    "claim_work": lambda ids: Asked(
+        body=claim(ids, worker_id="of-a-stranger", execution_id=ids.queued, gone_workers=[ids.worker])
+    ),
+    "stream_execution_events": lambda ids: Asked((ids.failed,)),
+    "stop_worker": lambda ids: Asked(body={"worker_id": ids.worker}),
+    "list_workers": lambda ids: Asked(),
+    "make_backup": lambda ids: Asked(body={}),
+    "verify_data": lambda ids: Asked(),
+    "put_graph": lambda ids: Asked(
+        body={
+            "lease": {"execution_id": ids.running, "epoch": 1, "lease_token": TOKEN},
+            "checkpoints": [graph_checkpoint(ids) | {"checkpoint_id": "2"}],
+        }
+    ),
+    "find_graph_checkpoint": lambda ids: Asked(body={"thread_id": ids.thread}),
+    "list_graph_checkpoints": lambda ids: Asked(body={"thread_id": ids.thread}),
+    "delete_graph_thread": lambda ids: Asked(body={"thread_id": ids.thread}),
+    "delete_graph_runs": lambda ids: Asked(body={"run_ids": [ids.run]}),
+    "copy_graph_thread": lambda ids: Asked(
+        body={"source_thread_id": ids.thread, "target_thread_id": "of-a-stranger"}
+    ),
+    "prune_graph_threads": lambda ids: Asked(body={"thread_ids": [ids.thread], "strategy": "delete"}),
+}
+
+SEEN_BY_THE_OWNER = (
+    "/v1/executions",
+    "/v1/executions/{failed}",
+    "/v1/executions/{running}",
+    "/v1/executions/{queued}",
+    "/v1/executions/{failed}/events",
+    "/v1/executions/{running}/events",
+    "/v1/executions/{failed}/effects",
+    "/v1/failures/{failure}",
+    "/v1/breakers",
+    "/v1/usage",
+    "/v1/keys",
+    "/v1/workers",
+    "/v1/settings/retention",
+)
+
+
+class Walk:
+    """A server with an owner who has one of everything; every request is made to look like a plain call."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory()
+        self.runner = asyncio.Runner()
+        self.opened = open_app_client(test_settings(Path(self.folder.name)))
+        self.owner: AppClient = self.runner.run(self.opened.__aenter__())
+        self.ids = Ids(
+            worker="worker-private", breaker="breaker-private", thread="thread-private", run="run-private"
+        )
+        self.ids.usage, self.ids.step = "usage-private", "step-private"
+        self._fill()
+        self.settle(self.owner)
+
+    def close(self) -> None:
+        self.runner.run(self.opened.__aexit__(None, None, None))
+        self.runner.close()
+        self.folder.cleanup()
+
+    def stranger(self) -> AppClient:
+        """Return the owner of a tenant that has nothing yet."""
+        client = self.runner.run(self.owner.new_tenant(f"stranger {uuid.uuid4()}"))
+        self.settle(client)
+        return client
+
+    def settle(self, client: AppClient) -> None:
+        """Use the client's key and wait until that is noted, because keys show when they were used last."""
+        self.runner.run(client.get("/v1/whoami"))
+        self.runner.run(client.server.auth.close())
+
+    def send(
+        self, client: AppClient, method: str, path: str, body: object = None, query: Query | None = None
+    ):
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        sent = {} if body is None else {"json": body}
+        return self.runner.run(client.request(method, path, params=query, headers=headers, **sent))
+
+    def ask(self, client: AppClient, endpoint: Endpoint, ids: Ids):
+        """Send the endpoint's request with `ids` in all places."""
+        asked, path = ARGUMENTS[endpoint.name](ids), endpoint.path
+        for name, value in zip(endpoint.path_parameters, asked.path, strict=True):
+            path = path.replace(f"{{{name}}}", value)
+        return self.send(client, endpoint.method, path, asked.body, asked.query)
+
+    def snapshot(self) -> str:
+        """Return everything that the owner sees."""
+        replies = [self.get(path.format(**vars(self.ids))) for path in SEEN_BY_THE_OWNER]
+        found = self.post("/v1/graphs/list", {"thread_id": self.ids.thread})
+        return "\n".join(str(each) for each in [*replies, found])
+
+    def get(self, path: str) -> dict[str, object]:
+        return self._good(self.send(self.owner, "GET", path))
+
+    def post(self, path: str, body: object) -> dict[str, object]:
+        return self._good(self.send(self.owner, "POST", path, body))
+
+    def _good(self, reply) -> dict[str, object]:
+        assert reply.status_code in (200, 201), reply.text
+        return reply.json()
+
+    def _write(self, execution_id: str, *writes: dict[str, object]) -> list[dict[str, object]]:
+        results = self.post("/v1/writes", {"groups": [group(execution_id, *writes)]})["groups"][0]["results"]
+        assert [each["problem"] for each in results] == [None] * len(writes)
+        return results
+
+    def _fill(self) -> None:
+        ids = self.ids
+        start = {"workflow": PRIVATE, "driver": "local", "input": PRIVATE, "input_digest": DIGEST}
+        for execution_id in (ids.failed, ids.running):
+            self.post(
+                "/v1/executions", start | {"id": execution_id, "lease_token": TOKEN, "process": PROCESS}
+            )
+            self._write(
+                execution_id,
+                step_write(
+                    ids.step, type="step.completed", output=PRIVATE, usage=[usage(execution_id, None)]
+                ),
+            )
+        effect = self._write(ids.failed, step_write("e", type="effect.intended", kind="effect"))[0]["effect"]
+        ids.effect = effect["effect_key"]
+        error = {"type": "ValueError", "message": PRIVATE}
+        line = {"at_us": 1, "stream": "stdout", "text": PRIVATE}
+        self._write(
+            ids.failed,
+            {"type": "checkpoint.saved", "id": ids.checkpoint, "name": PRIVATE, "state": PRIVATE, "at_us": 1},
+            {"type": "log.written", "path": ids.step, "attempt": 1, "chunk": 0, "lines": [line]},
+            step_write(
+                "e", type="effect.ended", kind="effect", effect_key=ids.effect, state="done", output=1
+            ),
+            step_write("f", type="step.attempt_failed", error=error),
+            {"type": "execution.failed", "path": "f", "error": error},
+        )
+        self.post("/v1/workers/claim", claim(ids))
+        self.post("/v1/executions", start | {"id": ids.queued, "driver": "worker"})
+        child = {"id": new_id("ex", 1), "driver": "worker", "parent_id": ids.running, "parent_path": "c"}
+        self.post("/v1/executions", start | child)
+        self.post(f"/v1/executions/{ids.failed}/replay", {"from_step": "f"})
+        again = new_id("ex", 1)  # the replay closed the failure; this opens it
+        self.post("/v1/executions", start | {"id": again, "lease_token": TOKEN, "process": PROCESS})
+        failed = {"type": "execution.failed", "path": "f", "error": error}
+        self._write(again, step_write("f", type="step.attempt_failed", error=error), failed)
+        ids.key = self.post("/v1/keys", {"name": PRIVATE})["api_key_id"]
+        self.post(f"/v1/breakers/{ids.breaker}", {"state": "open", "reason": PRIVATE})
+        self.post("/v1/usage", usage(ids.usage, ids.running))
+        self.post("/v1/graphs/put", {"checkpoints": [graph_checkpoint(ids)]})
+        ids.failure = self.get("/v1/failures")["items"][0]["id"]
