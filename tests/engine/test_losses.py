@@ -3,8 +3,12 @@
 import pytest
 
 from omium.errors import EffectUnresolved, IllegalTransition, LeaseLostProblem
+from omium.models.failure import IgnoreFailure
 from omium.server.engine.failures import close_occurrences
+from omium.server.engine.inbox import ignore_failure
+from omium.server.store.details import get_details
 from omium.server.store.executions import lock_execution
+from omium.server.store.failures import list_of_execution
 from omium.states import FailureStatus
 from tests.engine.harness import process
 
@@ -60,6 +64,29 @@ async def test_a_driver_does_not_return_once_a_person_has_acted_on_its_loss(engi
     with pytest.raises(LeaseLostProblem):
         await run.step("search")
     assert (await engine.row(run.id)).status == "failed"
+
+
+async def test_a_driver_returns_although_an_earlier_ignore_covers_its_loss(engine):
+    for _ in range(2):
+        run = await engine.start()
+        await engine.expire()
+        (group,) = (await engine.write(lambda tx, run=run: list_of_execution(tx, run.id)))[:1]
+        cover = IgnoreFailure(reason="laptops sleep", until_count=5)
+        await ignore_failure(engine.db, engine.who, group.failure_id, cover)
+    run = await engine.start()
+    await engine.expire()
+    assert await engine.inbox(run.id) == [("driver-lost", "", "ignored")]
+
+    await run.step("search")
+    assert (await engine.row(run.id)).status == "running"
+
+
+async def test_an_execution_whose_driver_returned_shows_no_error(engine):
+    run = await engine.start()
+    await engine.expire()
+    await run.step("search")
+
+    assert (await engine.write(lambda tx: get_details(tx, run.id))).error is None
 
 
 async def test_a_relaxed_driver_is_silent_first_and_lost_much_later(engine):

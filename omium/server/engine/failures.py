@@ -105,6 +105,16 @@ def close_occurrences(
     return len(opened)
 
 
+def is_covered_only(tx: Tx, row: ExecutionRow) -> bool:
+    """Say whether the last that happened to `row` was a failure which a standing ignore covered."""
+    newest = store.list_of_execution(tx, row.id, limit=1)
+    return bool(newest) and (newest[0].seq, newest[0].status, newest[0].disposed_by) == (
+        row.last_seq,
+        FailureStatus.IGNORED,
+        SERVER,
+    )
+
+
 def _kind_of(tx: Tx, occurrence: OccurrenceRow) -> str:
     group = store.find_failure(tx, occurrence.tenant_id, occurrence.failure_id)
     return group.kind if group else ""

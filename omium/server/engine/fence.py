@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 
 from omium.errors import LeaseLostProblem
 from omium.server.db.tx import Tx
-from omium.server.engine.failures import close_occurrences
+from omium.server.engine.failures import close_occurrences, is_covered_only
 from omium.server.engine.transitions import append_event, move
 from omium.server.principal import Principal
+from omium.server.store import details
 from omium.server.store.executions import ExecutionRow, find_execution, give_back, lock_execution, pass_fence
 from omium.states import EventType, ExecutionStatus, FailureKind, FailureStatus
 
@@ -81,7 +82,9 @@ def _return(tx: Tx, lease: Lease) -> None:
     if row.status == ExecutionStatus.FAILED and row.reason == DRIVER_LOST:
         # Somebody who resolved, ignored or replayed the failure has acted on the loss: the driver is too
         # late.
-        if not close_occurrences(
+        # What an earlier ignore covers was never open, so there is nothing to close then.
+        covered = is_covered_only(tx, row)
+        if not covered and not close_occurrences(
             tx,
             row,
             status=FailureStatus.RESOLVED,
@@ -90,6 +93,7 @@ def _return(tx: Tx, lease: Lease) -> None:
             kept_open=STAYS_OPEN,
         ):
             raise refusal(row)
+        details.set_error(tx, row.id, None)
     elif row.status != ExecutionStatus.QUEUED or row.reason != INTERRUPTED:
         raise refusal(row)
     move(tx, row, ExecutionStatus.RUNNING, EventType.EXECUTION_RETURNED, data={"after": row.reason})
