@@ -4,6 +4,7 @@ import pytest
 
 from omium.errors import EffectBlocked, EffectUnresolved, LeaseLostProblem, LimitReached, StepConflict
 from omium.models.replay import DecideEffect
+from omium.server.db.tx import Sql
 from omium.server.engine.decisions import decide_effect
 from omium.server.engine.effects import effect_key
 from omium.server.engine.fold import find_differences, fold_events
@@ -124,6 +125,39 @@ async def test_a_redo_has_a_new_key(engine):
     again = await engine.resume(run.id)
     answer = await again.intend("pay", attempt=2)
     assert (answer.may_call, answer.effect_key) == (True, effect_key(run.id, "pay", 1))
+
+
+async def test_an_answered_effect_gives_up_the_input_of_its_earlier_try(engine):
+    run = await engine.start()
+    key = (await run.intend("pay", input="x" * 100_000)).effect_key
+    await run.end_effect("pay", key, "not_applied", input="x" * 100_000, delay_us=1)
+    await run.intend("pay", input="x" * 100_000, attempt=2)
+    await run.end_effect("pay", key, "unknown", input="x" * 100_000, attempt=2)
+    await run.suspend("effect")
+    await decide(engine, run, key, "confirm", output="by hand")
+    again = await engine.resume(run.id)
+    await again.intend("pay", input="x" * 100_000, attempt=3)
+
+    references = await engine.read(lambda tx: tx.all(Sql("SELECT refs FROM payloads"), int))
+    assert references == [2], "the effect's row and the step's row"
+
+
+async def test_a_redo_whose_outcome_is_unknown_too_asks_a_person_again(engine):
+    run = await engine.start()
+    key = (await run.intend("pay")).effect_key
+    await run.end_effect("pay", key, "unknown")
+    await run.suspend("effect")
+    await decide(engine, run, key, "redo")
+    again = await engine.resume(run.id)
+    second = (await again.intend("pay", attempt=2)).effect_key
+    await again.end_effect("pay", second, "unknown", attempt=2)
+    await again.suspend("effect")
+
+    with pytest.raises(EffectUnresolved):
+        await engine.resume(run.id)
+    await decide(engine, run, second, "confirm", output="by hand")
+    last = await engine.resume(run.id)
+    assert (await last.intend("pay", attempt=3)).output == "by hand"
 
 
 async def test_a_driver_lost_between_intent_and_result_leaves_a_question(engine):

@@ -24,7 +24,7 @@ from omium.server.db.tx import Tx
 from omium.server.engine.effect_losses import lost_between, open_question
 from omium.server.engine.fence import enter
 from omium.server.engine.packing import EffectOutcome, Outcome, Packed
-from omium.server.engine.steps import keep_values, make_step, record_extras
+from omium.server.engine.steps import keep_values, make_step, record_extras, release_former
 from omium.server.engine.transitions import number_event
 from omium.server.engine.values import copy_value, drop_value, fetch_value, put_value
 from omium.server.store import effects, steps
@@ -121,7 +121,7 @@ def _announce(tx: Tx, row: ExecutionRow, packed: Packed[EffectIntended], known: 
         done_seq=None,
         intended_us=tx.now_us,
         ended_us=None,
-        decided_by=None if known is None or fresh else known.decided_by,
+        decided_by=None,  # a redo that is called is a question of its own again
         compensated=0,
     )
     if fresh:
@@ -162,6 +162,8 @@ def _answer_recorded(tx: Tx, row: ExecutionRow, packed: Packed[EffectIntended], 
     if live is not None and live.status == StepStatus.COMPLETED:
         give_back(tx, row, events=1, steps=0)
         return Outcome(row, live.completed_seq, outcome)
+    if live is not None:
+        release_former(tx, row, write.path)
     step = make_step(
         row,
         packed,
