@@ -4,6 +4,7 @@ import pytest
 
 from omium.errors import CompensationPending, LeaseLostProblem
 from omium.models.replay import RollbackExecution
+from omium.server.engine.compensations import skip_compensations
 from omium.server.engine.rollback import roll_back
 
 
@@ -56,6 +57,22 @@ async def test_a_driver_lost_while_compensating_leaves_it_to_the_next(engine, ro
     assert [task.path for task in again.grant.compensations] == ["~pay"]
     with pytest.raises(LeaseLostProblem):
         await end(run, 1)
+
+
+async def test_a_crash_loop_while_compensating_stops_the_list_and_a_person_may_skip_the_rest(
+    engine, rolled_back
+):
+    for _ in range(6):
+        run = await engine.claim()
+        await engine.expire()
+    row = await engine.row(run.id)
+    assert (row.status, row.reason) == ("paused", "rollback-failed")
+    assert ("crash-loop", "", "open") in await engine.inbox(run.id)
+    assert (await engine.ask()).grants == []
+
+    await engine.write(lambda tx: skip_compensations(tx, engine.who, run.id, "by hand"))
+    assert ("crash-loop", "", "resolved") in await engine.inbox(run.id)
+    assert (await engine.resume(run.id)).grant.compensations == []
 
 
 async def test_a_worker_that_stops_while_compensating_leaves_it_to_the_next(engine, rolled_back):

@@ -134,13 +134,16 @@ def _fail(
     running: list[str],
 ) -> ExecutionRow:
     error = make_error("DriverLost", message, code=code)
-    details.set_error(tx, row.id, error.body)
+    # A rollback that cannot go on stays one: only paused may its rest be skipped, or tried by whoever asks.
+    compensating = is_compensating(tx, row)
+    if not compensating:
+        details.set_error(tx, row.id, error.body)
     row = move(
         tx,
         row,
-        ExecutionStatus.FAILED,
-        EventType.EXECUTION_FAILED,
-        reason=code,
+        ExecutionStatus.PAUSED if compensating else ExecutionStatus.FAILED,
+        EventType.EXECUTION_INTERRUPTED if compensating else EventType.EXECUTION_FAILED,
+        reason=PausedReason.ROLLBACK_FAILED.value if compensating else code,
         data={"running": running, "error": message},
         **counted,
     )
