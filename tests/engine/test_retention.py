@@ -5,10 +5,11 @@ import pytest
 from omium.errors import CheckpointGone, IllegalTransition, NotFound
 from omium.ids import new_id
 from omium.models.account import Retention
-from omium.models.replay import PlanReplay, ReplayExecution
+from omium.models.replay import PlanReplay, ReplayExecution, RollbackExecution
 from omium.server.db.tx import Sql
 from omium.server.engine import retention
 from omium.server.engine.replay_requests import plan_replay, replay
+from omium.server.engine.rollback import roll_back
 
 BIG = "x" * 100_000
 DAY_S = 24 * 3600
@@ -88,6 +89,8 @@ async def test_what_is_being_removed_can_neither_be_resumed_nor_replayed(engine,
 
     with pytest.raises(IllegalTransition):
         await engine.resume(run.id)
+    with pytest.raises(CheckpointGone):
+        await engine.write(lambda tx: roll_back(tx, engine.who, run.id, RollbackExecution(to_seq=1)))
     with pytest.raises(CheckpointGone):
         await plan_replay(engine.parts, key_file, engine.who, run.id, PlanReplay())
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from omium.errors import EffectUnresolved, IllegalTransition, InvalidRequest
+from omium.errors import CheckpointGone, EffectUnresolved, IllegalTransition, InvalidRequest
 from omium.models.replay import PlanRollback, RollbackPlan
 from omium.server.db.tx import Tx
 from omium.server.engine.transitions import illegal_transition
@@ -20,6 +20,7 @@ from omium.server.store import lineage
 from omium.server.store import rollbacks as store
 from omium.server.store.effects import EffectRow, find_effect
 from omium.server.store.executions import ExecutionRow
+from omium.server.store.retention import RETIRED
 from omium.states import FINAL_STATUSES, ROLLBACK_STATUSES, ExecutionStatus
 
 CHILD_DEPTH_MAX = 16
@@ -61,6 +62,8 @@ class Way:
 def find_way(tx: Tx, row: ExecutionRow, command: PlanRollback) -> Way:
     if ExecutionStatus(row.status) not in ROLLBACK_STATUSES:
         raise illegal_transition(row, ExecutionStatus.PAUSED)
+    if row.reason == RETIRED:
+        raise CheckpointGone(f"Retention is removing what {row.id} has recorded.")
     to_seq = _find_target(tx, row, command)
     history = store.list_history(tx, row.id, to_seq)
     failed = {json.loads(event.data).get("path") for event in history if event.type.startswith("step.")}
