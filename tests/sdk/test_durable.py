@@ -448,3 +448,17 @@ def test_nothing_is_left_running_afterwards(server):
 
     assert not any(name.startswith("omium-") and name != "omium-heartbeat" for name in names)
     assert json.dumps(server.newest()["status"]) == '"completed"'
+
+
+def test_a_joined_execution_gives_its_output_exactly_however_large_or_secret(server):
+    output = {"text": "x" * 100_000, "api_key": "sk-proj-" + "Ab3dEf6hIj9kLm2nOp5q" * 3}
+
+    @omium.workflow
+    def large():
+        return output
+
+    assert large() == output
+    detail = server.newest()
+
+    assert omium.resume(detail["id"]) == output
+    assert detail["output"] != output, "people are not shown the key"

@@ -26,7 +26,7 @@ from omium.server.engine.views import (
     view_execution,
     view_process,
     view_step,
-    view_value,
+    view_whole,
 )
 from omium.server.store import checkpoints, details, effects, execution_lists, steps
 from omium.server.store.checkpoints import CheckpointRow
@@ -92,8 +92,8 @@ def _view_detail(parts: EngineParts, found: _Detail) -> ExecutionDetail:
     tenant_id, detail, vault = found.row.tenant_id, found.details, parts.vault
     return ExecutionDetail(
         **view_execution(found.row).model_dump(),
-        input=view_value(vault, tenant_id, found.values, detail.input),
-        output=view_value(vault, tenant_id, found.values, detail.output),
+        input=view_whole(vault, tenant_id, found.values, detail.input),
+        output=view_whole(vault, tenant_id, found.values, detail.output),
         error=view_error(detail.error),
         code=view_code(detail.code),
         steps=view_steps(parts, tenant_id, found.page),
@@ -173,8 +173,9 @@ async def read_checkpoint(
 async def fetch_records(
     parts: EngineParts, tenant_id: str, execution_id: str, paths: list[str], lease: Lease | None
 ) -> RecordValues:
-    """Return recorded outputs exactly, for a driver, and saved states by `$checkpoint/<id>`.
+    """Return recorded values exactly, for a driver.
 
+    Steps' outputs by path, saved states by `$checkpoint/<id>`, the execution's own output by `$output`.
     Raises `LeaseLostProblem` if a `lease` is shown that is not the current one, `CheckpointGone`, `NotFound`.
     """
 
@@ -199,6 +200,7 @@ async def fetch_records(
 
 
 CHECKPOINT_PREFIX = "$checkpoint/"
+OWN_OUTPUT = "$output"
 
 
 def _find_column(tx: Tx, row: ExecutionRow, path: str) -> bytes | None:
@@ -207,5 +209,7 @@ def _find_column(tx: Tx, row: ExecutionRow, path: str) -> bytes | None:
         if saved is None:
             raise CheckpointGone(f"{row.id} has no such checkpoint any more.")
         return saved.state
+    if path == OWN_OUTPUT:
+        return details.get_details(tx, row.id).output
     step = steps.find_live_step(tx, row.id, path)
     return step.output if step is not None else None
