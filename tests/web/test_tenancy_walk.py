@@ -208,6 +208,14 @@ def test_an_id_that_the_owners_client_made_cannot_be_taken_over(walk, path, body
     assert walk.snapshot() == before
 
 
+def test_a_strangers_worker_is_given_nothing_of_the_owners_queue(walk):
+    before = walk.snapshot()
+    reply = walk.send(walk.stranger(), "POST", "/v1/workers/claim", claim(Ids(worker="idle")))
+
+    assert reply.json() == {"grants": [], "pending": 0, "neighbours": []}
+    assert walk.snapshot() == before
+
+
 def test_a_checkpoint_of_the_owner_is_not_overwritten(walk):
     before, client, own = walk.snapshot(), walk.stranger(), new_id("ex", 1)
     begin_own(walk, client, own)
