@@ -67,6 +67,9 @@ class Heart(ForkReset):
         except OmiumError as error:
             _log.debug("A heartbeat of %s failed: %s", driving.execution_id, error)
             return False
+        except Exception:  # a boundary: this thread keeps every other lease of the process, too
+            _log.exception("A heartbeat of %s failed", driving.execution_id)
+            return False
         return True
 
     def _run(self) -> None:

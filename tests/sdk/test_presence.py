@@ -8,6 +8,7 @@ import pytest
 import omium
 from omium.errors import LeaseLost
 from omium.sdk.context import find_frame
+from omium.sdk.heartbeat import Heart
 from omium.sdk.session import current_session
 from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server
 
@@ -34,6 +35,19 @@ def test_a_heartbeat_lists_the_steps_that_run(server):
     flow()
 
     assert [sorted(paths) for paths in seen] == [["outer", "outer/inner"]]
+
+
+def test_a_heartbeat_that_breaks_is_a_missed_one_and_the_thread_goes_on(server, caplog):
+    class Broken:
+        def write(self, write):
+            raise RuntimeError("a bug")
+
+    @omium.workflow
+    def flow():
+        assert not Heart(Broken()).beat(find_frame().driving)
+
+    flow()
+    assert "RuntimeError: a bug" in caplog.text
 
 
 def test_a_heartbeat_learns_that_another_driver_has_the_execution(server):
