@@ -135,8 +135,8 @@ class Worker:
                 grants = drive_sync(self._claim(None, wait_s=WAIT_S, most=free), self._ports)
                 away = False
                 for granted in grants:
-                    taken += 1
                     self._running.begin(granted, self._slots.release)
+                    taken += 1
             except ConnectionLost as error:
                 if not away:
                     _log.warning("The server is away; this worker goes on when it's back. %s", error)
@@ -148,6 +148,9 @@ class Worker:
                     self.stop()
                 else:
                     self._stopping.wait(PATIENCE_S)
+            except Exception:  # a boundary: a worker that only seems to serve is worse than one that says why
+                _log.exception("This worker could not claim; it tries again")
+                self._stopping.wait(PATIENCE_S)
             finally:
                 for _ in range(free - taken):
                     self._slots.release()

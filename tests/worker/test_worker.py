@@ -12,6 +12,7 @@ from omium.errors import NotFound, StepFailed
 from omium.sdk.loading import find_workflows, load_target
 from omium.sdk.registry import find_workflow
 from omium.sdk.session import current_session
+from omium.sdk.tasks import Running
 from omium.sdk.worker import Worker
 from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server, wait_until
 
@@ -97,6 +98,27 @@ def test_a_worker_runs_what_is_queued_and_the_caller_gets_its_output(server, ser
     detail = server.newest()
     assert (detail["driver"], detail["status"]) == ("worker", "completed")
     assert detail["worker_id"] or detail["attempt"] == 1
+
+
+def test_a_worker_goes_on_claiming_after_something_broke(server, serve, monkeypatch, caplog):
+    class Clumsy(Running):
+        broken = 0
+
+        def begin(self, granted, release):
+            self.broken += 1
+            if self.broken == 1:
+                raise RuntimeError("cannot start a thread")
+            super().begin(granted, release)
+
+    monkeypatch.setattr(omium.sdk.worker, "PATIENCE_S", 0.01)
+    workflows = {"doubled": find_workflow(doubled)}
+    omium.run_workflow("doubled", {"xs": [1]}, wait=False)
+    clumsy = Clumsy(current_session(), workflows)
+    serve(doubled, concurrency=1, running=clumsy)
+    wait_until(lambda: clumsy.broken)
+
+    assert omium.run_workflow("doubled", {"xs": [2]}) == [4]
+    assert "cannot start a thread" in caplog.text
 
 
 def test_async_executions_share_a_loop(server, serve):
