@@ -106,9 +106,13 @@ class _Tee:
 
 
 class _Handler(logging.Handler):
-    """Copies log records to the frame that logged them."""
+    """Copies log records to the frame that logged them.
+
+    Python prints warnings by itself as long as no handler is there. This one must not end that.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
+        self._print_as_before(record)
         frame = find_frame()
         if frame is not None and frame.log is not None and not record.name.startswith("omium"):
             try:
@@ -117,6 +121,19 @@ class _Handler(logging.Handler):
                 self.handleError(record)
             else:
                 frame.log.add("log", text, record.levelname.lower())
+
+
+    def _print_as_before(self, record: logging.LogRecord) -> None:
+        last = logging.lastResort
+        if last is None or record.levelno < last.level:
+            return
+        logger: logging.Logger | None = logging.getLogger(record.name)
+        while logger is not None:
+            if any(handler is not self for handler in logger.handlers):
+                return
+            logger = logger.parent if logger.propagate else None
+        stream = sys.stderr.original if isinstance(sys.stderr, _Tee) else sys.stderr
+        print(last.format(record), file=stream)
 
 
 _lock = threading.Lock()

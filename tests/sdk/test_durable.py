@@ -462,3 +462,29 @@ def test_a_joined_execution_gives_its_output_exactly_however_large_or_secret(ser
 
     assert omium.resume(detail["id"]) == output
     assert detail["output"] != output, "people are not shown the key"
+
+
+def test_a_warning_that_python_prints_by_itself_is_still_printed_and_captured(server):
+    script = server.write(
+        "warns.py",
+        """
+        import logging, omium
+
+        @omium.step
+        def warn():
+            logging.getLogger("shop").warning("stock is low")
+            logging.getLogger("shop").info("nobody prints this")
+
+        @omium.workflow
+        def watch():
+            warn()
+
+        watch()
+        """,
+    )
+
+    code, _, err = server.run(script)
+
+    assert (code, err) == (0, "stock is low\n")
+    lines = server.get(f"/v1/executions/{server.newest()['id']}/logs?path=warn")["items"]
+    assert [line["text"] for line in lines] == ["shop: stock is low"]
