@@ -38,6 +38,8 @@ class Task:
 
 def run(session: Session, task: Task) -> Any:
     """Start the execution, run it in this thread, and return its output."""
+    if is_async(task.workflow.function):
+        _refuse_running_loop(task.workflow)  # before it's granted: nobody would keep that lease
     with outside():
         try:
             joined = drive_sync(start_local(task.beginning), session.link.ports)
@@ -127,12 +129,18 @@ def _drive_in_own_loop(session: Session, driving: Driving, workflow: Workflow, c
     """Run an async workflow for sync code, which has no event loop."""
     import asyncio  # noqa: PLC0415  # loaded by async code only
 
+    _refuse_running_loop(workflow)
+    return asyncio.run(adrive(session, driving, workflow, call))
+
+
+def _refuse_running_loop(workflow: Workflow) -> None:
+    import asyncio  # noqa: PLC0415  # loaded by async code only
+
     if asyncio._get_running_loop() is not None:  # noqa: SLF001  # documented for such checks
         raise ConfigError(
             f"Workflow {workflow.name} is async and an event loop runs here: "
             "await omium.arun_workflow, omium.aresume or omium.areplay instead."
         )
-    return asyncio.run(adrive(session, driving, workflow, call))
 
 
 def _invoke(call: Call, frame: Frame) -> Any:

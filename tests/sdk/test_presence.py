@@ -6,7 +6,7 @@ import signal
 import pytest
 
 import omium
-from omium.errors import LeaseLost
+from omium.errors import ConfigError, LeaseLost
 from omium.sdk.context import find_frame
 from omium.sdk.heartbeat import Heart
 from omium.sdk.session import current_session
@@ -48,6 +48,16 @@ def test_a_heartbeat_that_breaks_is_a_missed_one_and_the_thread_goes_on(server, 
 
     flow()
     assert "RuntimeError: a bug" in caplog.text
+
+
+async def test_an_async_workflow_that_sync_code_cannot_run_here_is_not_even_started(server):
+    @omium.workflow
+    async def flow():
+        pass
+
+    with pytest.raises(ConfigError, match="arun_workflow"):
+        omium.run_workflow(flow)
+    assert server.get("/v1/executions")["items"] == []
 
 
 def test_a_heartbeat_learns_that_another_driver_has_the_execution(server):
