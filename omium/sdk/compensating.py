@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from omium.errorinfo import describe_exception
-from omium.errors import ConfigError
+from omium.errors import ConfigError, Suspension
 from omium.jsonvalue import TypeRegistry, decode, encode
 from omium.sdk.capture import StepLog
 from omium.sdk.context import Frame
 from omium.sdk.driving import Driving
 from omium.sdk.flows import drive_sync
 from omium.sdk.identity import Scope
+from omium.sdk.life import end_quietly
 from omium.sdk.registry import REGISTRY
 from omium.sdk.session import Session
 
@@ -26,10 +27,16 @@ from omium.sdk.session import Session
 def compensate(session: Session, driving: Driving, tasks: Sequence[Mapping[str, Any]]) -> None:
     """Run the compensations in order, until the list is empty or one fails."""
     with session.active(driving):
-        for task in tasks:
-            driving.check()
-            if not _run_one(session, driving, task):
-                break
+        try:
+            for task in tasks:
+                driving.check()
+                if not _run_one(session, driving, task):
+                    break
+        except (Suspension, KeyboardInterrupt) as error:  # the rest is given back now, not after the lease
+            ending = drive_sync(end_quietly(driving, error), session.link.ports)
+            if ending is error:
+                raise
+            raise ending from error
     driving.ended = "compensated"
 
 

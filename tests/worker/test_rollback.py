@@ -5,7 +5,8 @@ import threading
 import pytest
 
 import omium
-from omium.sdk.registry import find_workflow
+from omium.sdk.context import find_frame
+from omium.sdk.registry import REGISTRY, find_workflow
 from omium.sdk.session import current_session
 from omium.sdk.worker import Worker
 from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server, wait_until
@@ -70,6 +71,27 @@ UNDONE = [
     ({"place": "train"}, "booked train", True),
     ({"place": "hotel"}, "booked hotel", True),
 ]
+
+
+def test_a_worker_that_stops_between_two_gives_the_rest_back_at_once(server, rolled_back, monkeypatch):
+    worker = make_worker()
+
+    def refund_and_stop(inputs, output, effect_key):
+        find_frame().driving.stop_reason = "drain"
+
+    monkeypatch.setitem(REGISTRY.compensations, server_name_of(server, rolled_back), refund_and_stop)
+    with pytest.raises(omium.Suspended):
+        worker.run_once(rolled_back)
+
+    detail = server.detail(rolled_back)
+    assert (detail["status"], detail["reason"]) == ("paused", "rollback")
+    make_worker().run_once(rolled_back)
+    assert undone == UNDONE[1:]
+
+
+def server_name_of(server, execution_id):
+    """The name under which the newest effect's compensation was recorded."""
+    return server.get(f"/v1/executions/{execution_id}/compensations")["items"][0]["compensate"]
 
 
 def test_effects_are_undone_newest_first_with_what_they_did(server, rolled_back):
