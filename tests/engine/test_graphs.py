@@ -324,3 +324,52 @@ async def test_retention_takes_an_executions_own_threads_and_leaves_the_users(sa
     assert {each[0] for each in await saved.ids()} == {"ex_10", "chat"}
     assert await saved.channels("ex_1") == set()
     assert await saved.channels("ex_10") == {("a", "1")}
+
+
+async def test_tenants_that_use_the_same_names_never_touch_each_other(tenants):
+    ours, theirs = tenants
+
+    async def fill(tenant, word):
+        for number in "12":
+            one = checkpoint(
+                "ex_1",
+                number,
+                parent=None if number == "1" else "1",
+                versions={"a": number},
+                channels=[("a", number, blob(word + number))],
+                run_id="run",
+            )
+            await tenant.put(
+                checkpoints=[one], writes=[task_writes("ex_1", number, "t", (0, "a", word), (-1, "e", word))]
+            )
+
+    async def seen(tenant):
+        found = [await tenant.find("ex_1", number) for number in "12"]
+        return [
+            each
+            and [[text(part.value) for part in each.channels], [text(part.value) for part in each.writes]]
+            for each in found
+        ], await tenant.channels("ex_1")
+
+    await fill(ours, "ours")
+    await fill(theirs, "theirs")
+    before = await seen(theirs)
+    assert before[0] == [[["theirs1"], ["theirs", "theirs"]], [["theirs2"], ["theirs", "theirs"]]]
+    assert (await seen(ours))[0][0] == [["ours1"], ["ours", "ours"]]
+    assert len(await ours.ids()) == len(await ours.ids(thread_id="ex_1")) == 2
+
+    tenant_id = ours.vault.tenant_id
+    copied = CopyGraphThread(source_thread_id="ex_1", target_thread_id="copy")
+    assert await graph_threads.copy_thread(ours.db, ours.vault, copied) == 2
+    assert await theirs.find("copy") is None
+    assert await graph_threads.prune(ours.db, tenant_id, ["ex_1"], "keep_latest") == 1
+    assert await seen(theirs) == before
+    await fill(ours, "again")
+    assert await graph_threads.delete_runs(ours.db, tenant_id, ["run"]) == 4
+    assert await seen(theirs) == before
+    await fill(ours, "again")
+    assert await ours.db.write(lambda tx: thread_store.take_own_threads(tx, tenant_id, "ex_1", 100)) == 2
+    assert await seen(theirs) == before
+    await fill(ours, "again")
+    await graph_threads.delete_thread(ours.db, tenant_id, "ex_1")
+    assert await seen(theirs) == before
