@@ -35,6 +35,10 @@ $(LOWEST)/.installed-%: requirements/%.txt $(INPUTS)
 	@$(PYTHON) tools/environment.py $(@D) $*
 	@touch $@
 
+.PHONY: run
+run: $(DEV) ## run a server with its data in .data/ (Ctrl-C stops it)
+	@$(BIN)/omium serve --data .data
+
 .PHONY: demo
 demo: $(VENV)/.installed-demo $(VENV)/.installed-model ## kill a real agent graph, go on, patch it and replay it
 	@$(BIN)/python examples/demo/run.py
