@@ -122,7 +122,6 @@ class _Handler(logging.Handler):
             else:
                 frame.log.add("log", text, record.levelname.lower())
 
-
     def _print_as_before(self, record: logging.LogRecord) -> None:
         last = logging.lastResort
         if last is None or record.levelno < last.level:

@@ -10,13 +10,14 @@ import functools
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from omium.errors import ConfigError
+from omium.errors import Cancelled, ConfigError, StepFailed
 from omium.jsonvalue import InputRecord, decode, input_record
 from omium.sdk import runner
 from omium.sdk.calling import bind, call_async_step, call_step, find_active_frame
 from omium.sdk.calls import Call
 from omium.sdk.code_version import describe_code
 from omium.sdk.context import Frame
+from omium.sdk.driving import Driving
 from omium.sdk.flows import Flow, drive_sync
 from omium.sdk.joining import start_queued, wait_for
 from omium.sdk.options import WorkflowOptions, make_step_options
@@ -105,10 +106,13 @@ def _child_beginning(
 def _child_body(parent: Frame, target: Target, key: str | None, wait: bool, inputs: Mapping[str, Any]) -> Any:
     session = current_session()
     workflow, beginning = _child_beginning(session, parent, target, inputs, key)
-    if workflow is not None and wait:
-        return runner.run(session, Task(workflow, to_call(workflow, inputs), beginning))
-    execution_id = drive_sync(start_queued(beginning), session.link.ports)
-    return drive_sync(await_queued(session, execution_id), session.link.ports) if wait else execution_id
+    try:
+        if workflow is not None and wait:
+            return runner.run(session, Task(workflow, to_call(workflow, inputs), beginning))
+        execution_id = drive_sync(start_queued(beginning), session.link.ports)
+        return drive_sync(await_queued(session, execution_id), session.link.ports) if wait else execution_id
+    except Cancelled as error:
+        drive_sync(_judge_cancel(parent, error), session.link.ports)
 
 
 async def _achild_body(
@@ -120,10 +124,21 @@ async def _achild_body(
 ) -> Any:
     session = current_session()
     workflow, beginning = _child_beginning(session, parent, target, inputs, key)
-    if workflow is not None and wait:
-        return await runner.arun(session, Task(workflow, to_call(workflow, inputs), beginning))
-    execution_id = await session.drive_async(start_queued(beginning))
-    return await session.drive_async(await_queued(session, execution_id)) if wait else execution_id
+    try:
+        if workflow is not None and wait:
+            return await runner.arun(session, Task(workflow, to_call(workflow, inputs), beginning))
+        execution_id = await session.drive_async(start_queued(beginning))
+        return await session.drive_async(await_queued(session, execution_id)) if wait else execution_id
+    except Cancelled as error:
+        await session.drive_async(_judge_cancel(parent, error))
+
+
+def _judge_cancel(parent: Frame, error: Cancelled) -> Flow[None]:
+    """Raise what a child's cancel means: the parent's own, if that was asked for too; else a failed step."""
+    driving: Driving = parent.driving
+    yield from driving.write({"type": "heartbeat", "running": driving.running[:1000]})
+    driving.check(parent)
+    raise StepFailed(f"The child execution was cancelled. {error}", code="child-cancelled") from error
 
 
 def await_queued(session: Session, execution_id: str) -> Flow[Any]:

@@ -20,7 +20,7 @@ from omium.sdk.driving import Driving
 from omium.sdk.flows import drive_async, drive_sync
 from omium.sdk.inputs import restore_call
 from omium.sdk.joining import Joined, start_local, wait_for
-from omium.sdk.life import live
+from omium.sdk.life import end_quietly, live
 from omium.sdk.registry import Workflow
 from omium.sdk.session import Session
 from omium.sdk.starting import Beginning, Granted, make_driving, start_offline
@@ -154,7 +154,11 @@ def _prepare(
     driving = make_driving(granted, session.link, known.options)
     if call is None:
         assert granted.grant is not None
-        call = restore_call(known.function, granted.grant.get("input"), session.link.types)
+        try:
+            call = restore_call(known.function, granted.grant.get("input"), session.link.types)
+        except Exception as error:  # whatever it is, the lease must not be left to run out
+            drive_sync(end_quietly(driving, error), session.link.ports)
+            raise
     return driving, call
 
 

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import omium
-from omium.errors import Cancelled, StepFailed
+from omium.errors import Cancelled, ScopeMissing, StepFailed
+from omium.sdk.session import current_session
 from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server
 
 __all__ = ["make_running_server", "running_server", "server"]
@@ -488,3 +489,69 @@ def test_a_warning_that_python_prints_by_itself_is_still_printed_and_captured(se
     assert (code, err) == (0, "stock is low\n")
     lines = server.get(f"/v1/executions/{server.newest()['id']}/logs?path=warn")["items"]
     assert [line["text"] for line in lines] == ["shop: stock is low"]
+
+
+def test_a_cancelled_child_fails_its_parents_step_and_not_the_parent_by_a_cancel(server):
+    started = threading.Event()
+
+    @omium.step
+    def tick(n):
+        started.set()
+        time.sleep(0.05)
+        return n
+
+    @omium.workflow
+    def child():
+        for n in range(1_000):
+            tick(n)
+
+    @omium.workflow
+    def parent():
+        return omium.run_workflow(child)
+
+    def cancel():
+        started.wait(TIMEOUT_S)
+        running = server.get("/v1/executions?workflow=child")["items"][0]
+        server.post(f"/v1/executions/{running['id']}/cancel")
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    with pytest.raises(StepFailed, match="child execution was cancelled"):
+        parent()
+    thread.join()
+
+    assert server.get("/v1/executions?workflow=child")["items"][0]["status"] == "cancelled"
+    assert server.get("/v1/executions?workflow=parent")["items"][0]["status"] == "failed"
+
+
+def test_a_process_drives_only_what_belongs_to_its_keys_environment(server):
+    @omium.workflow
+    def breaks():
+        raise ValueError("once")
+
+    with pytest.raises(ValueError, match="once"):
+        breaks()
+    failed = server.newest()
+    other = server.post("/v1/keys", {"name": "other", "environment": "prod"})["api_key"]
+
+    omium.init(base_url=server.running.base_url, api_key=other)
+    with pytest.raises(ScopeMissing, match="environment dev"):
+        omium.resume(failed["id"])
+    current_session().close()
+
+    assert server.detail(failed["id"])["status"] == "failed"
+
+
+def test_an_input_that_cannot_be_read_again_fails_the_execution_at_once(server):
+    @omium.workflow
+    def opaque(client):
+        raise ValueError("once")
+
+    with pytest.raises(ValueError, match="once"):
+        opaque(object())
+    failed = server.newest()
+
+    with pytest.raises(omium.OmiumError, match="cannot be recorded"):
+        omium.resume(failed["id"])
+
+    assert server.detail(failed["id"])["status"] == "failed"

@@ -19,6 +19,7 @@ from omium.errors import (
     LimitReached,
     ParentFinal,
     Problem,
+    ScopeMissing,
 )
 from omium.models.driver import Grant
 from omium.models.execution import ProcessIdentity, ResumeAnswer, ResumeExecution
@@ -35,7 +36,7 @@ from omium.server.engine.runners import find_runner
 from omium.server.engine.start_packing import TOKEN_CHARACTERS_MIN
 from omium.server.engine.transitions import illegal_transition, move
 from omium.server.engine.views import view_execution
-from omium.server.principal import Principal
+from omium.server.principal import Principal, PrincipalKind
 from omium.server.store import details, effects, epochs
 from omium.server.store.effects import EffectRow
 from omium.server.store.executions import ExecutionRow, find_execution, lock_execution
@@ -86,6 +87,7 @@ def resume_here(
 ) -> ExecutionRow | TakenOver:
     """Grant the execution to `taker`, taking it over from a process that is proved to be gone."""
     row = lock_execution(tx, principal.tenant_id, execution_id)
+    _refuse_other_environment(principal, row)
     if row.status == ExecutionStatus.RUNNING and row.lease_digest == taker.lease_digest:
         return row
     if row.status == ExecutionStatus.RUNNING and command.former_gone is not None:
@@ -103,6 +105,16 @@ def resume_here(
         data={"comment": command.comment},
         **_fresh_budget(command),
     )
+
+
+def _refuse_other_environment(principal: Principal, row: ExecutionRow) -> None:
+    """Let a process drive only what belongs to its key's environment, as a worker does."""
+    if principal.kind is PrincipalKind.KEY and principal.environment.value != row.environment:
+        raise ScopeMissing(
+            f"{row.id} belongs to the environment {row.environment}, and this key to "
+            f"{principal.environment.value}; use a key of {row.environment}.",
+            scope=f"environment {row.environment}",
+        )
 
 
 def resume_queued(
