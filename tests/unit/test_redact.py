@@ -275,10 +275,14 @@ HOSTILE += [seed.replace("_", " ") for seed in HOSTILE if "_" in seed] + ["-----
 @pytest.mark.parametrize("seed", HOSTILE)
 def test_time_grows_no_faster_than_the_text(seed, around):
     def measure_s(size):
+        """Return the least of three times: what else runs on the machine only adds."""
         text = around.format(seed * (size // len(seed)))
-        started_s = time.process_time()
-        find_secrets(text)
-        return time.process_time() - started_s
+        times_s = []
+        for _ in range(3):
+            started_s = time.process_time()
+            find_secrets(text)
+            times_s.append(time.process_time() - started_s)
+        return min(times_s)
 
     spent_s = measure_s(1_000_000)
     assert spent_s < 1.0 or spent_s < 8 * measure_s(250_000)
