@@ -1,6 +1,8 @@
 """Every command explains itself, in --help and in docs/cli.md, and `omium --help` comes at once."""
 
+import importlib.metadata
 import importlib.util
+import re
 import resource
 import subprocess
 import sys
@@ -17,6 +19,12 @@ _spec = importlib.util.spec_from_file_location("cli_reference", ROOT / "tools" /
 reference = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(reference)
 COMMANDS = dict(reference.list_commands())
+
+_LOCKED = re.search(r"^typer==(\S+)", (ROOT / "requirements" / "dev.txt").read_text(), re.MULTILINE)
+locked_typer = pytest.mark.skipif(
+    importlib.metadata.version("typer") != _LOCKED[1],
+    reason="this is what the locked Typer prints, to the letter",
+)
 
 _MINIMAL = """
 import typer
@@ -45,6 +53,7 @@ def test_every_command_has_a_sentence_and_an_example(path, capsys):
     assert max(map(len, examples.splitlines())) <= 100
 
 
+@locked_typer
 @pytest.mark.parametrize("path", COMMANDS)
 def test_the_page_of_the_command_line_is_current(path):
     page = (ROOT / "docs" / "cli.md").read_text()
@@ -60,6 +69,7 @@ def test_the_common_flags_are_the_same_everywhere(path):
     assert ("base_url" in names) <= ("profile" in names)
 
 
+@locked_typer
 def test_help_of_the_whole_is_not_cut(capsys):
     assert run(["--help"]) == 0
     assert "..." not in capsys.readouterr().out.replace("COMMAND [ARGS]...", "")
