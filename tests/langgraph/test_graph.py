@@ -217,7 +217,9 @@ def test_tasks_of_an_entrypoint_are_steps(server):
         graph.invoke(3)
 
     assert omium.resume(server.newest()["id"]) == 5
-    assert ran == [0, 1, 2, "boom"]
+    # The tasks run in threads: which of them starts first is not ours to say.
+    assert sorted(ran[:3]) == [0, 1, 2]
+    assert ran[3:] == ["boom"]
     assert [step["name"] for step in server.newest()["steps"]] == ["square"] * 3
 
 
