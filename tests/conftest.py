@@ -10,9 +10,17 @@ import hypothesis
 import pytest
 
 from tests import postgres
+from tests.faults.plugin import pytest_addoption, pytest_configure, pytest_report_header
 from tests.postgres import database_url, postgres_server, postgres_url
 
-__all__ = ["database_url", "postgres_server", "postgres_url"]  # fixtures are found by name in a conftest
+__all__ = [  # fixtures and hooks are found by name in a conftest
+    "database_url",
+    "postgres_server",
+    "postgres_url",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_report_header",
+]
 
 # No deadlines: two shared cores make any single example slow now and then, and pytest's timeout is there.
 hypothesis.settings.register_profile("default", deadline=None, max_examples=100)

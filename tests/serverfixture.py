@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -177,9 +177,12 @@ async def each_app_client(tmp_path: Path, database_url: str) -> AsyncIterator[Ap
 class RunningServer:
     """A server process. `api_key` is the owner's, made by the one-time token."""
 
-    def __init__(self, data: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, data: Path, environment: dict[str, str], program: Sequence[str] = ("-c", _PROGRAM)
+    ) -> None:
         self.data = data
         self.environment = environment
+        self.program = program  # what Python is told before folder and port
         self.api_key = ""
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
@@ -203,7 +206,7 @@ class RunningServer:
         log = (self.data.parent / "server.log").open("a")
         with log:
             self.process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(self.data), str(self.port)],
+                [sys.executable, *self.program, str(self.data), str(self.port)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

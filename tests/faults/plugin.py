@@ -1,0 +1,110 @@
+"""The gates' options, fixtures and reports; tests/conftest.py takes the options, faults/conftest.py the rest.
+
+    pytest tests/faults                                  the short forms, as in `make test`
+    pytest tests/faults --torture --torture-scale 0.1    a tenth of the long forms
+    pytest tests/faults/test_x.py::test_y --seed 7       the same choices again
+
+Every test with the fixture `gate` or `trial` leaves a JSON file in --torture-report (`.torture`).
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.gate import Gate
+
+LONG_TIMEOUT_S = 4 * 3_600
+_GATE = pytest.StashKey[Gate]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("faults", "gates against faults (tests/faults)")
+    group.addoption("--torture", action="store_true", help="the long forms, hours of them")
+    group.addoption("--torture-scale", type=float, default=1.0, help="this share of the long forms' rounds")
+    group.addoption("--torture-report", type=Path, default=Path(".torture"), help="folder of the reports")
+    group.addoption("--seed", type=int, help="what a failing gate has printed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.seed is None:  # set before xdist copies the options to its workers
+        config.option.seed = random.SystemRandom().randrange(1_000_000)
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"seed of the gates: {config.option.seed}"
+
+
+def lengthen_timeouts(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Give the long forms the time they need."""
+    if config.option.torture:
+        for item in items:
+            if item.get_closest_marker("gate") is not None:
+                item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S), append=False)
+
+
+def make_gate(request: pytest.FixtureRequest, *, planted: bool) -> Gate:
+    option = request.config.option
+    node: pytest.Item = request.node
+    marker = node.get_closest_marker("planted" if planted else "gate")
+    if marker is None:
+        raise pytest.UsageError(f"{node.nodeid} needs @pytest.mark.{'planted' if planted else 'gate'}(...)")
+    torture = option.torture and not planted
+    arguments = f" --torture --torture-scale {option.torture_scale:g}" if torture else ""
+    gate = Gate(
+        node.nodeid,
+        promise="" if planted else marker.kwargs["promise"],
+        fault=marker.kwargs["gate"] if planted else marker.kwargs["fault"],
+        seed=option.seed,
+        torture=torture,
+        scale=option.torture_scale,
+        bug=marker.kwargs["bug"] if planted else None,
+        rerun=f"Again: .venv/bin/pytest '{node.nodeid}' --seed {option.seed}{arguments}",
+    )
+    gate.say = lambda line: _say(request.config, line)
+    node.stash[_GATE] = gate
+    return gate
+
+
+@pytest.fixture
+def gate(request: pytest.FixtureRequest) -> Gate:
+    """What a gate counts with; the test fails when anything is lost or nothing was tried."""
+    return make_gate(request, planted=False)
+
+
+@pytest.fixture
+def trial(request: pytest.FixtureRequest) -> Gate:
+    """The same on a planted bug: always the short form, and the test fails when nothing is lost."""
+    return make_gate(request, planted=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    result = yield
+    if (gate := pyfuncitem.stash.get(_GATE, None)) is not None:
+        gate.conclude()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    report = yield
+    gate = item.stash.get(_GATE, None)
+    if gate is not None and call.when == "call" and not report.skipped:
+        gate.write_report(item.config.option.torture_report, passed=report.passed, seconds=call.duration)
+        if report.failed:
+            report.sections.append(("the gate", f"seed {gate.seed}. {gate.rerun}"))
+    return report
+
+
+def _say(config: pytest.Config, line: str) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if reporter is None or capture is None or not config.option.torture:
+        return
+    with capture.global_and_fixture_disabled():
+        reporter.ensure_newline()
+        reporter.write_line(f"  {line}")
