@@ -10,6 +10,7 @@ PYTHON ?= $(or $(shell for name in python3 python3.13 python3.12 python3.11; do 
   $$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done),python3)
 VENV ?= .venv
 LOWEST ?= .venv-lowest
+PEERS ?= .venv-peers
 BIN := $(VENV)/bin
 # One stamp per lock file: a second run finds it newer than the lock and is instant, with or without a network.
 DEV := $(VENV)/.installed-dev
@@ -17,6 +18,7 @@ DEV := $(VENV)/.installed-dev
 SOURCES := $(wildcard omium tests tools examples benchmarks)
 TYPED := $(wildcard omium tools examples benchmarks tests/typing)
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 LOCK ?= base
 
 .PHONY: help
@@ -33,6 +35,11 @@ $(VENV)/.installed-%: requirements/%.txt $(INPUTS)
 
 $(LOWEST)/.installed-%: requirements/%.txt $(INPUTS)
 	@$(PYTHON) tools/environment.py $(@D) $*
+	@touch $@
+
+$(PEERS)/.installed-%: requirements/%.txt $(wildcard requirements/peers/*.json) $(INPUTS) tools/restate.py
+	@$(PYTHON) tools/environment.py $(@D) $*
+	@$(PYTHON) tools/restate.py $(@D)
 	@touch $@
 
 .PHONY: run
@@ -77,6 +84,13 @@ beside: $(DEV) $(VENV)/.installed-lock ## resolve Omium beside each framework's 
 lowest: $(LOWEST)/.installed-lowest ## run all tests with the oldest dependencies that pyproject.toml allows
 	@$(LOWEST)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider $(PYTEST_ARGS)
 
+.PHONY: bench
+bench: $(DEV) ## measure speed and size beside peers and floors, write docs/benchmarks.md (BENCH_ARGS=--list)
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m benchmarks $(BENCH_ARGS)
+
+.PHONY: bench-peers
+bench-peers: $(PEERS)/.installed-peers ## install what "make bench" runs Omium beside into .venv-peers
+
 .PHONY: docs
 docs: $(DEV) ## run the documentation's snippets and check its links
 	@$(BIN)/python -m pytest -q tests/docs $(PYTEST_ARGS)
@@ -90,4 +104,4 @@ wheelhouse: $(DEV) ## fill wheelhouse/ for a machine without a network (LOCK=dev
 .PHONY: clean
 clean: ## remove caches and what was built, keep .venv
 	@rm -rf build dist htmlcov wheelhouse .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
+	@find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +

@@ -27,7 +27,8 @@ class LockFile:
     """One file: the parts of pyproject.toml that it pins.
 
     Without `with_dependencies` their own dependencies stay out. With `lowest` the package's own dependencies
-    are the oldest that pyproject.toml allows, and the groups' the same as in the first file.
+    are the oldest that pyproject.toml allows, and the groups' the same as in the first file. `apart`: it is
+    installed into an environment of its own, so the first file does not constrain it.
     """
 
     name: str
@@ -36,6 +37,7 @@ class LockFile:
     with_project: bool = True
     with_dependencies: bool = True
     lowest: bool = False
+    apart: bool = False
 
     @property
     def path(self) -> Path:
@@ -51,6 +53,7 @@ LOCK_FILES = (
     LockFile("lowest", extras=("postgres", "langgraph"), groups=("build", "test", "check"), lowest=True),
     LockFile("lock", groups=("lock",), with_project=False),
     LockFile("model", groups=("model",), with_project=False, with_dependencies=False),
+    LockFile("peers", groups=("peers",), with_project=False, apart=True),
 )
 
 
@@ -120,7 +123,7 @@ def write_all() -> None:
     """Resolve every file anew and write it."""
     FOLDER.mkdir(exist_ok=True)
     for lock_file in LOCK_FILES:
-        constraint = None if lock_file is LOCK_FILES[0] else LOCK_FILES[0].path
+        constraint = None if lock_file is LOCK_FILES[0] or lock_file.apart else LOCK_FILES[0].path
         pinned = resolve(lock_file, constraint)
         head = '# Written by "make lock" from pyproject.toml; do not edit.\n'
         lock_file.path.write_text(f"{head}# inputs: {compute_digest(lock_file)}\n{pinned}")
