@@ -3,7 +3,7 @@
     python3 tools/restate.py .venv-peers
 
 Owns installing requirements/peers/package-lock.json into the folder `restate` of that environment: by hash,
-and no script of any package is run. Without npm it says so and ends well: no benchmark then has Restate in it.
+without running scripts of packages. Without npm it says so and ends well: benchmarks then leave Restate out.
 """
 
 from __future__ import annotations
