@@ -1,12 +1,11 @@
-"""Answers: whether what came back is what the OpenAPI document says, as somebody who has only that would see it.
+"""Answers: whether what came back is what the OpenAPI document says.
 
-The document's own schemas decide, read by a validator that is not ours; beside them, objects with named
-members may have no others, because what is not described is not promised.
+Judged as by somebody who has nothing else: its own schemas decide, read by a validator that is not ours, and
+objects with named members may have no others, because what is not described is not promised.
 """
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any
 
@@ -14,6 +13,7 @@ import jsonschema_rs
 
 Json = Any
 PROBLEM = "application/problem+json"
+VALUES = frozenset({"default", "example", "examples"})  # what they hold is no schema
 
 
 class Judge:
@@ -25,10 +25,12 @@ class Judge:
             for methods in document["paths"].values()
             for operation in methods.values()
         }
-        self._components = {"schemas": {
-            name: schema if name == "Problem" else _closed(schema)
-            for name, schema in document["components"]["schemas"].items()
-        }}
+        self._components = {
+            "schemas": {
+                name: schema if name == "Problem" else _closed(schema)
+                for name, schema in document["components"]["schemas"].items()
+            }
+        }
         self._validators: dict[tuple[str, int], tuple[str, Any]] = {}
 
     def find_fault(self, operation_id: str, status: int, content_type: str, body: bytes) -> str | None:
@@ -39,7 +41,7 @@ class Judge:
         if str(status) not in operation["responses"]:
             return f"the status {status} is not declared"
         media_type, validator = self._compiled(operation, status)
-        if content_type.partition(";")[0] != media_type:
+        if media_type not in {content_type, content_type.partition(";")[0]}:
             return f"{status} is declared as {media_type}, it came as {content_type}"
         if media_type == "":
             return "there is a body where none is declared" if body else None
@@ -72,8 +74,8 @@ def _closed(schema: Json) -> Json:
         return [_closed(each) for each in schema]
     if not isinstance(schema, dict):
         return schema
-    closed = {name: _closed(each) for name, each in schema.items() if name not in ("example", "examples", "default")}
+    closed = {name: _closed(each) for name, each in schema.items() if name not in VALUES}
     if isinstance(schema.get("properties"), dict) and schema.get("type") == "object":
         closed["properties"] = {name: _closed(each) for name, each in schema["properties"].items()}
         closed.setdefault("additionalProperties", False)
-    return copy.copy(closed)
+    return closed

@@ -1,8 +1,8 @@
 """Requests for the fuzzer, made from the OpenAPI document alone: fitting ones, and nearly fitting ones.
 
-Each case is drawn from a seed of its own, so one that fails can be sent again without those before it. About
-half of the bodies begin as a known good one (tests/web/walk.py), because what validation refuses never
-reaches the engine. What may come back is answers.py.
+Each case is drawn from a seed of its own. About half of the bodies begin as a known good one
+(tests/web/walk.py), because what validation refuses never reaches the engine. What may come back is
+answers.py.
 """
 
 from __future__ import annotations
@@ -15,8 +15,30 @@ from dataclasses import dataclass
 from typing import Any
 
 Json = Any
-NOT_JSON = (b"", b"{", b"nul", b'{"a":1,"a":2}', b'{"a":NaN}', b"\xff\xfe", b'"\\ud800"', b"[" * 70 + b"]" * 70)
-TEXTS = ("", " ", "\x00", "é\u0301", "\u202e\x1b[2J", "😀" * 60, "x" * 3_000, "'; --", "../..", "-1", "9" * 40)
+NOT_JSON = (
+    b"",
+    b"{",
+    b"nul",
+    b'{"a":1,"a":2}',
+    b'{"a":NaN}',
+    b"\xff\xfe",
+    b'"\\ud800"',
+    b"[" * 70 + b"]" * 70,
+)
+TEXTS = (
+    "",
+    " ",
+    "\x00",
+    "é\u0301",
+    "\u202e\x1b[2J",
+    "😀" * 60,
+    "x" * 3_000,
+    "'; --",
+    "../..",
+    "-1",
+    "9" * 40,
+)
+ODD_QUERIES = (("limit", "-1"), ("limit", 2**70), ("nobody", "1"), ("after", "\x00"))
 NUMBERS = (0, 1, -1, 2**31, 2**53, 2**63 - 1, -(2**63), 2**64, 0.5, -0.0, 1e308)
 ODD = (None, True, False, [], {}, [None], {"$omium": "x"}, {"type": "step.completed"}, [["x"] * 300])
 WORDS = ("a", "step", "w", "default", "private", "e", "f", "0", "ü")
@@ -79,7 +101,10 @@ class Drawer:
                     if parameter["required"]:
                         headers[name.lower()] = f"k{chance.getrandbits(64)}"
         if place == "query":
-            asked = [*asked, chance.choice((("limit", "-1"), ("limit", 2**70), ("nobody", "1"), ("after", "\x00")))]
+            asked = [
+                *asked,
+                chance.choice(ODD_QUERIES),
+            ]
         query = "&".join(f"{name}={_percent(_as_text(value))}" for name, value in asked if value is not None)
         body = b""
         if "requestBody" in operation:
@@ -129,12 +154,14 @@ class Drawer:
             case "object":
                 return self._draw_object(chance, schema, depth)
             case _:
-                return chance.choice((*WORDS, *NUMBERS[:7], *ODD[:7], {"a": [1, "b", None]}))
+                return copy.deepcopy(chance.choice((*WORDS, *NUMBERS[:7], *ODD[:7], {"a": [1, "b", None]})))
 
     def _draw_text(self, chance: random.Random, schema: Json, name: str) -> str:
         if "pattern" in schema:  # all of ours are digests, tokens and ids: a good one or a near miss
             return chance.choice(("0" * 64, "t" * 32, chance.choice(self._names), "f" * 63))
-        if chance.random() < 0.6 and (name == "id" or name.endswith(("_id", "_ids", "_key", "path", "_step"))):
+        if chance.random() < 0.6 and (
+            name == "id" or name.endswith(("_id", "_ids", "_key", "path", "_step"))
+        ):
             return chance.choice(self._names)
         longest = schema.get("maxLength", 10_000)
         fitting = [text for text in (*WORDS, *TEXTS) if schema.get("minLength", 0) <= len(text) <= longest]
@@ -161,7 +188,7 @@ class Drawer:
     def _spoiled(self, chance: random.Random, value: Json) -> Json:
         """Return `value` with another one somewhere in it, or without a member, or with one more."""
         if not isinstance(value, dict | list) or not value:
-            return chance.choice((*TEXTS, *NUMBERS, *ODD))
+            return copy.deepcopy(chance.choice((*TEXTS, *NUMBERS, *ODD)))
         inner, names = value, list(value) if isinstance(value, dict) else list(range(len(value)))
         while True:
             name = chance.choice(names)
@@ -180,7 +207,7 @@ class Drawer:
             case 2 if isinstance(inner, list):
                 inner.append(copy.deepcopy(inner[name]))
             case _:
-                inner[name] = chance.choice((*TEXTS, *NUMBERS, *ODD, *self._names))
+                inner[name] = copy.deepcopy(chance.choice((*TEXTS, *NUMBERS, *ODD, *self._names)))
         return value
 
 

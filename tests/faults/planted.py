@@ -8,11 +8,15 @@ A bug is one function that takes a MonkeyPatch: the smallest wrong turn that a c
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from omium.server.db.works import Work
 
 BUGS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {}
 
@@ -31,6 +35,42 @@ def bug(name: str) -> Callable[[Callable[[pytest.MonkeyPatch], None]], Callable[
 def plant(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Switch the bug `name` on, for as long as `monkeypatch` lasts."""
     BUGS[name](monkeypatch)
+
+
+@bug("unknown-id-breaks")
+def _break_on_unknown_ids(patch: pytest.MonkeyPatch) -> None:
+    from omium.server.store import executions
+
+    def found(row: executions.ExecutionRow | None, execution_id: str) -> executions.ExecutionRow:
+        if row is None:
+            raise KeyError(execution_id)
+        return row
+
+    patch.setattr(executions, "_found", found)
+
+
+@bug("answers-more-than-described")
+def _answer_more(patch: pytest.MonkeyPatch) -> None:
+    from omium.server.web import answer
+
+    to_json = answer.to_json
+    patch.setattr(answer, "to_json", lambda reply: to_json(reply)[:-1] + b',"shard":7}')
+
+
+@bug("acknowledge-before-commit")
+def answer_before_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer a driver's writes once they have run; their COMMIT follows when there is time."""
+    from omium.server.db.writer import Writer
+
+    run_works = Writer._run_works
+
+    def run_and_answer(self: Writer, connection: sqlite3.Connection, works: list[Work]) -> bool:
+        whole = run_works(self, connection, works)
+        self._queue.answer_soon([work for work in works if "apply_group" in work.name])
+        time.sleep(0.002)
+        return whole
+
+    monkeypatch.setattr(Writer, "_run_works", run_and_answer)
 
 
 def main(name: str, data: str, port: str) -> int:

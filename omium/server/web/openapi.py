@@ -109,7 +109,8 @@ def _responses(endpoint: Endpoint, models: _Models) -> dict[str, Any]:
     if endpoint.reply is not None:
         good["content"] = {endpoint.media_type: {"schema": models[endpoint.reply, "serialization"]}}
     elif endpoint.status != 204:
-        good["content"] = {endpoint.media_type: {"schema": {"type": "string"}}}
+        kind = "object" if endpoint.media_type == "application/json" else "string"
+        good["content"] = {endpoint.media_type: {"schema": {"type": kind}}}
     by_status: defaultdict[int, list[type[e.Problem]]] = defaultdict(list)
     for problem in list_problems(endpoint):
         by_status[problem.status].append(problem)
