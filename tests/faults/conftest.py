@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.forks import ForkedServer
 from tests.faults.plugin import (
     gate,
     lengthen_timeouts,
@@ -43,6 +44,24 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
         folder.mkdir()
         chosen = {"OMIUM_BALLAST_BYTES": "0", **environment}
         running = RunningServer(folder / "data", chosen, ("-m", "tests.faults.planted", bug))
+        servers.append(running)
+        running.bootstrap()
+        return running
+
+    yield start
+    for running in servers:
+        running.kill()
+
+
+@pytest.fixture
+def forked_server(tmp_path: Path) -> Iterator[Callable[..., ForkedServer]]:
+    """The same as `serve`, for gates that start a server very often."""
+    servers: list[ForkedServer] = []
+
+    def start(bug: str = "", under: list[str] | None = None, **environment: str) -> ForkedServer:
+        folder = tmp_path / f"forked{len(servers) + 1}"
+        folder.mkdir()
+        running = ForkedServer(folder / "data", {"OMIUM_BALLAST_BYTES": "0", **environment}, bug, under)
         servers.append(running)
         running.bootstrap()
         return running

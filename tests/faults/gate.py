@@ -93,6 +93,7 @@ class Gate:
 
     def conclude(self) -> None:
         """Fail the test if what was counted is not what it is for."""
+        __tracebackhide__ = True
         if self.bug is not None:
             assert self.losses, (
                 f"The gate is blind: nothing was lost in {self.count} {self.what} with {self.bug!r}"

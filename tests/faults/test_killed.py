@@ -1,0 +1,62 @@
+"""A server that is killed while it works: what it said is there, and it is ready again soon."""
+
+import json
+import time
+from functools import partial
+
+import pytest
+
+from tests.faults.traffic import Asking, Traffic
+
+DRIVERS = 8
+ROUNDS_A_FOLDER = 20  # then a fresh one: checking a large database at each start tries nothing else
+ANEW_EVERY = 10  # rounds; a start that counts Python's own
+
+
+def try_kills(gate, make_server, short=60, long=1_000):
+    server = None
+    for round_ in gate.each(short, long, "kills"):
+        if round_ % ROUNDS_A_FOLDER == 0:
+            if server is not None:
+                look_whole(gate, server)
+                server.kill()
+            server = make_server()
+        with Traffic(server, DRIVERS) as traffic:
+            time.sleep(gate.random.uniform(0.005, 0.2))
+            server.kill()
+        started = time.monotonic()
+        if round_ % ANEW_EVERY == 0:
+            server.start_anew()
+            gate.figure("ready again", round(time.monotonic() - started, 2), "s")
+        else:
+            server.start()
+        gate.figure("most acknowledged between two kills", traffic.acknowledged)
+        traffic.look(gate)
+    look_whole(gate, server)
+
+
+def look_whole(gate, server):
+    """Ask the server for its own proof: no event without its row, nothing half done."""
+    with Asking(server) as asking:
+        status, body = asking.ask("GET", "/v1/admin/verify")
+    assert status == 200, body
+    problems = json.loads(body)["problems"]
+    gate.lost(len(problems), f"verify: {problems[:3]}")
+
+
+@pytest.mark.gate(
+    promise="What a server has acknowledged is there after it was killed; what it has not can be sent again and"
+    " is there once. It is ready again in less than 5 seconds.",
+    fault="SIGKILL at a random moment, while eight drivers write steps (SQLite)",
+)
+def test_a_killed_server_keeps_what_it_acknowledged(gate, forked_server):
+    try_kills(gate, forked_server)
+    ready_s, _ = gate.figures["ready again"]
+    gate.lost(ready_s > 5 * 5, f"ready again after {ready_s} s")
+
+
+@pytest.mark.planted(
+    bug="The server answers before its COMMIT", gate="test_a_killed_server_keeps_what_it_acknowledged"
+)
+def test_the_gate_catches_an_answer_before_the_commit(trial, forked_server):
+    try_kills(trial, partial(forked_server, "acknowledge-before-commit"))
