@@ -3,8 +3,8 @@
     child = Forked(serve_child, bug, data, port, environment, log=folder / "log")
     child.read_line(); child.kill(); child.wait()
 
-A gate kills hundreds of servers, and Python's own start would be nine tenths of its time. The clean process is
-multiprocessing's fork server, so a child has none of pytest's threads, warnings or open files.
+A gate kills hundreds of servers, and Python's own start would be nine tenths of its time. The clean process
+is multiprocessing's fork server, so a child has none of pytest's threads, warnings or open files.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def serve_child(bug: str, data: Path, port: int, environment: dict[str, str]) ->
 
 
 class ForkedServer(RunningServer):
-    """A `RunningServer` whose processes are forked; `start_anew` is a start that counts Python's own, too."""
+    """A `RunningServer` whose processes are forked; `start_anew` starts Python, too."""
 
     def __init__(
         self, data: Path, environment: dict[str, str], bug: str = "", under: list[str] | None = None

@@ -45,8 +45,8 @@ def look_whole(gate, server):
 
 
 @pytest.mark.gate(
-    promise="What a server has acknowledged is there after it was killed; what it has not can be sent again and"
-    " is there once. It is ready again in less than 5 seconds.",
+    promise="What a server has acknowledged is there after it was killed; what it has not can be sent again"
+    " and is there once. It is ready again in less than 5 seconds.",
     fault="SIGKILL at a random moment, while eight drivers write steps (SQLite)",
 )
 def test_a_killed_server_keeps_what_it_acknowledged(gate, forked_server):

@@ -17,6 +17,7 @@ import itertools
 import json
 import threading
 from dataclasses import dataclass, field
+from typing import Self
 
 from omium.clock import SystemClock
 from omium.ids import new_id
@@ -92,7 +93,7 @@ class Traffic:
         self.drivers = [Driver(new_id("ex", SystemClock().now_us())) for _ in range(drivers)]
         self._threads = [threading.Thread(target=self._drive, args=(driver,)) for driver in self.drivers]
 
-    def __enter__(self) -> Traffic:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -115,18 +116,17 @@ class Traffic:
                     continue
                 found = asking.list_outputs(driver)
                 expected = [driver.output(number) for number in range(len(found))]
-                gate.lost(
-                    max(0, driver.steps - len(found)), f"{driver.steps} acknowledged, {len(found)} there"
-                )
+                missing = max(0, driver.steps - len(found))
+                gate.lost(missing, f"{driver.steps} acknowledged, {len(found)} there")
                 gate.lost(found != expected, f"other outputs than were sent: {found}")
                 gate.lost(len(found) > driver.steps + 1, "more steps than were sent")
-                if len(found) < driver.steps:
+                if missing:
                     continue
                 was_there = len(found)
                 if not asking.send(driver):
                     gate.lost(1, f"a step cannot be sent again: {driver.refused[-1:]}")
-                doubled = len(asking.list_outputs(driver)) - max(was_there, driver.steps)
-                gate.lost(doubled != 0, "a step that was sent again is there twice")
+                now, right = len(asking.list_outputs(driver)), max(was_there, driver.steps)
+                gate.lost(now != right, f"{now} steps after the last one was sent again, not {right}")
 
     def _drive(self, driver: Driver) -> None:
         with Asking(self._server) as asking:
@@ -145,7 +145,7 @@ class Asking:
         self._headers = {**server.headers, "content-type": "application/json"}
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_S)
 
-    def __enter__(self) -> Asking:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
