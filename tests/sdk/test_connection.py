@@ -15,19 +15,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from omium.clock import SystemClock
+from omium.clock import ManualClock, SystemClock
 from omium.errors import ConfigError, ConnectionLost
 from omium.sdk.async_connection import AsyncConnections
 from omium.sdk.connection import Connections
 from omium.sdk.flows import Http
+from omium.sdk.lease import SYSTEM_CLOCK
 from omium.sdk.tls import normalise_pin
 from omium.sdk.wire import Target, make_target
 from tests.sdk.loopback import Loopback
 
 
 class SyncPool:
-    def __init__(self, target):
-        self.pool = Connections(target)
+    def __init__(self, target, clock):
+        self.pool = Connections(target, clock=clock)
         self.http = self.pool.http
 
     def together(self, requests):
@@ -42,9 +43,9 @@ class SyncPool:
 
 
 class AsyncPool:
-    def __init__(self, target):
+    def __init__(self, target, clock):
         self.runner = asyncio.Runner()
-        self.pool = AsyncConnections(target)
+        self.pool = AsyncConnections(target, clock=clock)
 
     def http(self, request):
         return self.runner.run(self.pool.http(request))
@@ -70,9 +71,9 @@ def server():
 def connect(request):
     opened = []
 
-    def open_pool(server, **options):
+    def open_pool(server, clock=SYSTEM_CLOCK, **options):
         base_url = server if isinstance(server, str) else server.base_url
-        opened.append(request.param(make_target(base_url, **options)))
+        opened.append(request.param(make_target(base_url, **options), clock))
         return opened[-1]
 
     yield open_pool
@@ -100,15 +101,15 @@ def test_a_request_carries_key_body_and_headers(server, connect):
 
 
 def test_the_time_of_sending_is_not_the_time_of_the_answer(server, connect):
-    go_on = threading.Event()
-    server.script = [go_on]
-    release = threading.Timer(0.5, go_on.set)
-    pool = connect(server)
-    before_us = SystemClock().boot_us()
-    release.start()
-    answer = pool.http(get())
-    assert answer.sent_us - before_us < 400_000 < SystemClock().boot_us() - before_us
-    release.join()
+    clock = ManualClock()
+    sent_us = clock.boot_us()
+
+    def answer_late(*_):
+        clock.advance(60)
+        return 200, None
+
+    server.handler = answer_late
+    assert connect(server, clock).http(get()).sent_us == sent_us < clock.boot_us()
 
 
 def test_the_path_of_the_address_stands_before_every_path(server, connect):
@@ -124,13 +125,14 @@ def test_requests_one_after_the_other_share_a_connection(server, connect):
 
 
 def test_requests_at_once_have_a_connection_each(server, connect):
-    server.script = [threading.Event(), threading.Event()]
-    events = list(server.script)
-    pool = connect(server)
-    release = threading.Timer(0.2, lambda: [event.set() for event in events])
-    release.start()
-    pool.together([get("/a"), get("/b"), get("/c")])
-    release.join()
+    all_are_there = threading.Barrier(3)
+
+    def answer_together(*_):
+        all_are_there.wait(60)
+        return 200, None
+
+    server.handler = answer_together
+    connect(server).together([get("/a"), get("/b"), get("/c")])
     assert server.connections == 3
 
 

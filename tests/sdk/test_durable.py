@@ -12,9 +12,15 @@ import pytest
 import omium
 from omium.errors import Cancelled, ScopeMissing, StepFailed
 from omium.sdk.session import current_session
-from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server
+from tests.sdk.served import (
+    TIMEOUT_S,
+    make_running_server,
+    running_server,
+    server,
+    server_of_long_leases,
+)
 
-__all__ = ["make_running_server", "running_server", "server"]
+__all__ = ["make_running_server", "running_server", "server", "server_of_long_leases"]
 
 
 @omium.step
@@ -52,7 +58,8 @@ async def test_an_async_workflow_is_one_too(server):
     assert len((await asyncio.to_thread(server.newest))["steps"]) == 20
 
 
-def test_a_script_that_was_killed_goes_on_where_it_was(server):
+def test_a_script_that_was_killed_goes_on_where_it_was_without_waiting_for_its_lease(server_of_long_leases):
+    server = server_of_long_leases
     script = server.write(
         "agents.py",
         """
@@ -77,11 +84,9 @@ def test_a_script_that_was_killed_goes_on_where_it_was(server):
     )
     assert server.run(script)[0] == -signal.SIGKILL
 
-    began = time.monotonic()
     code, out, err = server.run(script)
 
     assert (code, out) == (0, "[0, 1, 4, 9, 16, 25]\n"), err
-    assert time.monotonic() - began < 20  # at once, not after the lease of 30 s
     assert (server.folder / "ran.txt").read_text().split() == ["0", "1", "2", "3", "3", "4", "5"]
     detail = server.newest()
     assert (detail["status"], detail["attempt"], detail["interruptions"]) == ("completed", 2, 1)

@@ -69,7 +69,7 @@ def test_a_script_that_is_killed_at_any_moment_ends_right(server, seed):
         process = server.start(script)  # it lives a little longer each time: the machine may be busy
         assert process.stdout.readline() == "begun\n"
         try:
-            out, err = process.communicate(timeout=(0.05 + chance.random() * 0.25) * (1 + kills / 4))
+            out, err = process.communicate(timeout=(0.05 + chance.random() * 0.25) * 1.15**kills)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate(timeout=TIMEOUT_S)
