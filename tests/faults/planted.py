@@ -73,6 +73,15 @@ def answer_before_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Writer, "_run_works", run_and_answer)
 
 
+@bug("repeat-is-new")
+def take_repeats_for_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go on as if a report that is there already had just been stored."""
+    from omium.server.store import steps
+
+    put_step = steps.put_step
+    monkeypatch.setattr(steps, "put_step", lambda tx, step: put_step(tx, step) or True)
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server
