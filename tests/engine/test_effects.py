@@ -8,6 +8,7 @@ from omium.server.db.tx import Sql
 from omium.server.engine.decisions import decide_effect
 from omium.server.engine.effects import effect_key
 from omium.server.engine.fold import find_differences, fold_events
+from omium.server.engine.verify import list_problems
 from omium.server.store.events import list_events
 from omium.states import EffectDecision
 
@@ -140,6 +141,20 @@ async def test_an_answered_effect_gives_up_the_input_of_its_earlier_try(engine):
 
     references = await engine.read(lambda tx: tx.all(Sql("SELECT refs FROM payloads"), int))
     assert references == [2], "the effect's row and the step's row"
+
+
+async def test_a_late_done_of_an_earlier_call_leaves_every_value_counted(engine):
+    run = await engine.start()
+    big = "x" * 100_000
+    key = (await run.intend("pay", mode="idempotent", input=big)).effect_key
+    for attempt in (1, 2):
+        await run.end_effect("pay", key, "unknown", input=big, attempt=attempt, delay_us=1)
+        await run.intend("pay", mode="idempotent", input=big, attempt=attempt + 1)
+    await run.end_effect("pay", key, output="receipt", input=big, attempt=2)
+
+    references = await engine.read(lambda tx: tx.all(Sql("SELECT refs FROM payloads"), int))
+    assert references == [3], "the effect, the result, and the try that the result came after"
+    assert await list_problems(engine.db) == []
 
 
 async def test_a_redo_whose_outcome_is_unknown_too_asks_a_person_again(engine):

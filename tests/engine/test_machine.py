@@ -27,6 +27,7 @@ from omium.server.engine.decisions import decide_effect
 from omium.server.engine.fold import find_differences, fold_events
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.values import Vault
+from omium.server.engine.verify import list_problems
 from omium.server.store import effects, events
 from omium.server.store.tenants import insert_tenant
 from omium.states import EffectDecision
@@ -288,3 +289,13 @@ def test_any_order_of_drivers_people_and_time(database_url, key_file):
     run_state_machine_as_test(
         machine, settings=settings(max_examples=60 if sqlite else 10, stateful_step_count=60, deadline=None)
     )
+    assert asyncio.run(find_problems(database_url)) == []
+
+
+async def find_problems(url):
+    """Return what `verify` finds in what all the examples have left."""
+    db = await open_database(url, clock=ManualClock())
+    try:
+        return await list_problems(db)
+    finally:
+        await db.close()

@@ -98,6 +98,7 @@ CORRUPTIONS = {
         "open occurrences, but counts",
     ),
     "a payload too few": ("UPDATE payloads SET refs = refs - 1", "rows point at it"),
+    "a payload too many": ("UPDATE payloads SET refs = refs + 1", "rows point at it"),
     "a lost payload": ("DELETE FROM payloads", "is gone, but"),
     "a broken reply": (
         """INSERT INTO idempotency_records

@@ -77,7 +77,7 @@ def _record_done(tx: Tx, row: ExecutionRow, packed: Packed[EffectEnded], known: 
     )
     _update(tx, row, known, ended)
     if write.attempt > 1:
-        release_former(tx, row, write.path)
+        release_former(tx, row, write.path, write.attempt)
     _put_result(tx, row, make_step(row, packed, StepStatus.COMPLETED, effect_key=known.effect_key))
     keep_values(tx, row, packed)
     number_event(tx, row, EventType.EFFECT_DONE, {**describe(write), "effect_key": known.effect_key})
@@ -99,7 +99,7 @@ def _record_failed_try(tx: Tx, row: ExecutionRow, packed: Packed[EffectEnded], k
     _update(tx, row, known, replace(known, state=state, error=packed.error.body, ended_us=tx.now_us))
     final = write.delay_us is None
     if write.attempt > 1:
-        release_former(tx, row, write.path)
+        release_former(tx, row, write.path, write.attempt)
     status = StepStatus.FAILED if final else StepStatus.RETRYING
     put_failed(tx, row, make_step(row, packed, status, effect_key=known.effect_key))
     keep_values(tx, row, packed)

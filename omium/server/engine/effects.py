@@ -162,13 +162,14 @@ def _answer_recorded(tx: Tx, row: ExecutionRow, packed: Packed[EffectIntended], 
     if live is not None and live.status == StepStatus.COMPLETED:
         give_back(tx, row, events=1, steps=0)
         return Outcome(row, live.completed_seq, outcome)
+    attempt = max(write.attempt, live.attempt + 1 if live is not None else 1)
     if live is not None:
-        release_former(tx, row, write.path)
+        release_former(tx, row, write.path, attempt)
     step = make_step(
         row,
         packed,
         StepStatus.COMPLETED,
-        attempt=max(write.attempt, live.attempt + 1 if live is not None else 1),
+        attempt=attempt,
         output=copy_value(tx, row.tenant_id, known.output) if known.output is not None else None,
         output_digest=known.output_digest,
         effect_key=known.effect_key,

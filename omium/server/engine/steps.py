@@ -40,7 +40,7 @@ def complete_step(tx: Tx, packed: Packed[StepCompleted]) -> Outcome:
     if write.supersedes:
         row = _replace(tx, row, packed)
     if write.attempt > 1:
-        release_former(tx, row, write.path)
+        release_former(tx, row, write.path, write.attempt)
     step = make_step(row, packed, StepStatus.COMPLETED)
     if not steps.put_step(tx, step):
         return _repeat(tx, row, packed)
@@ -63,7 +63,7 @@ def fail_attempt(tx: Tx, packed: Packed[StepAttemptFailed]) -> Outcome:
         return Outcome(row, _seq_of(tx, row, write.path, write.attempt))
     final = write.delay_us is None
     if write.attempt > 1:
-        release_former(tx, row, write.path)
+        release_former(tx, row, write.path, write.attempt)
     put_failed(tx, row, make_step(row, packed, StepStatus.FAILED if final else StepStatus.RETRYING))
     keep_values(tx, row, packed)
     steps.supersede_inside(tx, row.id, write.path, row.last_seq)
@@ -140,10 +140,14 @@ def keep_values(tx: Tx, row: ExecutionRow, packed: Packed[Any]) -> None:
             put_value(tx, row.tenant_id, value)
 
 
-def release_former(tx: Tx, row: ExecutionRow, path: str) -> None:
-    """Give up the values of an earlier try, whose row is about to be replaced."""
+def release_former(tx: Tx, row: ExecutionRow, path: str, attempt: int) -> None:
+    """Give up the values of an earlier try, whose row try `attempt` is about to replace.
+
+    A result, or what a later try left (this one reports late), is not replaced but superseded: its row stays,
+    and so do its values.
+    """
     former = steps.find_live_step(tx, row.id, path)
-    if former is not None and former.status != StepStatus.COMPLETED:
+    if former is not None and former.status != StepStatus.COMPLETED and former.attempt < attempt:
         drop_value(tx, row.tenant_id, former.input)
         drop_value(tx, row.tenant_id, former.output)
 

@@ -36,6 +36,10 @@ PAYLOADS = Sql("""
     SELECT tenant_id, address, refs FROM payloads
      WHERE (tenant_id, address) > (:tenant_id, :address) ORDER BY tenant_id, address LIMIT :limit
 """)
+BATCHES = Sql("""
+    SELECT id, tenant_id, command FROM replay_batches
+     WHERE id > :after_id AND status = 'running' ORDER BY id LIMIT :limit
+""")  # what has ended points at nothing any more
 REPLIES = Sql("""
     SELECT tenant_id, principal_id, endpoint, key, reply FROM idempotency_records
      WHERE (tenant_id, principal_id, endpoint, key) > (:tenant_id, :principal_id, :endpoint, :key)
@@ -74,6 +78,15 @@ class PayloadFacts:
     tenant_id: str
     address: str
     refs: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFacts:
+    """A batch replay that runs, and the value column that it holds."""
+
+    id: str
+    tenant_id: str
+    command: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +142,11 @@ def count_open(tx: Tx, failure_id: str) -> int:
 
 def list_payloads(tx: Tx, after: tuple[str, str], limit: int) -> list[PayloadFacts]:
     return tx.all(PAYLOADS, PayloadFacts, tenant_id=after[0], address=after[1], limit=limit)
+
+
+def list_batches(tx: Tx, after_id: str, limit: int) -> list[BatchFacts]:
+    """List the batch replays that run."""
+    return tx.all(BATCHES, BatchFacts, after_id=after_id, limit=limit)
 
 
 def list_replies(tx: Tx, after: tuple[str, str, str, str], limit: int) -> list[ReplyFacts]:
