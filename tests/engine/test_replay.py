@@ -17,18 +17,21 @@ from omium.errors import (
 )
 from omium.ids import new_id
 from omium.jsonvalue import canonical_bytes, digest
-from omium.models.replay import PlanReplay, ReplayExecution
+from omium.models.replay import DecideEffect, PlanReplay, ReplayExecution
 from omium.server.db.tx import Sql
+from omium.server.engine.decisions import decide_effect
 from omium.server.engine.fence import DRIVER_LOST
 from omium.server.engine.replay import prepare_replay, start_replay
 from omium.server.engine.replay_packing import pack_replay
 from omium.server.engine.replay_requests import plan_replay, replay
 from omium.server.engine.source import read_source
 from omium.server.engine.values import fetch_value
+from omium.server.engine.verify import list_problems
 from omium.server.seal import KeyFile
 from omium.server.store import details, failures, steps
 from omium.server.store.events import list_events
 from omium.server.store.executions import get_execution
+from omium.states import EffectDecision
 from tests.engine.harness import Run, principal, process
 
 BIG = "x" * 100_000
@@ -196,6 +199,52 @@ async def test_a_failed_step_can_be_given_an_output(engine, failed, again):
         None,
     )
     assert set(records) == {"search", "write", "write/draft", "send"}
+
+
+async def test_an_edit_of_an_effect_that_has_no_record_is_refused_by_name(engine, again, look):
+    """It was confirmed by hand and not run since: the effect is done, and no step holds its output."""
+    run = await engine.start("report")
+    key = (await run.intend("pay")).effect_key
+    await run.end_effect("pay", key, "unknown")
+    await run.suspend("effect")
+    decision = DecideEffect(decision=EffectDecision.CONFIRM)
+    packed = engine.parts.vault.pack(engine.who.tenant_id, "by hand")
+    await engine.write(lambda tx: decide_effect(tx, engine.who, run.id, key, decision, packed))
+
+    edits = [{"target": "output", "path": "pay", "value": "edited"}]
+    for ask in (look, again):
+        with pytest.raises(InvalidRequest, match="no record of 'pay'"):
+            await ask(run.id, edits=edits)
+
+
+async def test_an_edit_says_nothing_about_an_effect_that_nobody_knows_of(engine, again, look):
+    run = await engine.start("report")
+    await run.intend("pay")
+    await run.fail()
+
+    edits = [{"target": "output", "path": "pay", "value": "edited"}]
+    for ask in (look, again):
+        with pytest.raises(InvalidRequest, match="effect 'pay' happened"):
+            await ask(run.id, edits=edits)
+
+
+@pytest.mark.parametrize("decision", ["redo", "confirm"])
+async def test_an_effect_is_either_edited_or_decided(engine, paid, look, decision):
+    edits = [{"target": "output", "path": "pay", "value": "edited"}]
+    with pytest.raises(InvalidRequest, match="effect 'pay' is decided and edited"):
+        await look(paid.id, edits=edits, decisions=[{"path": "pay", "decision": decision}])
+
+
+async def test_an_edit_takes_the_place_of_an_effect_that_did_not_happen(engine, again):
+    run = await engine.start("report")
+    key = (await run.intend("pay")).effect_key
+    await run.end_effect("pay", key, "not_applied")
+    await run.fail("pay")
+    answer = await again(run.id, edits=[{"target": "output", "path": "pay", "value": "by hand"}])
+
+    records = await engine.steps(answer.execution.id)
+    assert (records["pay"].status, records["pay"].output) == ("completed", b'"by hand"')
+    assert await list_problems(engine.db) == []
 
 
 async def test_an_edited_input_is_digested_again_and_everything_runs_again(engine, failed, again):

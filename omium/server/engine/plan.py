@@ -24,6 +24,8 @@ from omium.states import EffectDecision, EffectState, ExecutionStatus, StepStatu
 START = ""
 ALL = 2**62
 
+_OPEN_STATES = frozenset({EffectState.UNKNOWN, EffectState.INTENDED})
+
 Disposition = Literal["reuse", "rerun", "blocked"]
 
 
@@ -84,7 +86,7 @@ def make_plan(source: Source, command: PlanReplay) -> Plan:
     verdicts: list[Verdict] = []
     for path in _order(source, edited):
         step = source.steps.get(path)
-        if path in edited and not _is_undecided(plan, path, decided):
+        if path in edited:
             verdict = Verdict(path, "reuse", "its output was edited", step, edited=True)
         elif path in source.effects:
             verdict = _judge_effect(plan, path, step, decided.get(path), rerun_before=rerun_before)
@@ -139,6 +141,30 @@ def _refuse_unknown(source: Source, command: PlanReplay) -> None:
             raise InvalidRequest(f"{decision.path!r} is no effect, so there is nothing to decide about it.")
     if len({(edit.target, edit.path) for edit in command.edits}) < len(command.edits):
         raise InvalidRequest("Two edits change the same thing; send one of them.")
+    decided = {decision.path: decision for decision in command.decisions}
+    for edit in command.edits:
+        if edit.target == "output":
+            _refuse_inapplicable(source, edit.path, decided.get(edit.path))
+
+
+def _refuse_inapplicable(source: Source, path: str, decision: Decision | None) -> None:
+    """Refuse an edit of an output that the replay could not begin with: it would be dropped in silence."""
+    effect = source.effects.get(path)
+    if effect is not None and decision is not None:
+        raise InvalidRequest(
+            f"The effect {path!r} is decided and edited in one replay; send one of the two. A decision to"
+            " confirm or skip takes the output that the following steps read."
+        )
+    if effect is not None and effect.state in _OPEN_STATES and not effect.compensated:
+        raise InvalidRequest(
+            f"Nobody knows whether the effect {path!r} happened, and an edited output does not say so: decide"
+            " to confirm or skip it, with that output."
+        )
+    if path not in source.steps:
+        raise InvalidRequest(
+            f"{source.row.id} has no record of {path!r} whose output could be edited, only the effect, which"
+            f" is {effect.state if effect else 'unknown'}; resume it until that step is recorded, then replay."
+        )
 
 
 # ---- one path
@@ -172,13 +198,6 @@ def _asked_to_run(plan: Plan, path: str) -> str | None:
     if start == START:
         return "the replay begins at the start"
     return None
-
-
-def _is_undecided(plan: Plan, path: str, decided: Mapping[str, Decision]) -> bool:
-    """Say whether nobody knows what became of the effect at `path`: an edit is no decision about that."""
-    effect = plan.source.effects.get(path)
-    open_states = {EffectState.UNKNOWN, EffectState.INTENDED}
-    return effect is not None and effect.state in open_states and path not in decided
 
 
 def _judge_effect(

@@ -21,7 +21,7 @@ from omium.server.store.checkpoints import CheckpointRow, insert_checkpoint
 from omium.server.store.executions import ExecutionRow, update_execution
 from omium.server.store.payloads import count_reference
 from omium.server.store.steps import StepRow
-from omium.states import EventType, StepStatus
+from omium.states import EffectState, EventType, StepStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ def draft_records(packed: PackedReplay, plan: Plan) -> Draft:
     draft = Draft([], [], [], Counter(), [])
     for verdict in plan.reused:
         seq = draft.last_seq + 1
-        draft.steps.append(_draft_step(packed, verdict, draft, seq))
+        effect = plan.source.effects.get(verdict.path)
+        done = effect is not None and effect.state in {EffectState.DONE, EffectState.SKIPPED}
+        draft.steps.append(_draft_step(packed, verdict, draft, seq, done=done))
         event = EventType.STEP_PATCHED if verdict.edited else EventType.STEP_REUSED
         about: dict[str, JsonValue] = {"path": verdict.path}
         if verdict.edited:
@@ -86,7 +88,8 @@ def _refer(draft: Draft, column: bytes | None) -> None:
         draft.references[address] += 1
 
 
-def _draft_step(packed: PackedReplay, verdict: Verdict, draft: Draft, seq: int) -> StepRow:
+def _draft_step(packed: PackedReplay, verdict: Verdict, draft: Draft, seq: int, *, done: bool) -> StepRow:
+    """Return the record; of an effect that did not happen (not `done`) an edit stands without its key."""
     step = verdict.record
     assert step is not None
     edited = packed.outputs.get(verdict.path) if verdict.edited else None
@@ -104,6 +107,7 @@ def _draft_step(packed: PackedReplay, verdict: Verdict, draft: Draft, seq: int) 
         output=edited.column if edited else step.output,
         output_digest=edited.digest if edited else step.output_digest,
         error=None,
+        effect_key=step.effect_key if done else None,
         reused_from=step.reused_from or step.execution_id,
         edited_by=packed.principal.id if edited else step.edited_by,
         completed_seq=seq,
