@@ -163,7 +163,7 @@ def _refuse_inapplicable(source: Source, path: str, decision: Decision | None) -
     if path not in source.steps:
         raise InvalidRequest(
             f"{source.row.id} has no record of {path!r} whose output could be edited, only the effect, which"
-            f" is {effect.state if effect else 'unknown'}; resume it until that step is recorded, then replay."
+            f" is {effect.state if effect else 'unknown'}; resume it until the step is recorded, then replay."
         )
 
 
