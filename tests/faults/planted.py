@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from omium.server.db.sql import Sql
+from omium.server.db.transaction import Params
 from omium.server.db.works import Work
 
 BUGS: dict[str, Callable[[pytest.MonkeyPatch], None]] = {}
@@ -82,13 +84,48 @@ def take_repeats_for_new(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steps, "put_step", lambda tx, step: put_step(tx, step) or True)
 
 
+@bug("commit-each-statement")
+def commit_each_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget the transaction around a work."""
+    from omium.server.db.sqlite_tx import SqliteTx
+
+    run = SqliteTx._run
+
+    def run_and_commit(self: SqliteTx, sql: Sql, params: Params) -> int:
+        changes = run(self, sql, params)
+        self._connection.execute("COMMIT")
+        self._connection.execute("BEGIN IMMEDIATE")
+        return changes
+
+    monkeypatch.setattr(SqliteTx, "_run", run_and_commit)
+
+
+def plant_for_good(name: str) -> None:
+    """Switch a bug on in a process that is the test's own."""
+    plant(name, pytest.MonkeyPatch())
+
+
+@bug("no-fence")
+def let_every_grant_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for neither epoch nor token: whoever once was granted an execution goes on writing."""
+    from omium.server.db.tx import Sql
+    from omium.server.engine import fence
+    from omium.server.store import executions
+
+    asked = "epoch = :epoch AND lease_digest = :lease_digest"
+    assert asked in executions.FENCE.text
+    open_fence = executions.FENCE.text.replace(asked, f"({asked} OR 1 = 1)")
+    monkeypatch.setattr(executions, "FENCE", Sql(open_fence))
+    monkeypatch.setattr(fence, "holds", lambda _row, _lease: True)
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server
     from omium.server.settings import ServerSettings
 
     if name:
-        plant(name, pytest.MonkeyPatch())  # never undone: the process is the test's
+        plant_for_good(name)
     return run_server(ServerSettings.load(data=Path(data), port=int(port)))
 
 

@@ -1,0 +1,39 @@
+"""Programs that gates run in children of their own, to be killed, traced or starved there.
+
+Each prints one line for everything that was acknowledged to it, with one write() of its own. None knows that
+something is going to happen to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from omium.logs import configure_logs
+from omium.server.db import writer
+from tests.faults import planted
+from tests.faults.life import life_id, open_life
+
+
+def say(line: str) -> None:
+    os.write(1, f"{line}\n".encode())
+
+
+def live(data: Path, executions: int) -> None:
+    """Live through `executions` lives one after the other, with a checkpoint of the log now and then."""
+    configure_logs("console", "warning")
+    writer.CHECKPOINT_CHANGES = 60  # type: ignore[misc]
+
+    async def main() -> None:
+        async with open_life(data) as life:
+            for number in range(executions):
+                await life.live(life_id(number), say)
+
+    asyncio.run(main())
+
+
+def live_with(data: Path, bug: str, executions: int) -> None:
+    """The same with a planted bug."""
+    planted.plant_for_good(bug)
+    live(data, executions)
