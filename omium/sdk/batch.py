@@ -192,7 +192,7 @@ def _settle(parcel: list[Item], answer: HttpAnswer) -> tuple[list[Item], float |
     if answer.status < 300:
         return _settle_each(parcel, answer)
     problem = read_problem(answer)
-    if may_retry(answer, problem):
+    if may_retry(problem):
         return _note_trouble(parcel, f"The Omium server refused it: {problem}"), retry_after_s(
             answer, problem
         )

@@ -186,6 +186,11 @@ class Driving:
                 code="timeout",
             )
 
+    def extend(self, paused_us: int) -> None:
+        """Leave a pause out of the workflow's timeout (semantics 3.3)."""
+        if self._deadline_us is not None:
+            self._deadline_us += paused_us
+
     def suspension(self, reason: str, detail: str = "") -> Suspended:
         """Return what ends this drive and leaves the execution as it is."""
         sentence = detail or _SENTENCES.get(reason, f"is paused ({reason})")

@@ -60,7 +60,7 @@ def exchange(
                 return answer
             problem = read_problem(answer)
             delay_s = max(delay_s, retry_after_s(answer, problem))
-            if not may_retry(answer, problem) or clock.boot_us() + delay_s * US_PER_S >= deadline_us:
+            if not may_retry(problem) or clock.boot_us() + delay_s * US_PER_S >= deadline_us:
                 raise problem
         failures += 1
         yield from sleep(delay_s)
@@ -94,10 +94,10 @@ def read_problem(answer: HttpAnswer) -> Problem:
     )
 
 
-def may_retry(answer: HttpAnswer, problem: Problem) -> bool:
+def may_retry(problem: Problem) -> bool:
     """Say whether sending the same request again can end otherwise."""
     if isinstance(problem, UnknownProblem):
-        return problem.server_retryable or answer.status in RETRIED_STATUSES
+        return problem.server_retryable or problem.server_status in RETRIED_STATUSES
     return problem.retryable
 
 

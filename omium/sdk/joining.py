@@ -63,12 +63,15 @@ def start_queued(beginning: Beginning) -> Flow[str]:
 
 
 def join_execution(execution_id: str, find: Callable[[str], Workflow | None]) -> Flow[Joined]:
-    """Take an execution up here if its workflow is known here, else hand it to whoever serves it."""
+    """Take an execution up here if its workflow is known here, else hand it to whoever serves it.
+
+    What `find` raises about a workflow that cannot run here is raised before anything is granted.
+    """
     detail = yield from get_execution(execution_id)
-    workflow = find(detail["workflow"])
     if detail["status"] in ("completed", "cancelled"):
         return Joined(execution_id, None)
-    if workflow is not None and detail["driver"] != "engine":
+    workflow = find(detail["workflow"]) if detail["driver"] != "engine" else None
+    if workflow is not None:
         joined = yield from _join(execution_id, describe_code(workflow.function), detail)
         return Joined(execution_id, joined.granted, workflow)
     if detail["status"] in ("failed", "paused", "waiting"):

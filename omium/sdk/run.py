@@ -8,7 +8,7 @@ execution.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from omium.jsonvalue import input_record
@@ -22,7 +22,7 @@ from omium.sdk.joining import ask_replay, join_execution, start_queued
 from omium.sdk.registry import REGISTRY, Workflow, find_workflow
 from omium.sdk.runner import Task
 from omium.sdk.session import Session, current_session
-from omium.sdk.starting import Beginning
+from omium.sdk.starting import Beginning, get_execution
 
 
 def run_local(workflow: Workflow, call: Call) -> Any:
@@ -94,14 +94,14 @@ def resume(execution_id: str) -> Any:
     """
     session = current_session()
     session.transport.send_leftovers(execution_id)
-    return runner.join(session, drive_sync(join_execution(execution_id, _known()), session.link.ports))
+    return runner.join(session, drive_sync(join_execution(execution_id, _find_sync), session.link.ports))
 
 
 async def aresume(execution_id: str) -> Any:
     """Go on with an execution as `resume` does, from async code."""
     session = current_session()
     session.transport.send_leftovers(execution_id)
-    return await runner.ajoin(session, await session.drive_async(join_execution(execution_id, _known())))
+    return await runner.ajoin(session, await session.drive_async(join_execution(execution_id, _find)))
 
 
 def replay(
@@ -118,10 +118,13 @@ def replay(
     only a worker runs it. A replay that would do an effect again is refused: look at its plan first.
     """
     session = current_session()
+    if wait and runner.in_running_loop():  # before there is a replay that nobody runs
+        source = drive_sync(get_execution(execution_id), session.link.ports)
+        _find_sync(source["workflow"])
     started = drive_sync(ask_replay(execution_id, from_step, patch, session.link.types), session.link.ports)
     if not wait:
         return started
-    return runner.join(session, drive_sync(join_execution(started, _known()), session.link.ports))
+    return runner.join(session, drive_sync(join_execution(started, _find_sync), session.link.ports))
 
 
 async def areplay(
@@ -136,11 +139,19 @@ async def areplay(
     started = await session.drive_async(ask_replay(execution_id, from_step, patch, session.link.types))
     if not wait:
         return started
-    return await runner.ajoin(session, await session.drive_async(join_execution(started, _known())))
+    return await runner.ajoin(session, await session.drive_async(join_execution(started, _find)))
 
 
-def _known() -> Callable[[str], Workflow | None]:
-    return REGISTRY.workflows.get
+def _find(name: str) -> Workflow | None:
+    return REGISTRY.workflows.get(name)
+
+
+def _find_sync(name: str) -> Workflow | None:
+    """Return the workflow if this process knows it; `ConfigError` if sync code cannot run it here."""
+    workflow = _find(name)
+    if workflow is not None:
+        runner.refuse_running_loop(workflow)
+    return workflow
 
 
 def _task(session: Session, workflow: Workflow, call: Call, *, key: str | None = None) -> Task:

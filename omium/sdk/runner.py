@@ -7,6 +7,7 @@ around the user's function: heartbeat, hooks, the frame. What happens is life.py
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -38,8 +39,7 @@ class Task:
 
 def run(session: Session, task: Task) -> Any:
     """Start the execution, run it in this thread, and return its output."""
-    if is_async(task.workflow.function):
-        _refuse_running_loop(task.workflow)  # before it's granted: nobody would keep that lease
+    refuse_running_loop(task.workflow)  # before it's granted: nobody would keep that lease
     with outside():
         try:
             joined = drive_sync(start_local(task.beginning), session.link.ports)
@@ -129,18 +129,23 @@ def _drive_in_own_loop(session: Session, driving: Driving, workflow: Workflow, c
     """Run an async workflow for sync code, which has no event loop."""
     import asyncio  # noqa: PLC0415  # loaded by async code only
 
-    _refuse_running_loop(workflow)
+    refuse_running_loop(workflow)
     return asyncio.run(adrive(session, driving, workflow, call))
 
 
-def _refuse_running_loop(workflow: Workflow) -> None:
-    import asyncio  # noqa: PLC0415  # loaded by async code only
-
-    if asyncio._get_running_loop() is not None:  # noqa: SLF001  # documented for such checks
+def refuse_running_loop(workflow: Workflow) -> None:
+    """Raise `ConfigError` if sync code cannot run `workflow` here: it's async and a loop runs already."""
+    if is_async(workflow.function) and in_running_loop():
         raise ConfigError(
             f"Workflow {workflow.name} is async and an event loop runs here: "
             "await omium.arun_workflow, omium.aresume or omium.areplay instead."
         )
+
+
+def in_running_loop() -> bool:
+    """Say whether the caller runs inside an event loop; without asyncio there is none."""
+    asyncio = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None  # noqa: SLF001  # documented
 
 
 def _invoke(call: Call, frame: Frame) -> Any:
@@ -167,4 +172,15 @@ def _known(workflow: Workflow | None) -> Workflow:
     return workflow
 
 
-__all__ = ["Callable", "Task", "adrive", "ajoin", "arun", "drive", "join", "run"]
+__all__ = [
+    "Callable",
+    "Task",
+    "adrive",
+    "ajoin",
+    "arun",
+    "drive",
+    "in_running_loop",
+    "join",
+    "refuse_running_loop",
+    "run",
+]

@@ -76,7 +76,7 @@ def make_start(
         "input": beginning.input.json,
         "input_digest": beginning.input.digest,
         "comparable": beginning.input.comparable,
-        "lease_token": secrets.token_hex(16) if local else None,
+        "lease_token": new_lease_token() if local else None,
         "process": current_process().to_json() if local else None,
         "code": beginning.code,
         "parent_id": beginning.parent[0] if beginning.parent else None,
@@ -118,20 +118,30 @@ def start_offline(
 
 
 def take_up(
-    execution_id: str, code: Mapping[str, object] | None = None, *, former_gone: int | None = None
+    execution_id: str,
+    code: Mapping[str, object] | None = None,
+    *,
+    former_gone: int | None = None,
+    lease_token: str | None = None,
 ) -> Flow[Granted]:
     """Go on with a stopped execution in this process.
 
     `former_gone` is the epoch whose process was seen to be gone on this host: a running one is taken over.
+    With the `lease_token` of an earlier call whose answer was lost, it's answered with that grant.
     """
     body: dict[str, object] = {
         "former_gone": former_gone,
         "process": current_process().to_json(),
         "code": code,
-        "lease_token": secrets.token_hex(16),
+        "lease_token": lease_token or new_lease_token(),
     }
     path = f"/v1/executions/{execution_id}/resume"
     return (yield from _ask(path, body, new_idempotency_key(), PATIENCE_S))
+
+
+def new_lease_token() -> str:
+    """Return a token for a grant that is about to be asked for (semantics 3.2: 128 random bits)."""
+    return secrets.token_hex(16)
 
 
 def hand_over(execution_id: str) -> Flow[dict[str, Any]]:

@@ -58,7 +58,10 @@ class Edge:
             paths = json.loads(request.body)["paths"]
             records = [{"path": path, "output": self.values[path]} for path in paths if path in self.values]
             return HttpAnswer(200, {}, json.dumps({"records": records}).encode(), 0)
-        status, body = self.answers[f"{request.method} {request.path}"].pop(0)
+        answer = self.answers[f"{request.method} {request.path}"].pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        status, body = answer
         return HttpAnswer(status, {}, json.dumps(body).encode(), self.clock.boot_us())
 
     def sleep(self, seconds):

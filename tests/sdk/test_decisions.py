@@ -187,3 +187,63 @@ def test_a_workflow_that_waits_goes_on_by_itself_when_somebody_resumes_it(server
     person.join(TIMEOUT_S)
     detail = server.newest()
     assert (detail["status"], detail["attempt"]) == ("completed", 2)
+
+
+def test_a_workflow_that_waits_sees_its_server_go_and_come_back(server, monkeypatch, caplog):
+    monkeypatch.setattr("omium.sdk.pausing.POLL_S", 0.1)
+    monkeypatch.setattr("omium.sdk.starting.PATIENCE_S", 0)
+
+    @omium.step
+    def step(x):
+        if x == 1:
+            server.post(f"/v1/executions/{omium.execution_id()}/pause")
+            current_session().heart.beat(find_frame().driving)
+        return x
+
+    @omium.workflow(on_pause="wait")
+    def flow():
+        return [step(1), step(2)]
+
+    def restart():
+        wait_until(lambda: server.get("/v1/executions?status=paused")["items"])
+        server.running.kill()
+        wait_until(lambda: "waits for its server" in caplog.text)
+        server.running.restart()
+        server.post(f"/v1/executions/{server.newest()['id']}/resume")
+
+    person = threading.Thread(target=restart)
+    person.start()
+
+    assert flow() == [1, 2]
+
+    person.join(TIMEOUT_S)
+    assert server.newest()["status"] == "completed"
+
+
+def test_a_workflow_that_waited_too_long_says_that_another_process_has_it(server, monkeypatch):
+    monkeypatch.setattr("omium.sdk.pausing.POLL_S", 0.1)
+
+    @omium.step
+    def step(x):
+        if x == 1:
+            server.post(f"/v1/executions/{omium.execution_id()}/pause")
+            current_session().heart.beat(find_frame().driving)
+        return x
+
+    @omium.workflow(on_pause="wait")
+    def flow():
+        return [step(1), step(2)]
+
+    def take_over():
+        wait_until(lambda: server.get("/v1/executions?status=paused")["items"])
+        process = {"host_name": "h", "boot_id": "", "pid_namespace": "", "pid": 1, "started_ticks": 0}
+        server.post(f"/v1/executions/{server.newest()['id']}/resume", {"process": process})
+
+    person = threading.Thread(target=take_over)
+    person.start()
+
+    with pytest.raises(omium.LeaseLost, match="another process has taken it up"):
+        flow()
+
+    person.join(TIMEOUT_S)
+    assert server.newest()["status"] == "running"

@@ -227,8 +227,8 @@ def test_outside_any_execution_nothing_of_it_does_anything():
 def test_a_drive_that_waits_goes_on_in_place_when_somebody_resumes_it(edge, capfd):
     edge.answers = {
         "GET /v1/executions/ex_1": [
-            (200, {"status": "paused", "reason": "operator"}),
-            (200, {"status": "queued", "reason": None}),
+            (200, {"status": "paused", "reason": "operator", "generation": 1, "attempt": 1}),
+            (200, {"status": "queued", "reason": None, "generation": 1, "attempt": 1}),
         ],
         "POST /v1/executions/ex_1/resume": [(200, grant(edge))],
     }
@@ -253,9 +253,12 @@ def test_a_drive_that_waits_goes_on_in_place_when_somebody_resumes_it(edge, capf
     assert "Go on with: omium resume ex_1" in capfd.readouterr().err
 
 
-def test_a_drive_that_waits_does_not_go_on_in_the_middle_after_a_rollback(edge):
+@pytest.mark.parametrize("seen", [1, 2])
+def test_a_drive_that_waits_does_not_go_on_in_the_middle_after_a_rollback(edge, seen):
     edge.answers = {
-        "GET /v1/executions/ex_1": [(200, {"status": "queued", "reason": None})],
+        "GET /v1/executions/ex_1": [
+            (200, {"status": "queued", "reason": None, "generation": seen, "attempt": 1})
+        ],
         "POST /v1/executions/ex_1/resume": [(200, grant(edge, generation=2))],
     }
 
@@ -266,6 +269,139 @@ def test_a_drive_that_waits_does_not_go_on_in_the_middle_after_a_rollback(edge):
 
     with pytest.raises(LeaseLost, match="rolled back"):
         run(edge, flow, on_pause="wait")
+    given_back = edge.of("execution.suspends")[1:]
+    assert len(given_back) == (1 if seen == 1 else 0)  # what it was granted all the same
+
+
+QUEUED = (200, {"status": "queued", "reason": None, "generation": 1, "attempt": 1})
+
+
+def waits(edge, **options):
+    """Run a workflow that is paused after its first step and waits."""
+
+    def flow():
+        edge.group = {"suspend": "operator"}
+        double(1)
+        edge.group = {}
+        return double(2)
+
+    return run(edge, flow, on_pause="wait", **options)
+
+
+def asked(edge):
+    return [(method, body) for method, path, body in edge.requests if path.startswith("/v1/executions/ex_1")]
+
+
+def test_a_drive_that_waits_waits_for_its_server_too(edge, monkeypatch, caplog):
+    monkeypatch.setattr("omium.sdk.starting.PATIENCE_S", 0)
+    busy = (503, {"type": "https://omium.dev/problems/overloaded", "detail": "busy", "code": "overloaded"})
+    edge.answers = {
+        "GET /v1/executions/ex_1": [*[ConnectionLost("No Omium server answers")] * 200, busy, QUEUED],
+        "POST /v1/executions/ex_1/resume": [(200, grant(edge))],
+    }
+
+    assert waits(edge) == 4
+    assert [record.message for record in caplog.records if "No Omium server" in record.message] == [
+        "Execution ex_1 waits for its server, too. No Omium server answers"
+    ]
+
+
+def test_a_pause_that_cannot_be_told_yet_is_told_when_the_server_is_back(edge, monkeypatch):
+    edge.answers = {
+        "GET /v1/executions/ex_1": [QUEUED],
+        "POST /v1/executions/ex_1/resume": [(200, grant(edge))],
+    }
+    told = []
+    write = edge.write
+
+    def away(request):
+        if request.write["type"] == "execution.suspends":
+            told.append(request)
+            if len(told) < 5:
+                raise ConnectionLost("away")
+        return write(request)
+
+    edge.write = away
+
+    assert waits(edge) == 4
+    assert edge.types_of().count("execution.suspends") == 1
+
+
+def test_a_grant_whose_answer_was_lost_is_asked_for_again_as_the_same_grant(edge, monkeypatch):
+    monkeypatch.setattr("omium.sdk.starting.PATIENCE_S", 0)
+    edge.answers = {
+        "GET /v1/executions/ex_1": [QUEUED],
+        "POST /v1/executions/ex_1/resume": [ConnectionLost("gone")] * 3 + [(200, grant(edge))],
+    }
+
+    assert waits(edge) == 4
+    tokens = [body["lease_token"] for method, body in asked(edge) if method == "POST"]
+    assert len(tokens) == 4
+    assert len(set(tokens)) == 1
+
+
+def test_a_drive_that_waited_and_was_overtaken_says_who_has_it(edge):
+    refused = (409, {"detail": "ex_1 is running.", "code": "illegal-transition"})
+    running = (200, {"status": "running", "generation": 1, "attempt": 2})
+    edge.answers = {
+        "GET /v1/executions/ex_1": [QUEUED, running],
+        "POST /v1/executions/ex_1/resume": [refused],
+    }
+
+    with pytest.raises(LeaseLost, match="another process has taken it up, so it ends here") as caught:
+        waits(edge)
+    assert "omium executions show ex_1" in str(caught.value)
+
+
+def test_what_has_not_heard_of_the_pause_yet_is_no_other_driver(edge):
+    running = (200, {"status": "running", "generation": 1, "attempt": 1})
+    edge.answers = {
+        "GET /v1/executions/ex_1": [running, running, QUEUED],
+        "POST /v1/executions/ex_1/resume": [(200, grant(edge))],
+    }
+
+    assert waits(edge) == 4
+
+
+def test_a_pause_does_not_count_for_the_workflows_timeout(edge):
+    paused = (200, {"status": "paused", "reason": "operator", "generation": 1, "attempt": 1})
+    edge.answers = {
+        "GET /v1/executions/ex_1": [*[paused] * 100, QUEUED],
+        "POST /v1/executions/ex_1/resume": [(200, grant(edge))],
+    }
+
+    assert waits(edge, timeout_s=10) == 4
+
+
+def test_a_cancel_ends_the_wait(edge):
+    edge.answers = {"GET /v1/executions/ex_1": [(200, {"status": "cancelled", "generation": 1})]}
+
+    with pytest.raises(Cancelled):
+        waits(edge)
+
+
+def test_a_worker_that_stops_does_not_wait_on(edge):
+    paused = (200, {"status": "paused", "reason": "operator", "generation": 1, "attempt": 1})
+    edge.answers = {"GET /v1/executions/ex_1": [paused] * 5}
+    sleep = edge.sleep
+
+    def stop(seconds):
+        sleep(seconds)
+        if len(edge.answers["GET /v1/executions/ex_1"]) < 3:
+            drivings[0].stop_reason = "drain"
+
+    drivings = []
+
+    def flow():
+        drivings.append(find_frame().driving)
+        edge.group = {"suspend": "operator"}
+        double(1)
+        edge.sleep = stop
+        double(2)
+
+    with pytest.raises(Suspended) as caught:
+        run(edge, flow, on_pause="wait")
+    assert caught.value.reason == "drain"
 
 
 # ---- async

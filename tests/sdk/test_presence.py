@@ -60,6 +60,31 @@ async def test_an_async_workflow_that_sync_code_cannot_run_here_is_not_even_star
     assert server.get("/v1/executions")["items"] == []
 
 
+async def test_sync_code_in_a_loop_neither_takes_up_nor_replays_an_async_workflow(server):
+    broken = True
+
+    @omium.workflow
+    async def flow():
+        if broken:
+            raise ValueError("once")
+        return "done"
+
+    with pytest.raises(ValueError, match="once"):
+        await flow()
+    failed = server.newest()
+    broken = False
+
+    with pytest.raises(ConfigError, match=r"await omium\.arun_workflow, omium\.aresume or omium\.areplay"):
+        omium.resume(failed["id"])
+    with pytest.raises(ConfigError, match="areplay"):
+        omium.replay(failed["id"])
+
+    after = server.newest()
+    assert (after["id"], after["status"], after["attempt"]) == (failed["id"], "failed", 1)
+    assert await omium.aresume(failed["id"]) == "done"
+    assert omium.resume(failed["id"]) == "done"  # it's only looked up: nothing has to run
+
+
 def test_a_heartbeat_learns_that_another_driver_has_the_execution(server):
     @omium.step
     def other():

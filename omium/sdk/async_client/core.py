@@ -152,7 +152,7 @@ class AsyncCore:
                 async with self._transport.stream(request) as (answer, lines):
                     if answer.status >= 300:
                         problem = read_problem(answer)
-                        if not may_retry(answer, problem) or failures >= RECONNECTIONS_MAX:
+                        if not may_retry(problem) or failures >= RECONNECTIONS_MAX:
                             raise problem
                     else:
                         reader = LiveEventReader()
