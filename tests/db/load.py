@@ -47,4 +47,5 @@ async def main(url: str, migrations: str, clients: int, works: int, synchronous:
     await database.close()
 
 
-asyncio.run(main(*sys.argv[1:3], int(sys.argv[3]), int(sys.argv[4]), (sys.argv[5:] or [""])[0]))  # type: ignore[call-arg]
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:3], int(sys.argv[3]), int(sys.argv[4]), (sys.argv[5:] or [""])[0]))  # type: ignore[call-arg]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from omium.logs import configure_logs
 from omium.server.db import writer
+from tests.db import load
 from tests.faults import planted
 from tests.faults.life import life_id, open_life
 
@@ -37,3 +38,8 @@ def live_with(data: Path, bug: str, executions: int) -> None:
     """The same with a planted bug."""
     planted.plant_for_good(bug)
     live(data, executions)
+
+
+def write_items(file: Path, migrations: Path, clients: int, works: int, synchronous: str = "") -> None:
+    """Fill the small schema of tests/db as fast as it goes, with many checkpoints (tests/db/load.py)."""
+    asyncio.run(load.main(str(file), str(migrations), clients, works, synchronous))

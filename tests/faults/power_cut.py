@@ -2,12 +2,12 @@
 
 strace shows every write, truncation and sync with its data. `list_cuts` replays them and stops at each
 acknowledgement (a write to standard output): there, a file holds the bytes of its last sync, and of the
-writes since then none or any, as a real disk would have it.
+writes since then none or any, as a real disk would have it. Files that were there before are `known`.
 """
 
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -47,9 +47,9 @@ class DiskFile:
         self.writes.clear()
 
 
-def list_cuts(trace: Path) -> Iterator[tuple[str, dict[str, DiskFile]]]:
+def list_cuts(trace: Path, known: Iterable[Path] = ()) -> Iterator[tuple[str, dict[str, DiskFile]]]:
     """Yield each line that was printed, with the files as they were at that moment, by path."""
-    files: dict[str, DiskFile] = {}
+    files = {str(path): DiskFile(bytearray(path.read_bytes())) for path in known}
     syncing: dict[str, DiskFile] = {}
     with trace.open() as lines:
         for line in lines:
