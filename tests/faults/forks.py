@@ -30,7 +30,7 @@ TIMEOUT_S = 60
 ANY_TRACER = (0x59616D61, -1)  # PR_SET_PTRACER: some kernels let only a parent trace
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.faults.forks", "tests.faults.programs", "omium.server.serve"])
+_forks.set_forkserver_preload(["tests.faults.forks", "tests.faults.programs", "tests.faults.drivers", "omium.server.serve"])
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 
@@ -70,6 +70,7 @@ class Forked:
         return self.output.readline().decode()
 
     def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send it a signal, unless it has ended."""
         if self._process.is_alive():
             os.kill(self.pid, number)
 
@@ -150,6 +151,10 @@ class ForkedServer(RunningServer):
     @property
     def pid(self) -> int:
         return self._child.pid if self._child is not None else super().pid
+
+    @property
+    def is_alive(self) -> bool:
+        return self._child is not None and self._child.is_alive
 
     def restart(self) -> None:
         self.stop()

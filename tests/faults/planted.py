@@ -100,6 +100,14 @@ def commit_each_statement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SqliteTx, "_run", run_and_commit)
 
 
+@bug("io-errors-are-passing")
+def take_io_errors_for_passing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell the client to try again, and go on with the next request."""
+    from omium.server.db import writer
+
+    monkeypatch.setattr(writer, "is_fatal", lambda _error: False)
+
+
 def plant_for_good(name: str) -> None:
     """Switch a bug on in a process that is the test's own."""
     plant(name, pytest.MonkeyPatch())
