@@ -12,16 +12,17 @@ from omium.errors import (
     NotFound,
 )
 from omium.models.driver import CompensationEnded
-from omium.models.replay import PlanRollback, RollbackExecution
+from omium.models.replay import DecideEffect, PlanRollback, RollbackExecution
 from omium.server.db.open import open_database
 from omium.server.db.tx import Sql
 from omium.server.engine.compensations import end_compensation, list_pending
+from omium.server.engine.decisions import decide_effect
 from omium.server.engine.failures import record_occurrence
 from omium.server.engine.rollback import plan_rollback, roll_back
 from omium.server.store import checkpoints, failures
 from omium.server.store.events import list_events
 from omium.server.store.executions import lock_execution
-from omium.states import EventType, ExecutionStatus
+from omium.states import EffectDecision, EventType, ExecutionStatus
 from tests.engine.rows import RUNNING, make_rows
 
 
@@ -350,3 +351,31 @@ async def test_a_failed_compensation_is_tried_again_by_a_worker_that_asks_for_it
     await undo.write(type="compensation.ended", position=0, attempt=2)
     assert (await engine.row(run.id)).reason == "rollback"
     assert [kind for kind, _, status in await engine.inbox(run.id) if status == "open"] == []
+
+
+async def confirm(engine, execution_id, key):
+    command = DecideEffect(decision=EffectDecision.CONFIRM)
+    packed = engine.parts.vault.pack(engine.who.tenant_id, "by hand")
+    await engine.write(lambda tx: decide_effect(tx, engine.who, execution_id, key, command, packed))
+
+
+@pytest.mark.parametrize("compensate", ["refund", None])
+@pytest.mark.parametrize("resumed", [True, False])
+async def test_an_effect_that_a_person_confirmed_is_undone_with_its_step(engine, compensate, resumed):
+    run = await engine.start()
+    await run.step("read")
+    key = (await run.intend("pay", compensate=compensate)).effect_key
+    await run.end_effect("pay", key, "unknown")
+    await run.suspend("effect")
+    await confirm(engine, run.id, key)
+    if resumed:
+        run = await engine.resume(run.id)
+        assert not (await run.intend("pay", attempt=2, compensate=compensate)).may_call
+        await run.fail()
+
+    command = PlanRollback(to_step="pay")
+    planned = await engine.read(lambda tx: plan_rollback(tx, engine.who.tenant_id, run.id, command))
+
+    listed = ["pay"], []
+    assert (planned.compensations, planned.uncompensated) == (listed if compensate else listed[::-1])
+    assert planned.superseded_steps == (["pay"] if resumed else [])

@@ -104,11 +104,18 @@ def _before_step(tx: Tx, row: ExecutionRow, path: str) -> int:
         for event in store.list_history(tx, row.id, 0)
         if event.type.startswith("step.") and json.loads(event.data).get("path") == path
     ]
-    if not tries or path not in store.list_unfinished(tx, row.id):
-        raise InvalidRequest(
-            f"{row.id} has no step {path!r} to go back to; `omium executions show` lists its steps."
-        )
-    return tries[-1] - 1
+    if tries and path in store.list_unfinished(tx, row.id):
+        return tries[-1] - 1
+    known = [  # confirmed by a person, or reported late, and not recorded as a step since
+        effect.done_seq
+        for effect in store.list_done_effects(tx, row.id, 0)
+        if effect.path == path and effect.generation == row.generation and effect.done_seq is not None
+    ]
+    if known:
+        return min(known) - 1
+    raise InvalidRequest(
+        f"{row.id} has no step {path!r} to go back to; `omium executions show` lists its steps."
+    )
 
 
 def _after_checkpoint(tx: Tx, row: ExecutionRow, name_or_id: str) -> int:
@@ -143,6 +150,7 @@ def _refuse_undecided(tx: Tx, row: ExecutionRow, to_seq: int, children: list[Exe
     if undecided:
         raise EffectUnresolved(
             f"What became of {len(undecided)} effect(s) after that point is unknown; decide each first.",
+            execution_id=row.id,
             effects=[{"effect_key": each.effect_key, "key": each.path} for each in undecided],
         )
 

@@ -61,9 +61,13 @@ HISTORY = Sql("""
 """)
 DONE_AFTER = Sql(f"""
     SELECT {EFFECT_COLUMNS} FROM effects
-     WHERE execution_id = :execution_id AND state = 'done' AND done_seq > :after_seq AND compensated = 0
+     WHERE execution_id = :execution_id AND state = 'done' AND compensated = 0
+       AND (done_seq > :after_seq
+            OR effect_key IN (SELECT effect_key FROM steps
+                               WHERE execution_id = :execution_id AND superseded_seq IS NULL
+                                 AND completed_seq > :after_seq AND effect_key IS NOT NULL))
      ORDER BY done_seq DESC
-""")
+""")  # one that a person has confirmed was done before it was recorded as a step
 UNDECIDED_AFTER = Sql(f"""
     SELECT {EFFECT_COLUMNS} FROM effects
      WHERE execution_id = :execution_id AND state IN ('intended', 'unknown') AND intended_seq > :after_seq
@@ -114,7 +118,10 @@ def list_history(tx: Tx, execution_id: str, after_seq: int) -> list[EventData]:
 
 
 def list_done_effects(tx: Tx, execution_id: str, after_seq: int) -> list[EffectRow]:
-    """List effects that this execution did after an event and that nothing has undone, the newest first."""
+    """List effects that this execution did, or recorded, after an event and that nothing has undone.
+
+    The newest first.
+    """
     return tx.all(DONE_AFTER, EffectRow, execution_id=execution_id, after_seq=after_seq)
 
 
