@@ -273,7 +273,7 @@ class Engine:
         policy = self.parts.policy
         done = await self.write(lambda tx: sweep_leases(tx, policy))
         done += await self.write(lambda tx: sweep_cancels(tx, policy))
-        return done + await self.write(sweep_timers)
+        return done + await self.write(lambda tx: sweep_timers(tx, policy))
 
     async def advance(self, seconds: float) -> int:
         """Let time pass, then run the sweeps."""

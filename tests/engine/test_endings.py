@@ -1,5 +1,7 @@
 """Endings, waiting, pausing, cancelling: what a driver says, and what is asked of it."""
 
+import json
+
 import pytest
 
 from omium.clock import US_PER_S
@@ -194,10 +196,47 @@ async def test_waiting_for_a_time_that_is_not_told_is_refused(engine):
     assert (await engine.row(run.id)).status == "waiting"
 
 
-async def test_a_cancel_that_came_too_late_is_not_found_again_by_a_resume(engine):
+async def test_a_failure_while_it_is_cancelled_ends_it_cancelled_and_is_on_record(engine):
     run = await engine.start()
     await engine.cancel(run.id)
-    await run.fail()
-    again = await engine.resume(run.id)
-    assert not (await again.heartbeat()).cancel_requested
-    assert await engine.advance(31) == 0
+    for _ in range(2):  # the second is a repeat of the first
+        await run.fail("search")
+
+    row = await engine.row(run.id)
+    assert (row.status, row.reason, row.cancel_outcome) == ("cancelled", None, "stopped")
+    last = (await engine.events(run.id))[-1]
+    assert (last.type, last.data["path"], last.data["error"]) == ("execution.cancelled", "search", "boom")
+    assert await engine.inbox(run.id) == [("error", "search", "resolved")]
+    assert json.loads((await engine.read(lambda tx: get_details(tx, run.id))).error)["message"] == "boom"
+    with pytest.raises(LeaseLostProblem):
+        await run.fail("search", message="another")
+    with pytest.raises(IllegalTransition):
+        await engine.resume(run.id)
+
+
+async def test_a_driver_cannot_cancel_what_nobody_asked_to_cancel(engine):
+    run = await engine.start()
+    await run.intend("pay")
+    with pytest.raises(IllegalTransition, match="Nobody has asked"):
+        await run.suspend("cancel")
+    assert (await engine.row(run.id)).status == "running"
+    assert (await engine.effects(run.id))["pay"].state == "intended", "the refusal has changed nothing"
+    await run.step("search")
+
+
+async def test_a_scripts_timer_leaves_it_to_a_person_where_no_worker_serves_it(engine):
+    run = await engine.start()
+    await run.wait(wake_at_us=engine.clock.now_us() + 60 * US_PER_S)
+    assert await engine.advance(61) == 1
+    row = await engine.row(run.id)
+    assert (row.status, row.reason) == ("paused", "operator")
+    assert (await engine.events(run.id))[-1].data["after"] == "timer"
+    assert (await engine.resume(run.id)).grant.epoch == 2
+
+
+async def test_a_scripts_timer_queues_it_for_a_worker_that_serves_it(engine):
+    await engine.ask()
+    run = await engine.start()
+    await run.wait(wake_at_us=engine.clock.now_us() + 30 * US_PER_S)
+    await engine.advance(31)
+    assert (await engine.claim()).id == run.id

@@ -36,7 +36,7 @@ def build_sweeps(
         Sweep("retention", 60.0, retention.sweep_executions, 1),
         Sweep("unused payloads", 60.0, retention.sweep_payloads, retention.PORTION_ROWS),
         Sweep("leases", 2.0, partial(leases.sweep_leases, policy=policy), leases.SWEEP_ROWS),
-        Sweep("timers", 1.0, timers.sweep_timers, timers.SWEEP_ROWS),
+        Sweep("timers", 1.0, partial(timers.sweep_timers, policy=policy), timers.SWEEP_ROWS),
         Sweep("cancels", 2.0, partial(cancel.sweep_cancels, policy=policy), cancel.SWEEP_ROWS),
         Sweep(
             "idempotency records",

@@ -8,22 +8,30 @@ dies before the commit, the execution is still running under its lease.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar, assert_never
 
-from omium.errors import LeaseLostProblem, StepConflict
+from omium.errors import IllegalTransition, LeaseLostProblem, StepConflict
 from omium.models.driver import ExecutionCompleted, ExecutionFailed, ExecutionSuspends, ExecutionWaits, Write
 from omium.server.db.tx import Tx
 from omium.server.engine.compensations import is_compensating
 from omium.server.engine.effect_losses import cut_off
-from omium.server.engine.failures import record_occurrence
+from omium.server.engine.failures import SERVER, close_occurrence, record_occurrence
 from omium.server.engine.fence import enter, find_under
 from omium.server.engine.packing import Outcome, Packed
 from omium.server.engine.transitions import move
 from omium.server.engine.values import put_value
 from omium.server.store import details, effects
 from omium.server.store.executions import ExecutionRow
-from omium.states import CancelOutcome, Driver, EventType, ExecutionStatus, FailureKind, PausedReason
+from omium.states import (
+    CancelOutcome,
+    Driver,
+    EventType,
+    ExecutionStatus,
+    FailureKind,
+    FailureStatus,
+    PausedReason,
+)
 
 W = TypeVar("W", bound=Write)
 
@@ -46,29 +54,37 @@ def complete_execution(tx: Tx, packed: Packed[ExecutionCompleted]) -> Outcome:
 
 
 def fail_execution(tx: Tx, packed: Packed[ExecutionFailed]) -> Outcome:
-    """Record that the workflow raised, and open an inbox item."""
+    """Record that the workflow raised, and open an inbox item.
+
+    If a cancel was asked for, nothing runs now, so that is what it ends with; the failure is recorded with
+    it, and closed (docs/decisions/080-failing-while-cancelled.md).
+    """
     write, error = packed.write, packed.error
     assert error is not None
 
     def is_same(row: ExecutionRow) -> bool:
         return details.get_details(tx, row.id).error == error.body
 
-    row = _enter_or_repeat(tx, packed, ExecutionStatus.FAILED, is_same)
+    row = _enter_or_repeat(tx, packed, ExecutionStatus.FAILED, is_same, or_else=ExecutionStatus.CANCELLED)
     if row.status != ExecutionStatus.RUNNING:
         return Outcome(row, row.last_seq)
+    cancelled = row.cancel_requested_us is not None
     row = cut_off(tx, row)
     details.set_error(tx, row.id, error.body)
     code = str(error.info.get("code") or "error")
-    row = move(
-        tx,
-        row,
-        ExecutionStatus.FAILED,
-        EventType.EXECUTION_FAILED,
-        reason="error",
-        data={"path": write.path, "code": code, "error": str(error.info.get("message") or "")[:500]},
-    )
+    facts = {"path": write.path, "code": code, "error": str(error.info.get("message") or "")[:500]}
+    if cancelled:
+        row = _cancelled(tx, row, CancelOutcome.STOPPED, facts).row
+    else:
+        row = move(
+            tx, row, ExecutionStatus.FAILED, EventType.EXECUTION_FAILED, reason="error", data={**facts}
+        )
     kind = FailureKind.TIMEOUT if code == "timeout" else FailureKind.ERROR
-    record_occurrence(tx, row, kind=kind, path=write.path, seq=row.last_seq, error=error.info)
+    occurrence_id = record_occurrence(tx, row, kind=kind, path=write.path, seq=row.last_seq, error=error.info)
+    if cancelled:
+        close_occurrence(
+            tx, row, occurrence_id, status=FailureStatus.RESOLVED, by=SERVER, reason="it was being cancelled"
+        )
     return Outcome(row, row.last_seq)
 
 
@@ -97,7 +113,10 @@ def wait_execution(tx: Tx, packed: Packed[ExecutionWaits]) -> Outcome:
 
 
 def suspend_execution(tx: Tx, packed: Packed[ExecutionSuspends]) -> Outcome:
-    """Take the execution back from a driver that stops: pause it, queue it again, or end a cancel."""
+    """Take the execution back from a driver that stops: pause it, queue it again, or end a cancel.
+
+    Raises `IllegalTransition` for a cancel that nobody has asked for: it is final, and not a driver's to say.
+    """
     write = packed.write
     try:
         row = enter(tx, packed.lease)
@@ -106,8 +125,14 @@ def suspend_execution(tx: Tx, packed: Packed[ExecutionSuspends]) -> Outcome:
             if (known := find_under(tx, packed.lease, status)) is not None:
                 return Outcome(known, known.last_seq)
         raise
+    if write.reason == "cancel" and row.cancel_requested_us is None:
+        raise IllegalTransition(
+            f"Nobody has asked to cancel {row.id}; ask for that, or give it back for another reason.",
+            status_now=row.status,
+            allowed=[],
+        )
     row = _leave(tx, row)
-    if row.cancel_requested_us is not None or write.reason == "cancel":
+    if row.cancel_requested_us is not None:
         return _cancelled(tx, row, CancelOutcome(write.outcome))
     if is_compensating(tx, row):  # it's still to be rolled back, whoever goes on with that
         return _paused(tx, row, PausedReason.ROLLBACK.value)
@@ -132,19 +157,31 @@ def suspend_execution(tx: Tx, packed: Packed[ExecutionSuspends]) -> Outcome:
             )
             return Outcome(row, row.last_seq)
         case "cancel":
-            raise AssertionError("answered above")
+            raise AssertionError("answered or refused above")
         case _:
             assert_never(write.reason)
 
 
 def _enter_or_repeat(
-    tx: Tx, packed: Packed[W], status: ExecutionStatus, is_same: Callable[[ExecutionRow], bool]
+    tx: Tx,
+    packed: Packed[W],
+    status: ExecutionStatus,
+    is_same: Callable[[ExecutionRow], bool],
+    *,
+    or_else: ExecutionStatus | None = None,
 ) -> ExecutionRow:
-    """Pass the fence; or return the row that this lease has brought to `status`, by the same report."""
+    """Pass the fence; or return the row that this lease has brought to `status`, by the same report.
+
+    `or_else` is the status to which the report brings an execution that was asked to stop.
+    """
     try:
         return enter(tx, packed.lease)
     except LeaseLostProblem:
         known = find_under(tx, packed.lease, status)
+        if known is None and or_else is not None:
+            known = find_under(tx, packed.lease, or_else)
+            if known is not None and not is_same(known):  # ended by its grace, or by another word
+                raise
         if known is None:
             raise
         if not is_same(known):
@@ -170,7 +207,9 @@ def _paused(tx: Tx, row: ExecutionRow, reason: str, *, interrupted: bool = False
     return Outcome(row, row.last_seq)
 
 
-def _cancelled(tx: Tx, row: ExecutionRow, outcome: CancelOutcome) -> Outcome:
+def _cancelled(
+    tx: Tx, row: ExecutionRow, outcome: CancelOutcome, facts: Mapping[str, object] | None = None
+) -> Outcome:
     row = move(
         tx,
         row,
@@ -178,5 +217,6 @@ def _cancelled(tx: Tx, row: ExecutionRow, outcome: CancelOutcome) -> Outcome:
         EventType.EXECUTION_CANCELLED,
         cancel_outcome=outcome.value,
         worker_id=None,
+        data=facts,
     )
     return Outcome(row, row.last_seq)

@@ -105,6 +105,17 @@ def close_occurrences(
     return len(opened)
 
 
+def close_occurrence(
+    tx: Tx, row: ExecutionRow, occurrence_id: str, *, status: FailureStatus, by: str, reason: str
+) -> None:
+    """Close one occurrence of `row`, if it is open: it was recorded, and nobody is to act on it."""
+    for occurrence in store.list_open_of_execution(tx, row.id, row.last_seq - 1):
+        if occurrence.id == occurrence_id:
+            close_in_group(
+                tx, row.tenant_id, occurrence.failure_id, [occurrence.id], status=status, by=by, reason=reason
+            )
+
+
 def is_covered_only(tx: Tx, row: ExecutionRow) -> bool:
     """Say whether the last that happened to `row` was a failure which a standing ignore covered."""
     newest = store.list_of_execution(tx, row.id, limit=1)
