@@ -267,7 +267,7 @@ class ExecutionExists(Problem):
 
 
 class EffectUnresolved(Problem):
-    """Effects with an unknown outcome need a decision first; member `effects` lists them."""
+    """Effects with an unknown outcome need a decision first; `effects` lists them, of `execution_id`."""
 
     code, status, title = "effect-unresolved", 409, "An effect's outcome is unknown: confirm, redo or skip it"
 

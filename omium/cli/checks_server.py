@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 import omium
-from omium.cli.checks import Finding
+from omium.cli.findings import Finding
 from omium.cli.words import count, span
 from omium.config import Settings, load_settings
 from omium.errors import ConfigError, OmiumError, Problem

@@ -217,5 +217,6 @@ def _unresolved(row: ExecutionRow, unresolved: Sequence[EffectRow]) -> EffectUnr
     paths = ", ".join(each.path for each in unresolved[:5])
     return EffectUnresolved(
         f"Whether {paths} took effect in {row.id} is unknown: confirm, redo or skip it, then resume.",
+        execution_id=row.id,
         effects=listed,
     )

@@ -1,0 +1,168 @@
+"""`omium doctor --chaos`: tries on this machine's own disk what Omium promises, and shows the report.
+
+Owns what a person sees of a trial, and the end of its scratch folder. The trial itself is
+omium/testing/chaos.py.
+"""
+
+from __future__ import annotations
+
+import random
+import shlex
+import signal
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Final
+
+import typer
+
+from omium.cli.checks_disk import duration, find_mount, measure_syncs
+from omium.cli.ending import FAILED
+from omium.cli.words import count
+from omium.folders import data_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from types import FrameType
+
+    from omium.cli.output import Output
+    from omium.testing.chaos import Plan, Report, Round
+    from omium.testing.processes import Programs
+    from omium.testing.scratch import Scratch
+
+SHOWN_MAX: Final = 10
+_LISTS: Final = {
+    "lost": "Lost",
+    "effects_doubled": "Doubled",
+    "effects_missing": "Missing",
+    "unfinished": "Not finished",
+    "problems": "Problem",
+}
+
+
+def run_chaos(
+    output: Output,
+    *,
+    data: Path | None,
+    rounds: int,
+    seconds: float | None,
+    seed: int | None,
+    keep: bool,
+    programs: Programs | None = None,
+) -> None:
+    """Play accidents in a scratch folder beside the data folder; exit code 1 if anything was lost."""
+    from omium.testing.chaos import Plan, play
+    from omium.testing.scratch import make_scratch
+
+    chosen = random.SystemRandom().randrange(1_000_000) if seed is None else seed
+    plan = Plan(rounds=rounds, seconds=seconds, seed=chosen)
+    scratch = make_scratch(data or data_folder())
+    kept = True  # whatever breaks in between is to be looked at
+    try:
+        disk = _describe_disk(scratch.folder)
+        output.say(
+            f"Playing {count(rounds, 'round')} of accidents in {scratch.folder}, {disk}. Seed {chosen}."
+        )
+        with _ended_by_signals():
+            report = play(scratch, plan, programs=programs, told=lambda done: _tell(output, rounds, done))
+        kept = keep or not report.ok
+        _show(output, plan, report, scratch, disk, data=data, kept=kept)
+    except KeyboardInterrupt:
+        kept = keep
+        raise
+    finally:
+        if not kept:
+            scratch.remove()
+    if not report.ok:
+        raise typer.Exit(FAILED)
+
+
+def _describe_disk(folder: Path) -> str:
+    kind = find_mount(folder).kind
+    syncs = measure_syncs(folder)
+    return f"{kind + ', ' if kind else ''}a sync takes {duration(syncs.median_s)}"
+
+
+def _tell(output: Output, rounds: int, done: Round) -> None:
+    parts = [f"{done.acknowledged:,} acknowledged"]
+    if done.forgotten:
+        parts.append(f"the disk forgot {count(done.forgotten, 'write')}")
+    if done.ready_s is not None:
+        parts.append(f"ready again in {done.ready_s:.1f} s")
+    parts.append(f"{len(done.lost)} lost" if done.lost else "nothing lost")
+    output.say(f"{done.number:>4} of {rounds}  {done.accident.value:<28}{', '.join(parts)}")
+
+
+def _show(
+    output: Output, plan: Plan, report: Report, scratch: Scratch, disk: str, *, data: Path | None, kept: bool
+) -> None:
+    again = ["omium", "doctor", "--chaos", "--seed", str(report.seed), "--rounds", str(plan.rounds)]
+    if data is not None:
+        again += ["--data", str(data)]
+    folder = str(scratch.folder) if kept else None
+    if output.as_json:
+        accidents = Counter(each.accident.value for each in report.rounds)
+        output.json(
+            {
+                "ok": report.ok,
+                "disk": disk,
+                "accidents": dict(accidents),
+                **asdict(report),
+                "folder": folder,
+                "again": shlex.join(again),
+            }
+        )
+        return
+    ready = [each.ready_s for each in report.rounds if each.ready_s is not None]
+    forgotten = sum(each.forgotten for each in report.rounds)
+    output.show("")
+    for accident, times in sorted(Counter(each.accident.value for each in report.rounds).items()):
+        output.facts([(f"{accident:<28}", count(times, "round"))])
+    for sentence in report.not_tried:
+        output.facts([("Not tried", sentence)])
+    decided = report.effects_decided
+    output.facts(
+        [
+            (
+                "Acknowledged",
+                f"{count(report.acknowledged, 'write')} of {count(report.executions, 'execution')}",
+            ),
+            ("Forgotten", f"{count(forgotten, 'write')} of the disk that no sync had kept, none acknowledged")
+            if forgotten and report.ok
+            else ("Forgotten", f"{count(forgotten, 'write')} of the disk that no sync had kept"),
+            ("Effects", f"{report.effects:,}, of which {decided:,} unknown until somebody decided"),
+            ("Ready again", f"after {max(ready):.1f} s at the most" if ready else None),
+        ]
+    )
+    for name, word in _LISTS.items():
+        sentences: list[str] = getattr(report, name)
+        for sentence in sentences[:SHOWN_MAX]:
+            output.show(f"{word}: {sentence}", "red")
+        if len(sentences) > SHOWN_MAX:
+            output.show(f"{word}: {len(sentences) - SHOWN_MAX:,} more; --json lists all", "red")
+    if report.ok:
+        output.show(f"Nothing that was acknowledged was lost, in {report.seconds:.0f} s.", "green")
+        output.say(
+            "What this cannot show is whether the disk itself keeps what it said it had written, when the "
+            "power really fails."
+        )
+    else:
+        output.show("Promises were broken.", "red")
+    output.say(f"Again: {shlex.join(again)}")
+    if folder is not None:
+        output.say(f"Everything of it is kept in {folder}.")
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM end a trial as Ctrl-C does: with the processes that it started."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
