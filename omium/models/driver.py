@@ -274,7 +274,7 @@ class WriteGroup(Command):
 
 
 class WriteBatch(Command):
-    groups: Annotated[list[WriteGroup], Field(min_length=1, max_length=64)]
+    groups: Annotated[list[WriteGroup], Field(min_length=1, max_length=256)]
 
 
 class EffectAnswer(Reply):

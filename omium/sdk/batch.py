@@ -22,7 +22,7 @@ from omium.sdk.flows import Flow, HttpAnswer, WriteOutcome, http, sleep
 from omium.sdk.lease import LATE_FACTS, Lease
 
 BATCH_WRITES_MAX: Final = 256
-BATCH_GROUPS_MAX: Final = 64  # models.driver.WriteBatch
+BATCH_GROUPS_MAX: Final = 256  # models.driver.WriteBatch
 BATCH_BYTES_MAX: Final = 8 * 1024 * 1024  # the server takes 16 MiB, so one value of 8 MiB fits with its frame
 TIMEOUT_S: Final = 10.0  # sending again is safe, so an answer is not waited for long
 SPLIT_STATUSES: Final = frozenset({400, 413, 422, 500})

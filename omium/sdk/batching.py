@@ -12,10 +12,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from omium.clock import Clock
+from omium.errors import OmiumError, Suspension
 from omium.sdk.batch import (
     NEEDS_SERVER,
     NOT_WAITED,
@@ -96,6 +98,34 @@ class Writer(ForkReset):
             self._follow(turn)
         return turn.answer()
 
+    def write_beside(self, requests: Sequence[Write]) -> list[WriteOutcome | BaseException]:
+        """Send writes of several executions together, not behind what waits here; return what each was told.
+
+        For what must not be late and has no place in any order: heartbeats.
+        """
+        told: list[WriteOutcome | BaseException | None] = [None] * len(requests)
+        items: deque[_Beside] = deque()
+        for place, request in enumerate(requests):
+            lease = request.lease
+            try:
+                kind, body = encode_write(lease, request.write)
+            except (Suspension, OmiumError) as error:
+                told[place] = error
+                continue
+            if lease.relaxed and self._recorder is not None and self._recorder.pending(lease):
+                told[place] = spooled_outcome(lease)  # what waits is sent soon, and is a sign of life
+                continue
+            within_s = self._unavailable_after_s if request.within_s is None else request.within_s
+            deadline_us = seconds_from(self._clock.boot_us(), within_s)
+            items.append(_Beside(lease, kind, body, deadline_us, waited=True, place=place))
+        while items:
+            batch = take_batch(items)
+            drive_sync(deliver(batch, self._clock, lambda: None), self)
+            for item in batch:
+                told[item.place] = item.error or item.outcome
+        assert None not in told
+        return cast("list[WriteOutcome | BaseException]", told)
+
     def flush(self) -> None:
         """Send what waits to go along with the next write; returns when it is settled."""
         with self._guard:
@@ -161,6 +191,13 @@ class Writer(ForkReset):
             self._queue = deque(turn for turn in self._queue if not turn.settled)
         for turn in settled:
             turn.wake.release()
+
+
+@dataclass(slots=True, eq=False)
+class _Beside(Item):
+    """A write that goes beside the queue, as the `place`-th of those that were given together."""
+
+    place: int = field(kw_only=True)
 
 
 @dataclass(slots=True, eq=False)

@@ -1,32 +1,44 @@
 """Heartbeat: the thread that keeps the leases of this process while user code runs (semantics 3.3).
 
-Owns one daemon thread per process, whatever the number of executions; each beat lists the steps that run now
-and brings back what the server wants (cancel, pause). A beat that fails is tried again soon: losing one is no
-reason to stop anything, only a grant to another driver is.
+Owns one daemon thread per process, whatever the number of executions: those that are due soon beat together,
+in one request, so that a slow server does not let the last of many wait beyond its lease. Each beat lists the
+steps that run now and brings back what the server wants of that execution (cancel, pause). A beat that fails
+is tried again soon: losing one is no reason to stop anything, only a grant to another driver is.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 from omium.clock import US_PER_S, Clock
 from omium.errors import OmiumError, Suspension
 from omium.sdk.context import outside
 from omium.sdk.driving import Driving
-from omium.sdk.flows import Ports, Write, drive_sync
+from omium.sdk.flows import Ports, Write, WriteOutcome, drive_sync
 from omium.sdk.lease import SYSTEM_CLOCK
 from omium.sdk.process import ForkReset
 
-PATHS_MAX = 1000
+PATHS_MAX: Final = 1000
+TOGETHER: Final = 0.5  # what is due within this part of its interval beats along
 
 _log = logging.getLogger("omium")
+
+
+class BeatPorts(Ports, Protocol):
+    """What a heart reaches its server through."""
+
+    def write_beside(self, requests: Sequence[Write], /) -> list[WriteOutcome | BaseException]:
+        """Send writes of several executions together, and return what each was told."""
+        ...
 
 
 class Heart(ForkReset):
     """Beats for every execution that is driven here."""
 
-    def __init__(self, ports: Ports, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, ports: BeatPorts, clock: Clock = SYSTEM_CLOCK) -> None:
         self._ports = ports
         self._clock = clock
         self.reset_after_fork()
@@ -54,43 +66,65 @@ class Heart(ForkReset):
             self._due_us.pop(driving, None)
             self._changed.notify()
 
-    def beat(self, driving: Driving) -> bool:
-        """Tell the server that `driving` lives; say whether it answered."""
-        body = {"type": "heartbeat", "running": driving.running[:PATHS_MAX]}
+    def beat(self, *drivings: Driving) -> bool:
+        """Tell the server that `drivings` live; say whether it answered for all of them."""
+        return all(self._beat(drivings).values())
+
+    def _beat(self, drivings: Sequence[Driving]) -> dict[Driving, bool]:
+        """Tell the server that `drivings` live; say for which it answered."""
+        answered = dict.fromkeys(drivings, False)
         try:
-            outcome = self._ports.write(Write(driving.lease, body, within_s=driving.lease.heartbeat_s))
-            driving.note(outcome)
-            drive_sync(driving.link.breakers.flush(), self._ports)
-        except Suspension:
-            driving.obey()
-            return False
+            told = self._ports.write_beside([_heartbeat(driving) for driving in drivings])
+            for driving, each in zip(drivings, told, strict=True):
+                answered[driving] = _take_in(driving, each)
+            for breakers in {driving.link.breakers for driving in drivings}:
+                drive_sync(breakers.flush(), self._ports)
         except OmiumError as error:
-            _log.debug("A heartbeat of %s failed: %s", driving.execution_id, error)
-            return False
-        except Exception:  # a boundary: this thread keeps every other lease of the process, too
-            _log.exception("A heartbeat of %s failed", driving.execution_id)
-            return False
-        return True
+            _log.debug("What breakers counted could not be told: %s", error)
+        except Exception:  # a boundary: this thread keeps every lease of the process
+            _log.exception("A heartbeat failed")
+        return answered
 
     def _run(self) -> None:
-        while (driving := self._next()) is not None:
-            lease = driving.lease
-            answered = driving.paused or self.beat(driving)
-            delay_s = lease.heartbeat_s if answered else lease.heartbeat_s / 4
+        while due := self._next():
+            began_us = self._clock.boot_us()  # what a lease counts from is when a beat was sent
+            answered = self._beat([driving for driving in due if not driving.paused])
             with self._changed:
-                if driving in self._due_us and (driving.paused or driving.lease.lost is None):
-                    self._due_us[driving] = self._clock.boot_us() + round(delay_s * US_PER_S)
-                else:
-                    self._due_us.pop(driving, None)
+                for driving in due:
+                    if driving in self._due_us and (driving.paused or driving.lease.lost is None):
+                        delay_s = driving.lease.heartbeat_s / (1 if answered.get(driving, True) else 4)
+                        self._due_us[driving] = began_us + round(delay_s * US_PER_S)
+                    else:
+                        self._due_us.pop(driving, None)
 
-    def _next(self) -> Driving | None:
-        """Wait for the next beat that is due; None when there is nobody left to beat for."""
+    def _next(self) -> list[Driving]:
+        """Wait for a beat that is due, and return it with those due soon; empty: nobody is left."""
         with self._changed:
             while self._due_us:
-                driving = min(self._due_us, key=self._due_us.__getitem__)
-                wait_us = self._due_us[driving] - self._clock.boot_us()
+                now_us = self._clock.boot_us()
+                wait_us = min(self._due_us.values()) - now_us
                 if wait_us <= 0:
-                    return driving
+                    return [
+                        driving
+                        for driving, due_us in self._due_us.items()
+                        if due_us - now_us <= driving.lease.heartbeat_s * TOGETHER * US_PER_S
+                    ]
                 self._changed.wait(wait_us / US_PER_S)
             self._thread = None
-            return None
+            return []
+
+
+def _heartbeat(driving: Driving) -> Write:
+    body = {"type": "heartbeat", "running": driving.running[:PATHS_MAX]}
+    return Write(driving.lease, body, within_s=driving.lease.heartbeat_s)
+
+
+def _take_in(driving: Driving, told: WriteOutcome | BaseException) -> bool:
+    """Let the execution know what the server said; say whether it was heard."""
+    if isinstance(told, WriteOutcome):
+        driving.note(told)
+    elif isinstance(told, Suspension):
+        driving.obey()
+    else:
+        _log.debug("A heartbeat of %s failed: %s", driving.execution_id, told)
+    return isinstance(told, WriteOutcome)

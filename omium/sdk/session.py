@@ -19,8 +19,8 @@ from omium.jsonvalue import TypeRegistry
 from omium.sdk import capture, carrying
 from omium.sdk.breakers import Breakers
 from omium.sdk.driving import Driving, Link
-from omium.sdk.flows import AsyncPorts, Flow, Ports, drive_async
-from omium.sdk.heartbeat import Heart
+from omium.sdk.flows import AsyncPorts, Flow, drive_async
+from omium.sdk.heartbeat import BeatPorts, Heart
 from omium.sdk.lease import Lease
 from omium.sdk.transport import Transport
 from omium.states import Durability
@@ -28,7 +28,7 @@ from omium.states import Durability
 T = TypeVar("T")
 
 
-class Carrier(Ports, Protocol):
+class Carrier(BeatPorts, Protocol):
     """What a session reaches its server through; the one that there is is `Transport`."""
 
     def async_ports(self) -> AsyncPorts:

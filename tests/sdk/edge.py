@@ -52,6 +52,9 @@ class Edge:
             }  # fmt: skip
         return WriteOutcome(result, dict(self.group))
 
+    def write_beside(self, requests):
+        return [self.write(request) for request in requests]
+
     def http(self, request):
         self.requests.append((request.method, request.path, json.loads(request.body or b"null")))
         if request.path.endswith("/records"):

@@ -39,7 +39,7 @@ def test_a_heartbeat_lists_the_steps_that_run(server):
 
 def test_a_heartbeat_that_breaks_is_a_missed_one_and_the_thread_goes_on(server, caplog):
     class Broken:
-        def write(self, write):
+        def write_beside(self, requests):
             raise RuntimeError("a bug")
 
     @omium.workflow

@@ -10,7 +10,7 @@ import atexit
 import threading
 import time
 import weakref
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from omium.clock import Clock
@@ -65,6 +65,10 @@ class Transport(ForkReset):
     def write(self, request: Write, /) -> WriteOutcome:
         """Send or spool one driver write; see `Writer.write`."""
         return self._writer.write(request)
+
+    def write_beside(self, requests: Sequence[Write], /) -> list[WriteOutcome | BaseException]:
+        """Send writes of several executions together; see `Writer.write_beside`."""
+        return self._writer.write_beside(requests)
 
     def sleep(self, seconds: float, /) -> None:
         """Block this thread."""
