@@ -1,7 +1,9 @@
-"""What is left when the process, its disk or its lock ends in the middle."""
+"""What a database costs its disk, what it makes of a damaged file, and that nobody drops its locks.
+
+What is left when the process or its disk ends in the middle is in tests/faults.
+"""
 
 import asyncio
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -11,8 +13,6 @@ from pathlib import Path
 import pytest
 
 from omium.errors import DatabaseCorrupt
-from omium.server.db.sqlite_connection import connect
-from omium.server.db.writer import FATAL_EXIT_STATUS
 from tests.db import schema
 from tests.db.schema import Item, insert
 
@@ -36,33 +36,6 @@ def read_acknowledged(output):
     return [line.decode() for line in output.split(b"\n") if line.count(b"-") == 2]
 
 
-def get_sizes(file):
-    """Open the file as a restart would, look at it whole, and return every item's size."""
-    connection = connect(file, "rw")
-    try:
-        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-        return dict(connection.execute("SELECT id, size FROM items"))
-    finally:
-        connection.close()
-
-
-@pytest.mark.parametrize("clients", [1, 32])
-def test_a_killed_server_has_every_acknowledged_write_and_nothing_half_done(sqlite_file, migrations, clients):
-    acknowledged = set()
-    for kill_after in (3, 40, 150):
-        process = start(sqlite_file, migrations, clients, 100_000)
-        output = b"".join(process.stdout.readline() for _ in range(kill_after))
-        process.kill()
-        output += process.communicate()[0]
-        acknowledged.update(read_acknowledged(output))
-
-        sizes = get_sizes(sqlite_file)
-
-        assert acknowledged <= sizes.keys()
-        assert set(sizes.values()) <= {1}, "an item without its second statement is half done"
-    assert len(acknowledged) > 100
-
-
 @needs_strace
 @pytest.mark.parametrize(("clients", "most_syncs_per_work"), [(1, 1.1), (32, 0.15)])
 def test_syncs_per_work_stay_few(sqlite_file, migrations, tmp_path, clients, most_syncs_per_work):
@@ -77,27 +50,6 @@ def test_syncs_per_work_stay_few(sqlite_file, migrations, tmp_path, clients, mos
     # Checkpoints are made twenty times as often here as in a server (load.py): leave them out.
     syncs_of_checkpoints = 2 * (works * 2 // 200 + 1)
     assert (syncs - syncs_of_checkpoints) / works <= most_syncs_per_work
-
-
-@needs_strace
-# The first ten are of making the file, where SQLite itself forgives a folder that cannot be synced.
-@pytest.mark.parametrize("sync", [12, 13, 20, 31, 32, 33])
-def test_a_failing_fsync_ends_the_process_and_nothing_is_acknowledged_after_it(
-    sqlite_file, migrations, tmp_path, sync
-):
-    trace = tmp_path / "trace"
-    inject = f"inject=fdatasync,fsync:error=EIO:when={sync}"
-    strace = ["strace", "-f", "-e", "trace=fdatasync,fsync,write", "-e", inject, "-o", str(trace)]
-    clients = 4
-    process = start(sqlite_file, migrations, clients, 4_000, under=strace)
-    output, errors = process.communicate(timeout=60)
-
-    assert process.returncode == FATAL_EXIT_STATUS, errors.decode()
-    assert b"the process ends so that nothing wrong is acknowledged" in errors
-    after = trace.read_text().split("(INJECTED)")[1]
-    # An earlier batch, which is durable, may still be on its way out: one answer for each client at the most.
-    assert len(re.findall(r'write\(1, "[0-9a-f]+-', after)) <= clients
-    assert set(read_acknowledged(output)) <= get_sizes(sqlite_file).keys()
 
 
 async def test_a_truncated_database_refuses_to_start_and_names_the_remedy(open_any, sqlite, sqlite_file):

@@ -120,6 +120,14 @@ def serve_child(bug: str, data: Path, port: int, environment: dict[str, str]) ->
     return planted.main(bug, str(data), str(port))
 
 
+class DidNotStart(AssertionError):
+    """A server ended before it was ready, with `code`."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
 class ForkedServer(RunningServer):
     """A `RunningServer` whose processes are forked; `start_anew` starts Python, too."""
 
@@ -140,8 +148,7 @@ class ForkedServer(RunningServer):
         line = self._child.read_line()
         found = re.search(r"ready at https?://.*:(\d+)", line)
         if found is None:
-            self._end(signal.SIGKILL)
-            raise AssertionError(f"the server did not start: {line!r}\n{self.log()}")
+            raise DidNotStart(self.wait(), f"the server did not start: {line!r}\n{self.log()}")
         self.port = int(found[1])
 
     def start_anew(self) -> None:

@@ -127,6 +127,14 @@ def let_every_grant_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fence, "holds", lambda _row, _lease: True)
 
 
+@bug("every-intent-is-the-first")
+def let_everybody_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the intent of an effect that another driver began for a repeat of its own."""
+    from omium.server.engine import effects
+
+    monkeypatch.setattr(effects, "_is_repeat", lambda _row, _known, _write: True)
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server

@@ -108,9 +108,9 @@ def write_new_file(target: Path, fill: Callable[[Path], None]) -> None:
     partial = Path(name)
     try:
         fill(partial)
-        _sync(partial)
+        sync_path(partial)
         partial.rename(target)
-        _sync(target.parent)
+        sync_path(target.parent)
     except sqlite3.Error as error:
         raise translate(error) from error
     except OSError as error:
@@ -141,7 +141,7 @@ def _set_aside(target: Path) -> Path | None:
             left.rename(aside.with_name(aside.name + suffix))
         else:
             left.unlink(missing_ok=True)
-    _sync(target.parent)
+    sync_path(target.parent)
     return aside
 
 
@@ -152,8 +152,8 @@ def _free_name(target: Path) -> Path:
     return name
 
 
-def _sync(path: Path) -> None:
-    """Make a finished file, or the names in a folder, survive a power cut; never for a live database."""
+def sync_path(path: Path) -> None:
+    """Make a finished file, or the names in a folder, survive a power cut; never a live database's file."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

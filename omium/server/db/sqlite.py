@@ -21,7 +21,7 @@ from typing import Literal
 from omium.clock import Clock
 from omium.errors import DatabaseCorrupt, StorageError, StorageFull
 from omium.server.db import ballast
-from omium.server.db.backup import copy_sqlite, explain_os_error, sqlite_problems
+from omium.server.db.backup import copy_sqlite, explain_os_error, sqlite_problems, sync_path
 from omium.server.db.lock import FileLock
 from omium.server.db.migrate import check_current, list_migrations, migrate_sqlite, sqlite_records
 from omium.server.db.reader import Reader
@@ -65,6 +65,9 @@ class SqliteDatabase:
         self._writes.add_lane(lambda: writer.execute_function(self._writer.drain))
         for _ in range(settings.connections):
             await self._add_reader()
+        # SQLite syncs the folder when it makes the log, but forgives a failure: then a power cut could take
+        # the whole log away, with everything acknowledged since.
+        await asyncio.to_thread(sync_path, self.path.parent)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         return await self._writes.submit(work)
@@ -166,6 +169,9 @@ async def open_sqlite(
     except sqlite3.Error as error:
         await database.close()
         raise _explained(path, error) from error
+    except OSError as error:
+        await database.close()
+        raise explain_os_error(path, error) from error
     except BaseException:
         await database.close()
         raise
