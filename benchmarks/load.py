@@ -1,0 +1,185 @@
+"""Load: connections that send the next request as soon as an answer is complete, and the constant server.
+
+Owns the plain HTTP client (no library's own cost in the figures) and what stands beside Omium in rows about
+HTTP: a constant answer through Starlette's router under the same uvicorn, uvloop and httptools.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+
+from benchmarks.processes import ROOT, Server
+
+OUTPUT = {"text": " ".join(["durable"] * 70)}
+DIGEST = "0" * 64
+
+CONSTANT = """
+import sys, socket, uvicorn, uvloop
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+async def constant(request):
+    await request.body()
+    return Response(b'{"ok":true}', media_type="application/json")
+
+app = Starlette(routes=[Route("/v1/writes", constant, methods=["POST"])])
+config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_config=None, access_log=False,
+                        server_header=False)
+listener = socket.socket(fileno=int(sys.argv[1]))
+uvloop.run(uvicorn.Server(config).serve(sockets=[listener]))
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a server did under load."""
+
+    per_s: float
+    p99_ms: float
+    cpu_us: float  # of the server's process, per request
+
+
+class Connection(asyncio.Protocol):
+    """Sends the next request as soon as the answer is complete."""
+
+    def __init__(self, make_request: Callable[[], bytes], latencies: list[float]) -> None:
+        self.make_request, self.latencies = make_request, latencies
+        self.buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with the first request."""
+        self.transport = transport
+        self.send()
+
+    def send(self) -> None:
+        """Send a request and note when."""
+        request = self.make_request()
+        self.sent_s = time.perf_counter()
+        self.transport.write(request)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        """Collect the answer; when it is whole, ask again."""
+        self.buffer += data
+        head, separator, rest = self.buffer.partition(b"\r\n\r\n")
+        if not separator:
+            return
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        if len(rest) < length:
+            return
+        if b" 200 " not in head[:16] or b'"problem":{' in rest:
+            raise SystemExit(f"unexpected answer: {self.buffer!r}")
+        self.latencies.append(time.perf_counter() - self.sent_s)
+        self.buffer = b""
+        self.send()
+
+
+def make_requests(server: Server, connections: int) -> list[Callable[[], bytes]]:
+    """Start an execution for each connection; return what makes its next request, a step every time."""
+    return [_writer_of(server) for _ in range(connections)]
+
+
+def _writer_of(server: Server) -> Callable[[], bytes]:
+    token = os.urandom(16).hex()
+    grant = server.post(
+        "/v1/executions",
+        {"workflow": "bench", "driver": "local", "input_digest": DIGEST, "lease_token": token},
+    )
+    execution = grant["execution"]
+    assert isinstance(execution, dict)
+    numbers = itertools.count()
+    step = {
+        "type": "step.completed", "path": "PATH", "name": "step", "input": {"number": 1},
+        "input_digest": DIGEST, "started_at_us": 1, "ended_at_us": 2, "output": OUTPUT,
+    }  # fmt: skip
+    group = {
+        "execution_id": execution["id"],
+        "epoch": grant["epoch"],
+        "lease_token": grant["lease_token"],
+        "writes": [step],
+    }
+    before, after = json.dumps({"groups": [group]}).encode().split(b"PATH")
+    head = (
+        b"POST /v1/writes HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        b"authorization: Bearer %b\r\nuser-agent: bench\r\ncontent-length: %d\r\n\r\n"
+    ) % (server.api_key.encode(), len(before) + len(after) + 10)
+    return lambda: b"%b%bs%09d%b" % (head, before, next(numbers), after)
+
+
+def make_constant_requests(connections: int) -> list[Callable[[], bytes]]:
+    """Return what makes requests of the same size, the same ones every time."""
+    body = json.dumps({"groups": [{"writes": [{"output": OUTPUT, "filler": "x" * 320}]}]}).encode()
+    request = (
+        b"POST /v1/writes HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        b"authorization: Bearer x\r\nuser-agent: bench\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+    )
+    return [lambda: request] * connections
+
+
+def cpu_s(pid: int) -> float:
+    """Return the CPU time that a process has used, all its threads together."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def load(port: int, pid: int, requests: list[Callable[[], bytes]], seconds: float) -> Loaded:
+    """Send `requests` over a connection each, for so many seconds."""
+    return uvloop.run(_load(port, pid, requests, seconds))
+
+
+async def _load(port: int, pid: int, requests: list[Callable[[], bytes]], seconds: float) -> Loaded:
+    loop, latencies = asyncio.get_running_loop(), list[float]()
+    made = [
+        await loop.create_connection(lambda make=make: Connection(make, latencies), "127.0.0.1", port)  # type: ignore[misc]
+        for make in requests
+    ]
+    await asyncio.sleep(min(0.5, seconds))  # warm up: caches, the key's row, the log file
+    latencies.clear()
+    started_s, started_cpu_s = time.perf_counter(), cpu_s(pid)
+    await asyncio.sleep(seconds)
+    count = len(latencies)
+    rate = count / (time.perf_counter() - started_s)
+    cpu_us = (cpu_s(pid) - started_cpu_s) / count * 1e6
+    p99_ms = statistics.quantiles(latencies, n=100)[98] * 1000
+    for transport, _ in made:
+        transport.abort()
+    return Loaded(rate, p99_ms, cpu_us)
+
+
+@contextmanager
+def open_constant() -> Iterator[tuple[int, int]]:
+    """Run the constant server; yields its port and its process id."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        process = subprocess.Popen(
+            [sys.executable, "-c", CONSTANT, str(listener.fileno())],
+            pass_fds=[listener.fileno()],
+            stdout=subprocess.DEVNULL,
+            cwd=ROOT,
+        )
+    try:
+        for _ in range(600):
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                time.sleep(0.05)
+        yield port, process.pid
+    finally:
+        process.kill()
+        process.wait()
