@@ -84,6 +84,12 @@ beside: $(DEV) $(VENV)/.installed-lock ## resolve Omium beside each framework's 
 lowest: $(LOWEST)/.installed-lowest ## run all tests with the oldest dependencies that pyproject.toml allows
 	@$(LOWEST)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider $(PYTEST_ARGS)
 
+.PHONY: torture
+torture: $(DEV) ## try every promise for hours, write docs/reliability.md (PYTEST_ARGS="--torture-scale 0.1 -k kill")
+	@rm -rf .torture/long
+	@$(BIN)/python -m pytest -q tests/faults --torture $(PYTEST_ARGS)
+	@$(BIN)/python tools/generate_reliability.py --from .torture/long
+
 .PHONY: bench
 bench: $(DEV) ## measure speed and size beside peers and floors, write docs/benchmarks.md (BENCH_ARGS=--list)
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m benchmarks $(BENCH_ARGS)

@@ -4,7 +4,7 @@
     pytest tests/faults --torture --torture-scale 0.1    a tenth of the long forms
     pytest tests/faults/test_x.py::test_y --seed 7       the same choices again
 
-Every test with the fixture `gate` or `trial` leaves a JSON file in --torture-report (`.torture`).
+Every test with the fixture `gate` or `trial` leaves a JSON file in --torture-report.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import pytest
 
 from tests.faults.gate import Gate
 
-LONG_TIMEOUT_S = 4 * 3_600
+TIMEOUT_S = 600
+LONG_TIMEOUT_S = 6 * 3_600
 _GATE = pytest.StashKey[Gate]()
 
 
@@ -25,7 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults", "gates against faults (tests/faults)")
     group.addoption("--torture", action="store_true", help="the long forms, hours of them")
     group.addoption("--torture-scale", type=float, default=1.0, help="this share of the long forms' rounds")
-    group.addoption("--torture-report", type=Path, default=Path(".torture"), help="folder of the reports")
+    group.addoption("--torture-report", type=Path, help="folder of the reports (.torture/long or /short)")
     group.addoption("--seed", type=int, help="what a failing gate has printed")
 
 
@@ -34,16 +35,22 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.seed = random.SystemRandom().randrange(1_000_000)
 
 
+def find_report_folder(config: pytest.Config) -> Path:
+    """Return where reports go: a short run must not take the place of a long one."""
+    option = config.option
+    return option.torture_report or config.rootpath / ".torture" / ("long" if option.torture else "short")
+
+
 def pytest_report_header(config: pytest.Config) -> str:
     return f"seed of the gates: {config.option.seed}"
 
 
 def lengthen_timeouts(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Give the long forms the time they need."""
-    if config.option.torture:
-        for item in items:
-            if item.get_closest_marker("gate") is not None:
-                item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S), append=False)
+    """Give gates the time they need on a busy machine, and the long forms theirs."""
+    timeout_s = LONG_TIMEOUT_S if config.option.torture else TIMEOUT_S
+    for item in items:
+        if item.get_closest_marker("gate") is not None and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(timeout_s))
 
 
 def make_gate(request: pytest.FixtureRequest, *, planted: bool) -> Gate:
@@ -94,7 +101,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = yield
     gate = item.stash.get(_GATE, None)
     if gate is not None and call.when == "call" and not report.skipped:
-        gate.write_report(item.config.option.torture_report, passed=report.passed, seconds=call.duration)
+        gate.write_report(find_report_folder(item.config), passed=report.passed, seconds=call.duration)
         if report.failed:
             report.sections.append(("the gate", f"seed {gate.seed}. {gate.rerun}"))
     return report
