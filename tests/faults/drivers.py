@@ -85,6 +85,7 @@ def run_relaxed(environment: dict[str, str], order: str, n: int) -> None:
     """Be a script with a relaxed workflow."""
     os.environ.update(environment)
     print(relaxed_orders(order, n), flush=True)  # read by the gate
+    current_session().close()  # what a script's end does, and a forked child's does not
 
 
 class Asking:
@@ -174,8 +175,9 @@ class Crew:
 
     def close(self) -> None:
         for child in self._children:
-            child.kill()
-            child.finish()
+            if not child.output.closed:  # nobody has waited for it yet
+                child.kill()
+                child.finish()
         self.asking.close()
 
 

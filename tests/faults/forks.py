@@ -30,7 +30,9 @@ TIMEOUT_S = 60
 ANY_TRACER = (0x59616D61, -1)  # PR_SET_PTRACER: some kernels let only a parent trace
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.faults.forks", "tests.faults.programs", "tests.faults.drivers", "omium.server.serve"])
+_forks.set_forkserver_preload(
+    ["tests.faults.forks", "tests.faults.programs", "tests.faults.drivers", "omium.server.serve"]
+)
 
 needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 

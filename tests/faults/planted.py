@@ -127,11 +127,13 @@ def let_every_grant_write(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fence, "holds", lambda _row, _lease: True)
 
 
-@bug("every-intent-is-the-first")
-def let_everybody_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the intent of an effect that another driver began for a repeat of its own."""
+@bug("begun-counts-as-not-begun")
+def forget_what_a_lost_driver_began(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an effect be called again that a lost driver had announced."""
     from omium.server.engine import effects
+    from omium.server.store import effects as store
 
+    monkeypatch.setattr(store, "cut_off_effects", lambda _tx, _execution_id: [])
     monkeypatch.setattr(effects, "_is_repeat", lambda _row, _known, _write: True)
 
 

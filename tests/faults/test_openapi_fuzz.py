@@ -17,7 +17,7 @@ from omium.states import Scope
 from tests.faults.answers import Judge
 from tests.faults.fuzzing import Case, Drawer
 from tests.faults.planted import plant
-from tests.web.walk import ARGUMENTS, Ids, Walk
+from tests.web.walk import ARGUMENTS, Ids, Walk, step_write
 
 ROLES = {
     "owner": tuple(Scope),
@@ -52,12 +52,21 @@ class Fuzzed(Walk):
         super().__init__()
         self.judge = Judge(DOCUMENT)
         self.seen: Counter[tuple[str, int]] = Counter()
+        self._leave_unknown()
 
     def renew(self) -> None:
         """Make one of everything anew, under other ids where they are ours to choose."""
         kept = {name: getattr(self.ids, name) for name in ("worker", "breaker", "thread", "run", "step")}
         self.ids = Ids(**kept, usage=f"usage-private-{self.ids.running}")
         self._fill()
+        self._leave_unknown()
+
+    def _leave_unknown(self) -> None:
+        """Leave an effect of which nobody knows what became of it."""
+        effect = self._write(self.ids.running, step_write("u", type="effect.intended", kind="effect"))[0]
+        key = self.unknown = effect["effect"]["effect_key"]
+        ended = step_write("u", type="effect.ended", kind="effect", effect_key=key, state="unknown")
+        self._write(self.ids.running, ended)
 
     def draw(self, role: str, seeds: list[str]) -> list[Case]:
         names = [*(value for value in vars(self.ids).values() if isinstance(value, str)), "e", "f"]
@@ -68,6 +77,11 @@ class Fuzzed(Walk):
         if name not in ARGUMENTS:
             return (), {}, None
         asked = ARGUMENTS[name](self.ids)
+        match name:  # as somebody would ask who wants it to happen
+            case "replay_execution":
+                return asked.path, {"from_step": "f"}, None
+            case "decide_effect":
+                return (self.ids.running, self.unknown), {"decision": "confirm", "output": 1}, None
         return asked.path, asked.body, asked.query
 
     def make_key(self, role: str) -> NewKey | None:
