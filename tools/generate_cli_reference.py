@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
 
-from omium.cli.main import app
+from omium.cli.application import app
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 MARK = "<!-- From here on: written by tools/generate_cli_reference.py -->"

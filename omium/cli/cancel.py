@@ -6,24 +6,16 @@ from typing import Annotated
 
 import typer
 
-from omium.cli.context import make_common
+from omium.cli.context import Common, for_server
 from omium.cli.ids import ExecutionId, find_execution_id
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Yes
+from omium.cli.options import Yes
 from omium.states import CancelOutcome, ExecutionStatus
 
 Comment = Annotated[str, typer.Option("--comment", help="Why; it's kept.")]
 
 
-def cancel(
-    execution_id: ExecutionId,
-    comment: Comment = "",
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    yes: Yes = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def cancel(common: Common, execution_id: ExecutionId, comment: Comment = "", yes: Yes = False) -> None:
     """Ask that an execution stop. It's final: a cancelled execution can be replayed, not resumed.
 
     \b
@@ -31,13 +23,12 @@ def cancel(
     """
     from omium.models.execution import CancelExecution
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         wanted = find_execution_id(client, execution_id)
         if common.output.interactive:
             common.output.confirm(f"Cancel {wanted}? That is final.", yes=yes)
         execution = client.cancel_execution(wanted, CancelExecution(comment=comment))
-    if as_json:
+    if common.output.as_json:
         common.output.json(execution)
     elif execution.status is not ExecutionStatus.CANCELLED:
         common.output.say(f"{wanted} is being cancelled: its driver stops at the next step, or in 30 s.")
@@ -49,15 +40,8 @@ def cancel(
         )
 
 
-def pause(
-    execution_id: ExecutionId,
-    comment: Comment = "",
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def pause(common: Common, execution_id: ExecutionId, comment: Comment = "") -> None:
     """Ask that an execution pause. The steps that run now end first; `omium resume` goes on.
 
     \b
@@ -65,11 +49,10 @@ def pause(
     """
     from omium.models.execution import PauseExecution
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         wanted = find_execution_id(client, execution_id)
         execution = client.pause_execution(wanted, PauseExecution(comment=comment))
-    if as_json:
+    if common.output.as_json:
         common.output.json(execution)
     elif execution.status is ExecutionStatus.PAUSED:
         common.output.say(f"{wanted} is paused. Go on: omium resume {wanted}")

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from omium.cli.context import make_common
+from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.inputs import read_value
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Yes
+from omium.cli.options import Yes
 from omium.cli.steps import find_effect
 from omium.cli.table import Column
 from omium.cli.words import ago, now_us, state
@@ -23,24 +23,17 @@ _MEANS = {
 }
 
 
-def list_effects(
-    execution_id: ExecutionId,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def list_effects(common: Common, execution_id: ExecutionId) -> None:
     """List the side effects that an execution announced. With what is known of each.
 
     \b
     omium executions effects last
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         wanted = find_execution_id(client, execution_id)
         effects = list(client.each(client.list_effects, wanted, limit=200))
-    if as_json:
+    if common.output.as_json:
         common.output.json(effects)
         return
     at_us = now_us()
@@ -63,24 +56,17 @@ def list_effects(
             )
 
 
-def list_compensations(
-    execution_id: ExecutionId,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def list_compensations(common: Common, execution_id: ExecutionId) -> None:
     """List the compensations of an execution's rollbacks. In the order in which they run.
 
     \b
     omium executions compensations last
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         wanted = find_execution_id(client, execution_id)
         found = list(client.each(client.list_compensations, wanted, limit=200))
-    if as_json:
+    if common.output.as_json:
         common.output.json(found)
         return
     common.output.table(
@@ -97,7 +83,9 @@ def list_compensations(
     )
 
 
+@for_server
 def decide(
+    common: Common,
     execution_id: ExecutionId,
     step: Annotated[
         str, typer.Argument(metavar="STEP", help="The effect's step: key, name, or a part of it.")
@@ -108,12 +96,7 @@ def decide(
         typer.Option("--output", metavar="JSON|@FILE", help="With confirm or skip: the step's result."),
     ] = None,
     reason: Annotated[str, typer.Option("--reason", help="Why; it's kept.")] = "",
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
     yes: Yes = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Decide about an effect with an unknown outcome.
 
@@ -127,7 +110,6 @@ def decide(
 
     if output is not None and decision is EffectDecision.REDO:
         raise WrongUse("--output goes with confirm or skip: a redo makes its own result.")
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     command = DecideEffect(
         decision=decision, output=None if output is None else read_value(output), reason=reason
     )
@@ -137,7 +119,7 @@ def decide(
         if decision is EffectDecision.REDO and common.output.interactive:
             common.output.confirm(f"Do {effect.key} again? If it did happen, it happens twice.", yes=yes)
         decided = client.decide_effect(wanted, effect.effect_key, command)
-    if as_json:
+    if common.output.as_json:
         common.output.json(decided)
     else:
         common.output.say(f"{decided.key}: {_MEANS[decision]}. Go on: omium resume {wanted}")

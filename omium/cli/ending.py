@@ -65,7 +65,7 @@ def _next(error: OmiumError | Suspension) -> str | None:
             return _first_fault(error)
         return _NEXT.get(error.code)
     if isinstance(error, ConnectionLost):
-        return "Is it running? Start it: omium serve; find the cause: omium doctor"
+        return "Find the cause: omium doctor"
     return None
 
 

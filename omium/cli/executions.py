@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from omium.cli.cells import Cell
-from omium.cli.context import make_common
+from omium.cli.context import Common, for_server
 from omium.cli.detail import show_detail, took
+from omium.cli.following import follow_events, until_interrupted
 from omium.cli.ids import ExecutionId, find_execution_id
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
-from omium.cli.output import Output
+from omium.cli.output import Output, width_of_stdout
 from omium.cli.recorded import with_whole_outputs
 from omium.cli.table import Column
 from omium.cli.words import ago, count, local_time, now_us, size, state
-from omium.states import ENDED_STATUSES, ExecutionStatus
+from omium.states import ExecutionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,24 +24,23 @@ if TYPE_CHECKING:
     from omium.models.execution import Event, Execution, Step
     from omium.sdk.sync_client import Client
 
+NARROW: Final = 80
+
 app = typer.Typer(
     help="Look at executions, and what happened in them.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
 @app.command("list")
+@for_server
 def list_executions(
+    common: Common,
     status: Annotated[
         ExecutionStatus | None, typer.Option("--status", help="Only those that stand like this.")
     ] = None,
     workflow: Annotated[str | None, typer.Option("--workflow", help="Only those of this workflow.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 20,
     after: Annotated[str | None, typer.Option(help="Go on after the page that named this cursor.")] = None,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """List executions, newest first.
 
@@ -49,10 +48,9 @@ def list_executions(
     omium executions list --status failed
     omium executions list --workflow report --json
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         page = client.list_executions(status=status, workflow=workflow, limit=limit, after=after)
-    if as_json:
+    if common.output.as_json:
         common.output.json(page.items)
     else:
         if status or workflow or after:
@@ -84,47 +82,37 @@ def show_executions(output: Output, executions: Sequence[Execution], *, empty: s
 
 
 @app.command("show")
-def show_execution(
-    execution_id: ExecutionId,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def show_execution(common: Common, execution_id: ExecutionId) -> None:
     """Show one execution: its steps, input, output and error. Also its usage, and what to do next.
 
     \b
     omium executions show last
     omium executions show ex_01mcc5rm00ngqz8ctbd9ygs3xh --json
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         detail = client.get_execution(find_execution_id(client, execution_id))
         steps = list(detail.steps)
         after = detail.steps_next
-        while as_json and after is not None:  # a script gets all of it, a person a page
+        while common.output.as_json and after is not None:  # a script gets all of it, a person a page
             page = client.list_steps(detail.id, limit=200, after=after)
             steps += page.items
             after = page.next
-        if as_json:
+        if common.output.as_json:
             steps = with_whole_outputs(client, detail.id, steps)
-    if as_json:
+    if common.output.as_json:
         common.output.json(detail.model_dump(mode="json") | {"steps": steps, "steps_next": after})
     else:
         show_detail(common.output, detail)
 
 
 @app.command("events")
+@for_server
 def show_events(
+    common: Common,
     execution_id: ExecutionId,
     after: Annotated[int, typer.Option(help="Only events after this number.")] = 0,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the execution ends.")] = False,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Show what happened to an execution, in order. With --json, one object per line.
 
@@ -132,30 +120,15 @@ def show_events(
     omium executions events last
     omium executions events ex_01mcc5rm00ngqz8ctbd9ygs3xh --follow
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         wanted = find_execution_id(client, execution_id)
         if follow:
-            _follow(common.output, client, wanted, after)
+            with until_interrupted():
+                for event in follow_events(common.output, client, wanted, after=after):
+                    _show_event(common.output, event)
             return
         for event in client.each(client.list_events, wanted, after=str(after) if after else None, limit=200):
             _show_event(common.output, event)
-
-
-def _follow(output: Output, client: Client, execution_id: str, after: int) -> None:
-    """Print events as they happen, until the execution has ended and its last event is shown."""
-    detail = client.get_execution(execution_id)
-    if detail.status in ENDED_STATUSES and detail.last_seq <= after:
-        return
-    for event in client.stream_execution_events(execution_id, after=after):
-        _show_event(output, event)
-        if event.type in _ENDS:  # a resume may have followed: the row tells
-            detail = client.get_execution(execution_id)
-        if detail.status in ENDED_STATUSES and event.seq >= detail.last_seq:
-            return
-
-
-_ENDS = frozenset(f"execution.{status.value}" for status in ENDED_STATUSES)
 
 
 def _show_event(output: Output, event: Event) -> None:
@@ -164,8 +137,14 @@ def _show_event(output: Output, event: Event) -> None:
         return
     data = event.data if isinstance(event.data, dict) else {}
     known = [f"{name}={_short(part)}" for name, part in data.items() if part not in (None, "", 0, False)]
-    at = Cell(local_time(event.at_us), "dim")
-    output.line([f"{event.seq:>5}", at, Cell(f"{event.type:<22}"), "  ".join(known)], cut=True)
+    narrow = (width_of_stdout() or NARROW) < NARROW
+    at = Cell(
+        local_time(event.at_us)[11 if narrow else 0 :], "dim"
+    )  # there the day gives way to what happened
+    output.line(
+        [f"{event.seq:>5}", at, Cell(event.type if narrow else f"{event.type:<22}"), "  ".join(known)],
+        cut=True,
+    )
 
 
 def _short(part: object) -> str:
@@ -173,24 +152,17 @@ def _short(part: object) -> str:
 
 
 @app.command("checkpoints")
-def list_checkpoints(
-    execution_id: ExecutionId,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def list_checkpoints(common: Common, execution_id: ExecutionId) -> None:
     """List the states that an execution saved. That is what `checkpoint(name, state)` kept.
 
     \b
     omium executions checkpoints last
     omium executions checkpoints ex_01mcc5rm00ngqz8ctbd9ygs3xh --json
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         found = list(client.each(client.list_checkpoints, find_execution_id(client, execution_id), limit=200))
-    if as_json:
+    if common.output.as_json:
         common.output.json(found)
         return
     at_us = now_us()
@@ -209,21 +181,13 @@ def list_checkpoints(
 
 
 @app.command("diff")
-def diff_executions(
-    first: ExecutionId,
-    second: ExecutionId,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def diff_executions(common: Common, first: ExecutionId, second: ExecutionId) -> None:
     """Compare two executions step by step. Inputs, outputs and outcomes that differ are named.
 
     \b
     omium executions diff ex_01mcc5rm00ngqz8ctbd9ygs3xh last
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         ids = [find_execution_id(client, first), find_execution_id(client, second)]
         sides = [_current_steps(client, each) for each in ids]
@@ -231,7 +195,7 @@ def diff_executions(
         {"key": key, "difference": _difference(sides[0].get(key), sides[1].get(key))}
         for key in {**sides[0], **sides[1]}
     ]
-    if as_json:
+    if common.output.as_json:
         common.output.json({"first": ids[0], "second": ids[1], "steps": rows})
         return
     common.output.table(

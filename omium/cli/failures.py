@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.context import make_common
+from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.executions import show_executions
 from omium.cli.ids import FailureId, find_failure_id
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Yes
+from omium.cli.options import Yes
 from omium.cli.output import Output
 from omium.cli.table import Column
 from omium.cli.words import ago, count, iso_time, now_us, span, state
@@ -27,16 +27,13 @@ _UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @app.command("list")
+@for_server
 def list_failures(
+    common: Common,
     status: Annotated[FailureStatus, typer.Option("--status", help="Only those.")] = FailureStatus.OPEN,
     workflow: Annotated[str | None, typer.Option("--workflow", help="Only those of this workflow.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 20,
     after: Annotated[str | None, typer.Option(help="Go on after the page that named this cursor.")] = None,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """List failures in groups. One line for everything that failed in the same way.
 
@@ -44,11 +41,10 @@ def list_failures(
     omium failures list
     omium failures list --status ignored --json
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         page = client.list_failures(status=status, workflow=workflow, limit=limit, after=after)
     at_us = now_us()
-    if as_json:
+    if common.output.as_json:
         common.output.json(
             [
                 item.model_dump(mode="json")
@@ -76,23 +72,16 @@ def list_failures(
 
 
 @app.command("show")
-def show_failure(
-    failure_id: FailureId,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def show_failure(common: Common, failure_id: FailureId) -> None:
     """Show what failed, whether a retry is safe, and what to do. Also since when, and what changed.
 
     \b
     omium failures show fl_01mcc5rm00ngqz8ctbd9ygs3xh
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         detail = client.get_failure(find_failure_id(client, failure_id))
-    if as_json:
+    if common.output.as_json:
         common.output.json(
             detail.model_dump(mode="json")
             | {
@@ -121,7 +110,7 @@ def _show_detail(output: Output, detail: FailureDetail) -> None:
             ("Status", state(detail.status.value)),
             ("Seen", f"{count(detail.count, 'time')}, {detail.open_count} open; {seen}"),
             ("Cause", "this is the root" if detail.root else _cause(detail)),
-            ("Execution", f"{detail.execution.id}, {detail.execution.status.value}"),
+            ("Execution", f"{detail.execution.id} ({detail.execution.status.value})"),
             ("Step", detail.step or "-"),
             ("Retry", ("safe: " if detail.retry_safe else "not safe: ") + detail.retry_safe_reason),
             (
@@ -164,16 +153,13 @@ def _cause(detail: FailureDetail) -> str:
 
 
 @app.command("replay")
+@for_server
 def replay_failure(
+    common: Common,
     failure_id: FailureId,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many executions.")] = 50,
     reason: Annotated[str, typer.Option(help="Why; it's kept.")] = "",
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
     yes: Yes = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Replay every open execution of a failure. From its failed step; stops if that fails the same way.
 
@@ -182,7 +168,6 @@ def replay_failure(
     """
     from omium.models.failure import ReplayFailure
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         wanted = find_failure_id(client, failure_id)
         if not yes:
@@ -190,7 +175,7 @@ def replay_failure(
             executions = count(min(found.open_count, limit), "execution")
             common.output.confirm(f"Replay {executions} of {found.workflow}?", yes=yes)
         answer = client.replay_failure(wanted, ReplayFailure(limit=limit, reason=reason))
-    if as_json:
+    if common.output.as_json:
         common.output.json(answer)
         return
     show_executions(common.output, answer.executions, empty="Nothing was started.")
@@ -206,7 +191,9 @@ def replay_failure(
 
 
 @app.command("ignore")
+@for_server
 def ignore_failure(
+    common: Common,
     failure_id: FailureId,
     reason: Annotated[str, typer.Option(help="Why; it's kept.", prompt=True)],
     until: Annotated[
@@ -218,11 +205,6 @@ def ignore_failure(
     until_new_code: Annotated[
         bool, typer.Option("--until-new-code", help="Only until the workflow's code changes.")
     ] = False,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Close a failure, for good or until something happens.
 
@@ -231,7 +213,6 @@ def ignore_failure(
     """
     from omium.models.failure import IgnoreFailure
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     command = IgnoreFailure(
         reason=reason,
         until_us=None if until is None else now_us() + parse_span_s(until) * 1_000_000,
@@ -240,7 +221,7 @@ def ignore_failure(
     )
     with common.client() as client:
         failure = client.ignore_failure(find_failure_id(client, failure_id), command)
-    if as_json:
+    if common.output.as_json:
         common.output.json(failure)
     else:
         common.output.say(f"{failure.id} is {failure.status.value}.")
@@ -255,14 +236,11 @@ def parse_span_s(text: str) -> int:
 
 
 @app.command("resolve")
+@for_server
 def resolve_failure(
+    common: Common,
     failure_id: FailureId,
     reason: Annotated[str, typer.Option(help="What was done; it's kept.")] = "",
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Close a failure as dealt with. A new occurrence opens it again.
 
@@ -271,10 +249,9 @@ def resolve_failure(
     """
     from omium.models.failure import ResolveFailure
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         failure = client.resolve_failure(find_failure_id(client, failure_id), ResolveFailure(reason=reason))
-    if as_json:
+    if common.output.as_json:
         common.output.json(failure)
     else:
         common.output.say(f"{failure.id} is {failure.status.value}.")

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.context import Common, make_common
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Yes
+from omium.cli.context import Common, for_server, for_this_machine
+from omium.cli.options import ProfileName, Yes
 from omium.errors import ConfigError, SecretNotRepeatable
 from omium.folders import bootstrap_token_file, data_folder
 from omium.states import Environment
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from omium.models.account import WhoAmI
 
 
+@for_server
 def init(
+    common: Common,
     local: Annotated[
         bool,
         typer.Option(
@@ -38,12 +40,7 @@ def init(
     environment: Annotated[
         Environment, typer.Option("--environment", help="Environment of the key that --local creates.")
     ] = Environment.DEV,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
     yes: Yes = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Connect this machine to a server. Its key is checked, and kept in a profile.
 
@@ -54,19 +51,23 @@ def init(
     """
     from omium.config import load_settings
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
-    settings = load_settings(base_url=base_url, profile=profile)
+    settings = load_settings(base_url=common.base_url, profile=common.profile)
     token_file = bootstrap_token_file(data or data_folder())
-    if local or (not settings.api_key and _offers_local(token_file, yes=yes)):
+    kept = local and yes and settings.api_key and not os.access(token_file, os.R_OK)
+    if kept and settings.api_key:
+        api_key = settings.api_key  # a script that runs twice
+    elif local or (not settings.api_key and _offers_local(token_file, yes=yes)):
         _refuse_overwrite(settings, yes=yes)
         api_key = _bootstrap(settings, token_file, tenant, environment)
     else:
         api_key = _choose_key(settings, yes=yes)
     _store(common, settings, api_key)
+    if kept:
+        common.output.say("There is no one-time token any more, so no tenant was created: the key is kept.")
 
 
 def _offers_local(token_file: Path, *, yes: bool) -> bool:
-    if yes or not token_file.is_file() or not sys.stdin.isatty():
+    if yes or not os.access(token_file, os.R_OK) or not sys.stdin.isatty():
         return False
     question = "A server on this machine has no tenant yet. Create one, with a key, now?"
     return typer.confirm(question, default=True, err=True)
@@ -182,13 +183,8 @@ def _show(common: Common, settings: Settings, who: WhoAmI, api_key: str, file: P
     )
 
 
-def logout(
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    yes: Yes = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_this_machine
+def logout(common: Common, profile: ProfileName = None, yes: Yes = False) -> None:
     """Forget the stored API key of a profile. The key itself stays valid until it is revoked.
 
     \b
@@ -197,7 +193,6 @@ def logout(
     """
     from omium.config import config_folder, read_config, write_profile
 
-    common = make_common(None, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     stored = read_config(config_folder())
     name = profile or os.environ.get("OMIUM_PROFILE") or stored.active
     values = dict(stored.profiles.get(name, {}))
@@ -207,7 +202,7 @@ def logout(
     key_id = values.pop("api_key_id", None)
     del values["api_key"]
     write_profile(config_folder(), name, values, activate=False)
-    if as_json:
+    if common.output.as_json:
         common.output.json({"profile": name, "api_key_id": key_id})
     else:
         common.output.say(f"Forgot it. The key is valid still; to end it: omium keys revoke {key_id or 'ID'}")

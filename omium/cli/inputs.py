@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from omium.errors import ConfigError, InvalidJson
+from omium.cli.ending import WrongUse
+from omium.errors import InvalidJson
 
 
 def read_inputs(pairs: Sequence[str], whole: str | None) -> dict[str, Any]:
-    """Return the arguments: those of `whole`, with `pairs` over them. `ConfigError` names what is wrong."""
+    """Return the arguments: those of `whole`, with `pairs` over them. `WrongUse` names what is wrong."""
     arguments: dict[str, Any] = {} if whole is None else _read_object(whole)
     for pair in pairs:
         key, value = read_pair(pair, "--input")
@@ -23,7 +24,7 @@ def read_pair(pair: str, flag: str) -> tuple[str, Any]:
     """Return the two halves of `key=value`; the value is JSON where it is that, else text."""
     key, found, text = pair.partition("=")
     if not found or not key:
-        raise ConfigError(f"{flag} {pair!r}: write {flag} KEY=VALUE, such as {flag} topic=durability.")
+        raise WrongUse(f"{flag} {pair!r}: write {flag} KEY=VALUE, such as {flag} topic=durability.")
     return key, read_value(text)
 
 
@@ -40,7 +41,7 @@ def read_value(text: str) -> Any:
 def _read_object(text: str) -> dict[str, Any]:
     found = _parse(_read_file(text[1:]) if text.startswith("@") else text, "--inputs")
     if not isinstance(found, dict):
-        raise ConfigError('--inputs is a JSON object with the arguments by name, such as {"topic": "x"}.')
+        raise WrongUse('--inputs is a JSON object with the arguments by name, such as {"topic": "x"}.')
     return found
 
 
@@ -48,7 +49,7 @@ def _read_file(name: str) -> str:
     try:
         return Path(name).read_text()
     except OSError as error:
-        raise ConfigError(f"Cannot read {name}: {error.strerror}.") from error
+        raise WrongUse(f"Cannot read {name}: {error.strerror}.") from error
 
 
 def _parse(text: str, where: str) -> Any:
@@ -57,4 +58,4 @@ def _parse(text: str, where: str) -> Any:
     try:
         return parse_json(text)
     except InvalidJson as error:
-        raise ConfigError(f"{where}: {error}") from error
+        raise WrongUse(f"{where}: {error}") from error

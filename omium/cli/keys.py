@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from omium.cli.context import make_common
+from omium.cli.context import Common, for_server
 from omium.cli.ids import KeyId, find_key_id
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Yes
+from omium.cli.options import Yes
 from omium.cli.table import Column
 from omium.cli.words import ago, iso_time, now_us, state
 from omium.states import Environment, Scope
@@ -17,22 +17,16 @@ app = typer.Typer(help="Manage API keys: list, create, revoke.", no_args_is_help
 
 
 @app.command("list")
-def list_keys(
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def list_keys(common: Common) -> None:
     """List the tenant's keys; secrets are never shown again.
 
     \b
     omium keys list
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         keys = list(client.each(client.list_keys, limit=200))
-    if as_json:
+    if common.output.as_json:
         common.output.json(
             [key.model_dump(mode="json") | {"last_used_at": iso_time(key.last_used_at_us)} for key in keys]
         )
@@ -55,7 +49,9 @@ def list_keys(
 
 
 @app.command("create")
+@for_server
 def create_key(
+    common: Common,
     name: Annotated[str, typer.Option("--name", help="What it is for.")],
     environment: Annotated[
         Environment, typer.Option("--environment", help="Where its executions belong.")
@@ -67,11 +63,6 @@ def create_key(
     workflows: Annotated[
         list[str] | None, typer.Option("--workflow", help="A worker with it serves only these; repeatable.")
     ] = None,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Create a key; its secret is shown this once.
 
@@ -81,11 +72,10 @@ def create_key(
     """
     from omium.models.account import CreateKey
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     command = CreateKey(name=name, environment=environment, scopes=scopes, workflows=workflows)
     with common.client() as client:
         made = client.create_key(command)
-    if as_json:
+    if common.output.as_json:
         common.output.json(made)
         return
     common.output.show(made.api_key)
@@ -93,26 +83,18 @@ def create_key(
 
 
 @app.command("revoke")
-def revoke_key(
-    key_id: KeyId,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    yes: Yes = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def revoke_key(common: Common, key_id: KeyId, yes: Yes = False) -> None:
     """Revoke a key, at once; what it started is paused.
 
     \b
     omium keys revoke ak_01mcc5rm00ngqz8ctbd9ygs3xh
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         wanted = find_key_id(client, key_id)
         common.output.confirm(f"Revoke {wanted}? It cannot be taken back.", yes=yes)
         key = client.revoke_key(wanted)
-    if as_json:
+    if common.output.as_json:
         common.output.json(key)
     else:
         common.output.say(f"{key.id} ({key.name}) is {key.status}.")

@@ -69,7 +69,9 @@ class Output:
         parts: list[Cell] = []
         left = (width_of_stdout() if cut else None) or 1_000_000
         for cell in map(to_cell, cells):
-            parts += [Cell("  "), cell.cut(max(left, 1))] if parts else [cell]
+            if left < 1:
+                break
+            parts += [Cell("  "), cell.cut(left)] if parts else [cell]
             left -= cell.width + 2
         self._print(sys.stdout, parts)
 

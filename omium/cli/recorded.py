@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.context import make_common
+from omium.cli.context import Common, for_server
 from omium.cli.ids import ExecutionId, find_execution_id
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
 from omium.cli.steps import find_step_key
 from omium.cli.words import json_text
 
@@ -19,14 +18,11 @@ if TYPE_CHECKING:
     from omium.sdk.sync_client import Client
 
 
+@for_server
 def show_output(
+    common: Common,
     execution_id: ExecutionId,
     step: Annotated[str, typer.Argument(metavar="STEP", help="The step: key, name, or a part of it.")],
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Print what a step returned, whole. Text as text, anything else as JSON.
 
@@ -34,11 +30,10 @@ def show_output(
     omium executions output last write
     omium executions output ex_01mcc5rm00ngqz8ctbd9ygs3xh research --json > research.json
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         wanted = find_execution_id(client, execution_id)
         recorded = client.get_step_value(wanted, path=find_step_key(client, wanted, step)).output
-    if as_json:
+    if common.output.as_json:
         common.output.json(recorded)
     else:
         common.output.show(recorded if isinstance(recorded, str) else json_text(recorded, indent=2))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.context import Common, make_common
+from omium.cli.context import Common, for_server
 from omium.cli.detail import show_detail
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.inputs import read_pair
-from omium.cli.options import AsJson, BaseUrl, Here, NoColor, ProfileName, Quiet, Reason, Target, Yes
+from omium.cli.options import Here, Reason, Target, Yes
 from omium.cli.output import Output
 from omium.cli.resume import agrees, who_goes_on
 from omium.cli.steps import find_step_key
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from omium.sdk.sync_client import Client
 
 
+@for_server
 def replay(
+    common: Common,
     execution_id: ExecutionId,
     from_step: Annotated[
         str | None, typer.Option("--from", metavar="STEP", help="Run again from this step on. [default: all]")
@@ -47,12 +49,7 @@ def replay(
     reason: Reason = "",
     here: Here = False,
     target: Target = None,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
     yes: Yes = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Run an execution anew, with edits; shows the plan first. It becomes another execution.
 
@@ -66,7 +63,6 @@ def replay(
     """
     from omium.models.replay import PlanReplay, ReplayExecution
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         source = find_execution_id(client, execution_id)
         first = None if from_step is None else find_step_key(client, source, from_step)
@@ -76,10 +72,10 @@ def replay(
             *_edits("state", "--edit-state", edit_state or [], reason),
         ]
         plan = client.plan_replay(source, PlanReplay(from_step=first, edits=edits))
-        if plan_only and as_json:
+        if plan_only and common.output.as_json:
             common.output.json(plan)
             return
-        if not as_json:
+        if not common.output.as_json:
             show_plan(common.output, plan)
         if plan_only:
             return

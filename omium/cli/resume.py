@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.context import make_common
+from omium.cli.context import Common, for_server
 from omium.cli.detail import show_detail
 from omium.cli.ids import ExecutionId, find_execution_id
-from omium.cli.options import AsJson, BaseUrl, Here, NoColor, ProfileName, Quiet, Target, Yes
+from omium.cli.options import Here, Target, Yes
 from omium.cli.waiting import wait_for_end
 from omium.cli.worker import end_as, run_here
 from omium.errors import ConfigError
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from omium.cli.output import Output
 
 
+@for_server
 def resume(
+    common: Common,
     execution_id: ExecutionId,
     here: Here = False,
     target: Target = None,
@@ -27,12 +29,7 @@ def resume(
         int | None, typer.Option("--max-steps", min=1, help="Raise the limit that it is paused for.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until a worker has run it.")] = False,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
     yes: Yes = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Go on with an execution, keeping every recorded step.
 
@@ -45,7 +42,6 @@ def resume(
     """
     from omium.models.execution import ResumeAnswer, ResumeExecution
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         detail = client.get_execution(find_execution_id(client, execution_id))
         unserved = detail.runner.runner is Runner.NONE and detail.status not in FINAL_STATUSES
@@ -57,7 +53,7 @@ def resume(
             return
         if detail.status is ExecutionStatus.COMPLETED:
             common.output.say(f"{detail.id} is completed already; to run it anew: omium replay {detail.id}")
-            if as_json:
+            if common.output.as_json:
                 common.output.json(detail)
             return
         command = ResumeExecution() if max_steps is None else ResumeExecution(max_steps=max_steps)
@@ -65,7 +61,7 @@ def resume(
         assert isinstance(answer, ResumeAnswer), "without a process to grant it to, it is queued"
         if wait:
             detail = wait_for_end(common.output, client, detail.id)
-    if as_json:
+    if common.output.as_json:
         common.output.json(detail if wait else answer)
     elif wait:
         show_detail(common.output, detail)

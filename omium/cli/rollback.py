@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.context import Common, make_common
+from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.ids import ExecutionId, find_execution_id
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Reason, Yes
+from omium.cli.options import Reason, Yes
 from omium.cli.steps import find_step_key
 from omium.cli.words import count
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from omium.sdk.sync_client import Client
 
 
+@for_server
 def rollback(
+    common: Common,
     execution_id: ExecutionId,
     to_step: Annotated[
         str | None, typer.Option("--to-step", metavar="STEP", help="Back to before this step.")
@@ -32,12 +34,7 @@ def rollback(
     ] = False,
     plan_only: Annotated[bool, typer.Option("--plan", help="Only show what would happen.")] = False,
     reason: Reason = "",
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
     yes: Yes = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Take an execution back to an earlier point.
 
@@ -54,7 +51,6 @@ def rollback(
             "Say where to: one of --to-step, --to-checkpoint, --to-seq (or --skip-compensations). "
             "See: omium rollback --help"
         )
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         wanted = find_execution_id(client, execution_id)
         if skip:

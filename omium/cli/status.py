@@ -5,28 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from omium.cli.cells import Cell
-from omium.cli.context import make_common
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
+from omium.cli.context import Common, for_server
 from omium.cli.words import count
 
 if TYPE_CHECKING:
     from omium.models.account import Status
 
 
-def status(
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def status(common: Common) -> None:
     """Show what runs, what failed, and what to do first.
 
     \b
     omium status
     omium status --json
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         found = client.get_status()
         server = client.settings.base_url
@@ -72,24 +65,18 @@ def _facts(found: Status, server: str) -> list[tuple[str, str | None]]:
     ]
 
 
-def whoami(
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def whoami(common: Common) -> None:
     """Show whose key is used here, and what it may do.
 
     \b
     omium whoami
     omium whoami --profile prod --json
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         who = client.get_whoami()
         settings = client.settings
-    if as_json:
+    if common.output.as_json:
         common.output.json(who)
         return
     common.output.facts(

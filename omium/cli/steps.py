@@ -35,6 +35,12 @@ def find_effect(client: Client, execution_id: str, given: str) -> EffectView:
     return next(each for each in reversed(effects) if each.key == key)
 
 
+def fits_step(key: str, given: str) -> bool:
+    """Say whether `given` may mean the step `key`, where not all keys are known yet."""
+    last = key.rpartition("/")[2]
+    return given in (key, last) or last.startswith(given) or key.startswith(given)
+
+
 def choose_key(names: Mapping[str, str], given: str, what: str) -> str:
     """Return the key among `names` (key to name) that `given` means."""
     last = {key: key.rpartition("/")[2] for key in names}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from omium.cli.words import count, now_us, span
+from omium.clock import US_PER_S
 from omium.errors import ConnectionLost
 from omium.states import ENDED_STATUSES, ExecutionStatus, Runner
 
@@ -17,32 +19,47 @@ if TYPE_CHECKING:
 _POLL_S = 0.2
 _POLL_MAX_S = 2.0
 _AWAY_MAX_S = 300.0
+_AWAY_POLL_S = 1.0
+_UNSERVED_US = 2 * US_PER_S
+_NAMED_MAX = 8
+
+T = TypeVar("T")
+
+
+def ask_patiently(output: Output, ask: Callable[[], T]) -> T:
+    """Return what `ask` returns; a server that is away is waited for, 5 minutes. Then `ConnectionLost`."""
+    away_since_s: float | None = None
+    while True:
+        try:
+            answer = ask()
+        except ConnectionLost:
+            now_s = time.monotonic()
+            away_since_s = now_s if away_since_s is None else away_since_s
+            if now_s - away_since_s > _AWAY_MAX_S:
+                raise
+            waited = span(round((now_s - away_since_s) * US_PER_S))
+            output.progress(f"… the server is away; waiting for it ({waited})")
+            time.sleep(_AWAY_POLL_S)
+        else:
+            if away_since_s is not None:
+                output.progress("")
+            return answer
 
 
 def wait_for_end(output: Output, client: Client, execution_id: str) -> ExecutionDetail:
     """Return the execution once it has ended or is paused. A server that is away is waited for, 5 minutes."""
-    delay_s, away_since_s, warned = _POLL_S, None, False
+    delay_s, warned = _POLL_S, False
     began_us = now_us()
     try:
         while True:
-            try:
-                detail = client.get_execution(execution_id)
-            except ConnectionLost:
-                away_since_s = away_since_s or time.monotonic()
-                if time.monotonic() - away_since_s > _AWAY_MAX_S:
-                    raise
-                output.progress(f"… the server is away; waiting for it ({span(now_us() - began_us)})")
-            else:
-                away_since_s = None
-                if detail.status in ENDED_STATUSES or detail.status is ExecutionStatus.PAUSED:
-                    return detail
-                if not warned and _is_unserved(detail) and now_us() - began_us > 2_000_000:
-                    output.progress("")
-                    output.say(
-                        f"No worker serves {detail.workflow}. In another terminal: omium worker PATH.py"
-                    )
-                    warned = True
-                output.progress(_live_line(detail, began_us))
+            detail = ask_patiently(output, lambda: client.get_execution(execution_id))
+            if detail.status in ENDED_STATUSES or detail.status is ExecutionStatus.PAUSED:
+                return detail
+            if not warned and _is_unserved(detail) and now_us() - began_us > _UNSERVED_US:
+                output.progress("")
+                output.say(explain_unserved(client, detail.workflow, execution_id))
+                warned = True
+            output.progress(_live_line(detail, began_us))
             time.sleep(delay_s)
             delay_s = min(delay_s * 1.3, _POLL_MAX_S if not output.live else 1.0)
     except KeyboardInterrupt:
@@ -51,6 +68,25 @@ def wait_for_end(output: Output, client: Client, execution_id: str) -> Execution
         raise
     finally:
         output.progress("")
+
+
+def explain_unserved(client: Client, workflow: str, execution_id: str) -> str:
+    """Say what to do about an execution that no worker takes, and which name may have been meant."""
+    from difflib import get_close_matches  # `omium --help` can do without
+
+    workers = client.each(client.list_workers, limit=200)
+    served = {name for each in workers if each.seen for name in each.workflows}
+    begun = {each.workflow for each in client.list_executions(limit=200).items if each.started_at_us}
+    meant = get_close_matches(workflow, sorted(served), n=1) or get_close_matches(
+        workflow, sorted(begun - {workflow}), n=1
+    )
+    if meant and workflow not in begun:
+        return (
+            f"No worker serves {workflow}. Did you mean {meant[0]}? "
+            f"Then end this one: omium cancel {execution_id}"
+        )
+    others = f" (those here serve {', '.join(sorted(served)[:_NAMED_MAX])})" if served else ""
+    return f"No worker serves {workflow}{others}. In another terminal: omium worker PATH.py"
 
 
 def _is_unserved(detail: ExecutionDetail) -> bool:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import os
 import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 import omium
-from omium.cli.context import make_common
+from omium.cli.context import Common, for_server
 from omium.cli.detail import error_text
 from omium.cli.ending import FAILED, WrongUse
 from omium.cli.inputs import read_inputs
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
 from omium.cli.waiting import wait_for_end
 from omium.cli.words import value
 from omium.errors import ConfigError, OmiumError, StepFailed, Suspended
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 Isolation = Literal["thread", "process"]
 
 
+@for_server
 def worker(
+    common: Common,
     target: Annotated[
         str, typer.Argument(metavar="PATH.py[:OBJECT]", help="What to serve: a workflow, or all in a module.")
     ],
@@ -49,11 +51,6 @@ def worker(
         str | None,
         typer.Option("--execution", metavar="ID", help="With --once: this one, whatever its status."),
     ] = None,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Serve workflows until stopped. Queued executions are claimed and run here.
 
@@ -66,7 +63,6 @@ def worker(
     """
     if execution is not None and not once:
         raise WrongUse("--execution goes with --once: a worker that stays takes what is queued.")
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     common.client().close()  # a missing key is said before anybody's code is loaded
     common.use_here()
     if once:
@@ -191,7 +187,9 @@ def run_here(output: Output, client: Client, detail: ExecutionDetail, target: st
         output.json(client.get_execution(detail.id))
 
 
+@for_server
 def run(
+    common: Common,
     name: Annotated[
         str, typer.Argument(metavar="NAME", help="A workflow that a worker serves, or PATH.py:OBJECT.")
     ],
@@ -208,11 +206,6 @@ def run(
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help="The same key starts nothing twice.")
     ] = None,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """Run a workflow on a worker, or from a file here. Waits for the end, and prints the output.
 
@@ -221,14 +214,15 @@ def run(
     omium run report --inputs @inputs.json --no-wait
     omium run my_agents.py:report --input topic=durability
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     arguments = read_inputs(pairs or [], inputs)
     with common.client() as client:
         common.use_here()
         from omium.sdk.run import run_workflow
 
         target = _load(name) if ".py" in name or ":" in name else name
-        if target is not name and not no_wait:
+        if callable(target):
+            _refuse_wrong_arguments(name, target, arguments)
+        if callable(target) and not no_wait:
             with user_code():
                 result = run_workflow(target, arguments, idempotency_key=idempotency_key)
             _print_result(common.output, result)
@@ -249,6 +243,14 @@ def run(
         common.output.show(value(detail.output))
     if not no_wait:
         end_as(detail)
+
+
+def _refuse_wrong_arguments(name: str, target: Callable[..., object], arguments: dict[str, Any]) -> None:
+    signature = inspect.signature(target)
+    try:
+        signature.bind(**arguments)
+    except TypeError as error:
+        raise WrongUse(f"{name}: {error}. It takes {signature}; give each as --input KEY=VALUE.") from None
 
 
 def end_as(detail: ExecutionDetail) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omium.cli.cells import Cell
-from omium.cli.context import make_common
-from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet, Reason, Yes
+from omium.cli.context import Common, for_server
+from omium.cli.options import Reason, Yes
 from omium.cli.table import Column
 from omium.cli.words import ago, now_us, state
 
@@ -20,13 +20,10 @@ app = typer.Typer(help="See and set circuit breakers.", no_args_is_help=True, ri
 BreakerName = Annotated[str, typer.Argument(metavar="NAME", help="The breaker's name.")]
 
 
+@for_server
 def list_workers(
+    common: Common,
     all_: Annotated[bool, typer.Option("--all", help="Also those that have stopped.")] = False,
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
 ) -> None:
     """List the workers, and what they serve.
 
@@ -34,10 +31,9 @@ def list_workers(
     omium workers
     omium workers --all --json
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         found = [each for each in client.each(client.list_workers, limit=200) if all_ or each.seen]
-    if as_json:
+    if common.output.as_json:
         common.output.json(found)
         return
     at_us = now_us()
@@ -63,22 +59,16 @@ def _worker_state(worker: Worker) -> Cell:
 
 
 @app.command("list")
-def list_breakers(
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def list_breakers(common: Common) -> None:
     """List the circuit breakers. Whether calls are let through, and what was counted.
 
     \b
     omium breakers list
     """
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         found = list(client.each(client.list_breakers, limit=200))
-    if as_json:
+    if common.output.as_json:
         common.output.json(found)
         return
     at_us = now_us()
@@ -97,15 +87,8 @@ def list_breakers(
 
 
 @app.command("reset")
-def reset_breaker(
-    name: BreakerName,
-    reason: Reason = "",
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def reset_breaker(common: Common, name: BreakerName, reason: Reason = "") -> None:
     """Close a circuit breaker. Calls are let through again, and counting begins anew.
 
     \b
@@ -113,26 +96,17 @@ def reset_breaker(
     """
     from omium.models.breaker import SetBreaker
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     with common.client() as client:
         breaker = client.set_breaker(name, SetBreaker(state="closed", reason=reason))
-    if as_json:
+    if common.output.as_json:
         common.output.json(breaker)
     else:
         common.output.say(f"{breaker.name} is closed: calls go through.")
 
 
 @app.command("open")
-def open_breaker(
-    name: BreakerName,
-    reason: Reason = "",
-    base_url: BaseUrl = None,
-    profile: ProfileName = None,
-    as_json: AsJson = False,
-    yes: Yes = False,
-    quiet: Quiet = False,
-    no_color: NoColor = False,
-) -> None:
+@for_server
+def open_breaker(common: Common, name: BreakerName, reason: Reason = "", yes: Yes = False) -> None:
     """Open a circuit breaker by hand. Calls through it are refused until its probes succeed.
 
     \b
@@ -140,11 +114,10 @@ def open_breaker(
     """
     from omium.models.breaker import SetBreaker
 
-    common = make_common(base_url, profile, as_json=as_json, quiet=quiet, no_color=no_color)
     common.output.confirm(f"Refuse every call through {name}?", yes=yes)
     with common.client() as client:
         breaker = client.set_breaker(name, SetBreaker(state="open", reason=reason))
-    if as_json:
+    if common.output.as_json:
         common.output.json(breaker)
     else:
         common.output.say(f"{breaker.name} is open. Close it: omium breakers reset {breaker.name}")

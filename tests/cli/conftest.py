@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def research(plan: dict) -> str:
 def write(plan: dict, notes: str) -> str:
     if os.environ.get("DIE"):
         os.kill(os.getpid(), signal.SIGKILL)
+    if os.environ.get("HANG_UNTIL"):
+        open(os.environ["HANG_UNTIL"] + ".reached", "w").close()
     while os.environ.get("HANG_UNTIL") and not os.path.exists(os.environ["HANG_UNTIL"]):
         time.sleep(0.05)
     if plan["topic"] == "bad":
@@ -130,6 +133,12 @@ class Cli:
     def newest(self, workflow: str | None = None) -> str:
         narrowed = ["--workflow", workflow] if workflow else []
         return self("executions", "list", "--json", *narrowed).json[0]["id"]
+
+
+def wait_for_file(path: Path) -> None:
+    """Return once another process has made `path`; the test's own timeout bounds it."""
+    while not path.exists():
+        time.sleep(0.05)
 
 
 def make_cli(folder: Path, **variables: str) -> Cli:

@@ -4,6 +4,8 @@ import signal
 
 import pytest
 
+from tests.cli.conftest import wait_for_file
+
 
 def wait_for_line(process, text):
     for line in process.stderr:
@@ -50,8 +52,7 @@ def test_a_worker_ends_what_runs_before_it_stops(cli, tmp_path):
     wait_for_line(worker, "Serving")
     started = cli("run", "report", "-i", "topic=slow", "--no-wait")
     assert started.out.startswith("ex_")
-    while len(cli("executions", "events", "last", "--json").out.splitlines()) < 4:
-        pass  # each look is a process: no busy loop
+    wait_for_file(tmp_path / "gate.reached")
 
     worker.send_signal(signal.SIGTERM)
     wait_for_line(worker, "Stopping")

@@ -89,7 +89,7 @@ def test_completion_is_offered_and_knows_the_commands():
 
 
 def test_the_application_loads_nothing_heavy():
-    code = "import sys, omium.cli.main; print(*sys.modules)"
+    code = "import sys, omium.cli.application; print(*sys.modules)"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     loaded = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True

@@ -1,67 +1,12 @@
 """`init`, `logout`, `doctor`, `db`, `keys`: what a person and an operator do with a machine."""
 
 import json
-import os
-import pty
-import select
-import subprocess
-import time
 
 import pytest
 
 from omium.cli import checks
 from tests.cli.conftest import make_cli
-
-
-class Terminal:
-    """A command in a pseudo-terminal: what it shows is read, what a person types is written."""
-
-    def __init__(self, cli, *arguments, columns=80):
-        self.main, side = pty.openpty()
-        self.shown = ""
-        self.process = subprocess.Popen(
-            cli.command(*arguments),
-            cwd=cli.folder,
-            env={**cli.environment, "COLUMNS": str(columns), "TERM": "xterm"},
-            preexec_fn=lambda: os.login_tty(side),  # noqa: PLW1509  # its own terminal: Ctrl-C reaches it
-        )
-        os.close(side)
-
-    def expect(self, text, timeout_s=60):
-        give_up = time.monotonic() + timeout_s
-        while text not in self.shown:
-            assert time.monotonic() < give_up, self.shown
-            if not self.read(1):
-                break
-        assert text in self.shown, self.shown
-
-    def read(self, wait_s):
-        """Take what is shown within `wait_s`; False once the other side is closed."""
-        try:
-            while select.select([self.main], [], [], wait_s)[0]:
-                self.shown += os.read(self.main, 65536).decode(errors="replace")
-                wait_s = 0.2
-        except OSError:
-            return False
-        return True
-
-    def type(self, text):
-        os.write(self.main, text.encode())
-
-    def answer(self, text, then):
-        """Type until it was taken: what is typed before a password prompt is ready is thrown away."""
-        for _ in range(60):
-            self.type(text)
-            self.read(1)
-            if then in self.shown:
-                return
-        self.expect(then, 0)
-
-    def end(self):
-        code = self.process.wait(timeout=60)
-        self.read(0.2)
-        os.close(self.main)
-        return code
+from tests.cli.terminal import Terminal
 
 
 @pytest.fixture
@@ -83,6 +28,23 @@ def test_a_fresh_machine_connects_in_two_answers(fresh):
     again.answer("\n", "Ready.")
     assert again.end() == 0
     assert "om_dev_" not in again.shown + terminal.shown  # the key is stored, not shown
+
+
+def test_connecting_a_second_time_keeps_the_key_and_says_so(fresh):
+    first = fresh("init", "--local", "--yes", "--json").json
+
+    second = fresh("init", "--local", "--yes")
+
+    assert second.code == 0
+    assert "is kept" in second.err
+    assert fresh("whoami", "--json").json["api_key_id"] == first["api_key_id"]
+
+
+def test_connecting_again_with_a_key_that_is_no_longer_good_fails(fresh):
+    made = fresh("init", "--local", "--yes", "--json").json
+    assert fresh("keys", "revoke", made["api_key_id"], "--yes").code == 0
+
+    assert fresh("init", "--local", "--yes").code == 1
 
 
 def test_a_key_that_is_none_is_refused_before_the_server_is_asked(fresh):
@@ -133,6 +95,8 @@ def test_a_running_server_is_backed_up_verified_and_not_opened_by_others(cli, ru
     row = json.loads(cli("db", "export", made["file"], "executions").out.splitlines()[0])
     assert row["workflow"] == "report"
     assert cli("db", "export", made["file"], "executions", "--csv").out.startswith("id,tenant_id")
+    assert {"table": "executions", "rows": 1} in cli("db", "export", made["file"], "--json").json
+    assert cli("db", "export", made["file"], "executions", "--csv", "--json").code == 2
     assert cli("db", "export", made["file"], "nothing").code == 1
 
     cli.python("import my_agents; my_agents.report('lost by the restore')")
@@ -213,7 +177,7 @@ def test_another_distribution_in_our_folder_is_a_fault(monkeypatch):
 def test_a_narrow_terminal_gets_short_ids_colour_and_no_wrapped_line(cli):
     cli.python("import my_agents; my_agents.report('x')")
     terminal = Terminal(cli, "executions", "list", columns=60)
-    terminal.expect("just now")
+    terminal.expect("completed")
     assert terminal.end() == 0
 
     assert "ex_…" in terminal.shown

@@ -95,7 +95,7 @@ def test_a_part_of_no_id_says_so_and_an_own_id_is_left_to_the_server():
 def test_errors_end_with_the_next_command_and_their_code():
     assert describe(Unauthenticated()).endswith("store another one: omium init")
     assert describe(ConfigError("Run `omium init`.")) == "Run `omium init`."
-    assert "omium serve" in describe(ConnectionLost("It went away."))
+    assert describe(ConnectionLost("It went away.")).endswith("omium doctor")
     named = describe(EffectUnresolved("Unknown in ex_01mcc5rm00ngqz8ctbd9ygs3xh."))
     assert "omium decide ex_01mcc5rm00ngqz8ctbd9ygs3xh STEP" in named
     invalid = InvalidRequest("Wrong.", errors=[{"pointer": "/limit", "detail": "too large"}])

@@ -1,0 +1,79 @@
+"""The application: which commands there are, in the order of `omium --help`.
+
+What a command does is in the module of its noun, and what it loads it loads when it runs, so that
+`omium --help` takes hardly longer than Python itself. How commands end is main.py's.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from omium import __version__
+from omium.cli import (
+    cancel,
+    db,
+    doctor,
+    effects,
+    executions,
+    failures,
+    init,
+    keys,
+    logs,
+    recorded,
+    replay,
+    resume,
+    rollback,
+    serve,
+    status,
+    worker,
+    workers,
+)
+
+app = typer.Typer(
+    name="omium",
+    help="Omium: the reliability operating system for multi-agent AI.",
+    no_args_is_help=True,
+    invoke_without_command=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+app.command("serve")(serve.serve)
+app.command("init")(init.init)
+app.command("logout")(init.logout)
+app.command("whoami")(status.whoami)
+app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
+app.command("run")(worker.run)
+app.command("worker")(worker.worker)
+app.command("workers")(workers.list_workers)
+app.command("resume")(resume.resume)
+app.command("replay")(replay.replay)
+app.command("rollback")(rollback.rollback)
+app.command("decide")(effects.decide)
+app.command("pause")(cancel.pause)
+app.command("cancel")(cancel.cancel)
+app.command("logs")(logs.show_logs)
+executions.app.command("output")(recorded.show_output)
+executions.app.command("effects")(effects.list_effects)
+executions.app.command("compensations")(effects.list_compensations)
+app.add_typer(executions.app, name="executions")
+app.add_typer(failures.app, name="failures")
+app.add_typer(workers.app, name="breakers")
+app.add_typer(keys.app, name="keys")
+app.add_typer(db.app, name="db")
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and end.", is_eager=True)
+    ] = False,
+) -> None:
+    """Omium: the reliability operating system for multi-agent AI."""
+    if version:
+        print(__version__)
+        raise typer.Exit
