@@ -8,12 +8,13 @@ import sqlite3
 import pytest
 
 from omium.server import store
-from omium.server.db.migrate import FOLDER
-from omium.server.db.sql import Sql, render_script
+from omium.server.db.migrate import list_migrations
+from omium.server.db.sql import Sql
 
 GROWING = frozenset(
     {"executions", "execution_details", "epochs", "events", "steps", "step_attempts", "checkpoints"}
     | {"effects", "payloads", "usage_records", "step_logs", "failure_occurrences"}
+    | {"ledger_entries", "holds"}
 )
 
 # What reads a whole table on purpose, and why that is bearable.
@@ -36,8 +37,8 @@ def statements():
 @pytest.fixture(scope="module")
 def connection():
     connection = sqlite3.connect(":memory:")
-    for script in sorted(FOLDER.glob("*.sql")):
-        connection.executescript(render_script(script.read_text(), "sqlite"))
+    for migration in list_migrations():
+        connection.executescript(migration.script("sqlite"))
     yield connection
     connection.close()
 

@@ -1,0 +1,213 @@
+"""Holds: credits set aside before work, and what a key has spent of its cap. omium/server/ledger decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omium.server.db.tx import Sql, Tx
+
+OPEN = "open"
+CAPTURED = "captured"
+RELEASED = "released"
+EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldRow:
+    """A row of `holds`; `period_start_us` names the period of the key's cap that it counts for."""
+
+    id: str
+    tenant_id: str
+    purpose: str
+    api_key_id: str | None
+    period_start_us: int | None
+    status: str
+    held_microcredits: int
+    captured_microcredits: int
+    created_us: int
+    expires_us: int | None
+    resolved_us: int | None
+
+
+_COLUMNS = """id, tenant_id, purpose, api_key_id, period_start_us, status, held_microcredits,
+       captured_microcredits, created_us, expires_us, resolved_us"""
+
+INSERT = Sql(f"""
+    INSERT INTO holds ({_COLUMNS})
+    VALUES (:id, :tenant_id, :purpose, :api_key_id, :period_start_us, :status, :held_microcredits,
+            :captured_microcredits, :created_us, :expires_us, :resolved_us)
+    ON CONFLICT (tenant_id, purpose) WHERE status = 'open' DO NOTHING
+""")  # the columns are a constant of this module
+
+
+def insert_hold(tx: Tx, row: HoldRow) -> bool:
+    """Store a new hold; False where its purpose has an open one."""
+    return tx.execute(INSERT, **{name: getattr(row, name) for name in HoldRow.__slots__}) == 1
+
+
+FIND_OPEN = Sql(f"""
+    SELECT {_COLUMNS} FROM holds WHERE tenant_id = :tenant_id AND purpose = :purpose AND status = 'open'
+""")
+LOCK_OPEN = Sql(f"""
+    SELECT {_COLUMNS} FROM holds WHERE tenant_id = :tenant_id AND purpose = :purpose AND status = 'open'
+    {{for_update}}
+""")
+LAST = Sql(f"""
+    SELECT {_COLUMNS} FROM holds WHERE tenant_id = :tenant_id AND id = :id
+""")
+
+
+def find_open_hold(tx: Tx, tenant_id: str, purpose: str) -> HoldRow | None:
+    """Return the open hold for this purpose, or None."""
+    return tx.one_or_none(FIND_OPEN, HoldRow, tenant_id=tenant_id, purpose=purpose)
+
+
+def lock_open_hold(tx: Tx, tenant_id: str, purpose: str) -> HoldRow | None:
+    """Return the open hold for this purpose, locked, or None; the tenant's funds are locked before."""
+    return tx.one_or_none(LOCK_OPEN, HoldRow, tenant_id=tenant_id, purpose=purpose)
+
+
+def find_hold(tx: Tx, tenant_id: str, hold_id: str) -> HoldRow | None:
+    """Return a tenant's hold, whatever became of it, or None."""
+    return tx.one_or_none(LAST, HoldRow, tenant_id=tenant_id, id=hold_id)
+
+
+UPDATE = Sql("""
+    UPDATE holds
+       SET status = :status, held_microcredits = :held, captured_microcredits = :captured,
+           resolved_us = :resolved_us
+     WHERE id = :id AND status = 'open'
+""")
+
+
+def update_hold(tx: Tx, row: HoldRow) -> bool:
+    """Write an open hold; False where it was resolved before, which is once and for all."""
+    return (
+        tx.execute(
+            UPDATE,
+            id=row.id,
+            status=row.status,
+            held=row.held_microcredits,
+            captured=row.captured_microcredits,
+            resolved_us=row.resolved_us,
+        )
+        == 1
+    )
+
+
+LIST_DUE = Sql(f"""
+    SELECT {_COLUMNS} FROM holds
+     WHERE status = 'open' AND expires_us IS NOT NULL AND expires_us <= :now_us
+     ORDER BY expires_us LIMIT :limit
+""")
+
+
+def list_due_holds(tx: Tx, limit: int) -> list[HoldRow]:
+    """List open holds whose time has come, the oldest first."""
+    return tx.all(LIST_DUE, HoldRow, now_us=tx.now_us, limit=limit)
+
+
+SUM_OPEN = Sql("""
+    SELECT CAST(COALESCE(SUM(held_microcredits), 0) AS {int64}) FROM holds
+     WHERE tenant_id = :tenant_id AND status = 'open'
+""")
+
+
+def sum_open_holds(tx: Tx, tenant_id: str) -> int:
+    """Return what a tenant's open holds have set aside, all together."""
+    return tx.one(SUM_OPEN, int, tenant_id=tenant_id)
+
+
+# ---- caps of keys
+
+
+@dataclass(frozen=True, slots=True)
+class MeterRow:
+    """What a key has spent and set aside since `period_start_us`; no cap where `cap_microcredits` is None."""
+
+    api_key_id: str
+    cap_microcredits: int | None
+    cap_period: str
+    period_start_us: int
+    spent_microcredits: int
+    held_microcredits: int
+
+
+FIND_METER = Sql("""
+    SELECT api_key_id, cap_microcredits, cap_period, period_start_us, spent_microcredits, held_microcredits
+      FROM key_meters WHERE api_key_id = :api_key_id
+""")
+
+
+def find_meter(tx: Tx, api_key_id: str) -> MeterRow | None:
+    """Return the key's meter, or None where it has no cap and never had."""
+    return tx.one_or_none(FIND_METER, MeterRow, api_key_id=api_key_id)
+
+
+SET_CAP = Sql("""
+    INSERT INTO key_meters (api_key_id, cap_microcredits, cap_period, period_start_us, spent_microcredits,
+                            held_microcredits)
+    VALUES (:api_key_id, :cap, :cap_period, :period_start_us, 0, 0)
+    ON CONFLICT (api_key_id) DO UPDATE
+       SET cap_microcredits = :cap,
+           spent_microcredits = CASE WHEN key_meters.cap_period = :cap_period THEN
+           key_meters.spent_microcredits
+                                     ELSE 0 END,
+           held_microcredits = CASE WHEN key_meters.cap_period = :cap_period THEN key_meters.held_microcredits
+                                    ELSE 0 END,
+           period_start_us = CASE WHEN key_meters.cap_period = :cap_period THEN key_meters.period_start_us
+                                  ELSE :period_start_us END,
+           cap_period = :cap_period
+""")
+
+
+def set_cap(tx: Tx, api_key_id: str, cap_microcredits: int | None, period: str, period_start_us: int) -> None:
+    """Give the key a cap, or take it away (None). Another sort of period begins to count anew."""
+    tx.execute(
+        SET_CAP,
+        api_key_id=api_key_id,
+        cap=cap_microcredits,
+        cap_period=period,
+        period_start_us=period_start_us,
+    )
+
+
+RESERVE_KEY = Sql("""
+    UPDATE key_meters
+       SET spent_microcredits = CASE WHEN period_start_us < :start_us THEN 0 ELSE spent_microcredits END,
+           held_microcredits = CASE WHEN period_start_us < :start_us THEN 0 ELSE held_microcredits END +
+           :amount, period_start_us = CASE WHEN period_start_us < :start_us THEN :start_us ELSE
+           period_start_us END
+     WHERE api_key_id = :api_key_id
+       AND (cap_microcredits IS NULL
+            OR cap_microcredits - :amount
+               >= CASE WHEN period_start_us < :start_us THEN 0 ELSE spent_microcredits + held_microcredits
+               END)
+""")
+
+
+def reserve_of_key(tx: Tx, api_key_id: str, amount_microcredits: int, start_us: int) -> bool:
+    """Set credits aside within the key's cap for the period that began at `start_us`, if they fit."""
+    return tx.execute(RESERVE_KEY, api_key_id=api_key_id, amount=amount_microcredits, start_us=start_us) == 1
+
+
+SPEND_KEY = Sql("""
+    UPDATE key_meters
+       SET spent_microcredits = spent_microcredits + :spent,
+           held_microcredits = CASE WHEN held_microcredits + :held < 0 THEN 0 ELSE held_microcredits + :held
+           END
+     WHERE api_key_id = :api_key_id AND period_start_us = :start_us
+""")  # below zero where the sort of period was changed to and fro while the hold was open
+
+
+def spend_of_key(
+    tx: Tx, api_key_id: str, start_us: int, *, spent_microcredits: int, held_microcredits: int
+) -> None:
+    """Count for a key what became of a hold; a period that has ended is left alone."""
+    tx.execute(
+        SPEND_KEY,
+        api_key_id=api_key_id,
+        start_us=start_us,
+        spent=spent_microcredits,
+        held=held_microcredits,
+    )
