@@ -134,19 +134,37 @@ class ForkedServer(RunningServer):
     """A `RunningServer` whose processes are forked; `start_anew` starts Python, too."""
 
     def __init__(
-        self, data: Path, environment: dict[str, str], bug: str = "", under: list[str] | None = None
-    ):
+        self,
+        data: Path,
+        environment: dict[str, str],
+        bug: str = "",
+        under: list[str] | None = None,
+        *,
+        start: bool = True,
+    ) -> None:
         self.bug = bug
         self.under = under
         self._child: Forked | None = None
+        self._start_now = start
         super().__init__(data, environment, ("-m", "tests.faults.planted", bug))
 
     def start(self) -> None:
+        if self._start_now:
+            self.launch()
+            self.wait_until_ready()
+        self._start_now = True
+
+    def launch(self) -> None:
+        """Start, and go on before it is ready."""
         assert self._child is None
         log = self.data.parent / "server.log"
         self._child = Forked(
             serve_child, self.bug, self.data, self.port, self.environment, log=log, under=self.under
         )
+
+    def wait_until_ready(self) -> None:
+        """Return once it listens; raises `DidNotStart`."""
+        assert self._child is not None
         line = self._child.read_line()
         found = re.search(r"ready at https?://.*:(\d+)", line)
         if found is None:

@@ -8,14 +8,17 @@ A bug is one function that takes a MonkeyPatch: the smallest wrong turn that a c
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from omium.server.db.settings import DatabaseSettings
 from omium.server.db.sql import Sql
 from omium.server.db.transaction import Params
 from omium.server.db.works import Work
@@ -106,6 +109,35 @@ def take_io_errors_for_passing(monkeypatch: pytest.MonkeyPatch) -> None:
     from omium.server.db import writer
 
     monkeypatch.setattr(writer, "is_fatal", lambda _error: False)
+
+
+@bug("copy-without-log")
+def copy_without_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy a live database as one copies any file."""
+    from omium.server.db import sqlite
+
+    monkeypatch.setattr(sqlite, "copy_sqlite", copy_private)
+
+
+def copy_private(source: Path, target: Path) -> None:
+    target.touch(0o600)
+    shutil.copyfile(source, target)
+
+
+@bug("no-check-at-start")
+def check_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Save the time of looking through the file."""
+    from omium.server import app
+
+    monkeypatch.setattr(app, "DatabaseSettings", partial(DatabaseSettings, checked_bytes=0))
+
+
+@bug("no-lock")
+def lock_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the lock file and forget to lock it."""
+    import fcntl
+
+    monkeypatch.setattr(fcntl, "flock", lambda _handle, _operation: None)
 
 
 def plant_for_good(name: str) -> None:

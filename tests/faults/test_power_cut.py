@@ -93,7 +93,7 @@ def test_the_gate_catches_a_log_that_is_not_synced(trial, tmp_path):
 
 @pytest.mark.gate(
     promise="After a power cut every execution is whole, and goes on where it was.",
-    fault="The disk keeps what was synced, of the rest none or any, while executions are started, written and failed",
+    fault="The disk keeps only what was synced, while executions are started, written and failed",
 )
 async def test_a_power_cut_leaves_no_execution_half_done(gate, tmp_path):
     executions = gate.rounds(short=2, long=60)
