@@ -22,6 +22,7 @@ from omium.sdk.batch import (
     deliver,
     encode_write,
     expire,
+    hurry,
     seconds_from,
     spooled_outcome,
     take_batch,
@@ -52,6 +53,7 @@ class AsyncWriter:
         self._recorder = recorder
         self._clock = clock
         self._queue: deque[_Waiting] = deque()
+        self._batch: list[_Waiting] = []
         self._sender: asyncio.Task[None] | None = None
 
     async def write(self, request: Write) -> WriteOutcome:
@@ -84,6 +86,10 @@ class AsyncWriter:
             raise
         return waiting.answer()
 
+    def hurry(self, within_s: float) -> None:
+        """Let what is on its way, or waits, wait no longer than `within_s` for a server that is away."""
+        hurry((*self._batch, *self._queue), self._clock.boot_us(), within_s)
+
     async def flush(self) -> None:
         """Send what waits to go along with the next write; returns when it is settled."""
         if self._queue:
@@ -99,7 +105,7 @@ class AsyncWriter:
         batch: list[_Waiting] = []
         try:
             while self._queue:
-                batch = take_batch(self._queue)
+                batch = self._batch = take_batch(self._queue)
                 await drive_async(deliver(batch, self._clock, self._expire_queue), self)
                 _wake(batch)
                 await asyncio.sleep(0)  # those who were woken may have the next write at hand: take it along

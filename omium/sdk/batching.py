@@ -27,6 +27,7 @@ from omium.sdk.batch import (
     deliver,
     encode_write,
     expire,
+    hurry,
     seconds_from,
     spooled_outcome,
     take_batch,
@@ -66,6 +67,7 @@ class Writer(ForkReset):
         """Start empty: what waited belongs to threads that this process does not have."""
         self._guard = threading.Lock()
         self._queue: deque[_Turn] = deque()
+        self._batch: list[_Turn] = []
         self._leading = False
 
     def write(self, request: Write) -> WriteOutcome:
@@ -126,6 +128,11 @@ class Writer(ForkReset):
         assert None not in told
         return cast("list[WriteOutcome | BaseException]", told)
 
+    def hurry(self, within_s: float) -> None:
+        """Let what is on its way, or waits, wait no longer than `within_s` for a server that is away."""
+        with self._guard:
+            hurry((*self._batch, *self._queue), self._clock.boot_us(), within_s)
+
     def flush(self) -> None:
         """Send what waits to go along with the next write; returns when it is settled."""
         with self._guard:
@@ -162,7 +169,7 @@ class Writer(ForkReset):
 
     def _send_batch(self) -> None:
         with self._guard:
-            batch = take_batch(self._queue)
+            batch = self._batch = take_batch(self._queue)
         try:
             drive_sync(deliver(batch, self._clock, self._expire_queue), self)
         except BaseException:  # an interrupt, or a bug: what the others wait for goes with the next leader

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import asyncio
 
 OnPause = Literal["raise", "wait"]
+STOPPING_S = 2.0  # how long a process that is to end waits for a server that is away
 NAP_S = 1.0  # long sleeps are cut into these, so that a cancel or a pause is seen in between
 
 _SENTENCES = {
@@ -86,6 +87,8 @@ class Driving:
         self.failed_path = ""
         self.away = False
         """Set when the server stayed away for as long as anybody waits: last words do not wait again."""
+        self.untold = False
+        """Set when the server could not be told how this drive ended: it learns that from the lease."""
         self._deadline_us = None if timeout_s is None else clock.boot_us() + round(timeout_s * US_PER_S)
         self._timeout_s = timeout_s
         self._changed = threading.Condition()
@@ -234,6 +237,8 @@ class Driving:
             along, self._along = self._along, []
         for each in along:
             yield from write(self.lease, each, wait=False)
+        if within_s is None and self.stop_reason is not None:
+            within_s = STOPPING_S
         outcome = yield from write(self.lease, body, within_s=within_s)
         self.note(outcome)
         return outcome

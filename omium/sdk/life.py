@@ -112,6 +112,7 @@ def _fail(driving: Driving, error: Exception) -> Flow[None]:
     mark(error, driving, "")
     driving.ended = "failed"
     if isinstance(error, ConnectionLost):
+        driving.untold = True
         return  # there is nobody to tell; the server notices by the lease
     body: dict[str, object] = {
         "type": "execution.failed",
@@ -121,6 +122,7 @@ def _fail(driving: Driving, error: Exception) -> Flow[None]:
     try:
         yield from driving.write(body, within_s=LAST_WORD_S if driving.away else None)
     except OmiumError as failure:  # what failed matters more than that it could not be told
+        driving.untold = True
         error.add_note(f"Omium: the server could not be told that the execution failed. {failure}")
 
 
@@ -183,6 +185,7 @@ def _give_back(
     except LeaseLost:
         return
     except Exception as failure:  # a boundary: what ends the drive matters more than this last word
+        driving.untold = True
         print(f"omium: {driving.execution_id} could not be given back: {failure}", file=sys.__stderr__)
 
 

@@ -43,6 +43,10 @@ class Carrier(BeatPorts, Protocol):
         """Send what dead processes of this host left unsent of an execution."""
         ...
 
+    def hurry(self, within_s: float, /) -> None:
+        """Let no write that is under way wait longer than `within_s` for a server that is away."""
+        ...
+
     def close(self) -> None:
         """Close what is open."""
         ...

@@ -36,6 +36,8 @@ class Running:
         self._changed = threading.Condition()
         self._drivings: set[Driving] = set()
         self._draining = False
+        self.left: list[Driving] = []
+        """What ended here without the server having been told."""
         self._loop: _LoopThread | None = None
 
     def begin(self, granted: Granted, release: Callable[[], None]) -> None:
@@ -135,6 +137,8 @@ class Running:
     def _leave(self, driving: Driving) -> None:
         with self._changed:
             self._drivings.discard(driving)
+            if driving.untold:
+                self.left.append(driving)
             self._changed.notify_all()
 
 

@@ -23,18 +23,19 @@ from omium.ids import new_id
 from omium.jsonvalue import json_bytes
 from omium.sdk import runner
 from omium.sdk.code_version import describe_code
+from omium.sdk.driving import STOPPING_S
 from omium.sdk.exchange import exchange, parse_answer
 from omium.sdk.flows import Flow, drive_sync
 from omium.sdk.joining import join_execution
 from omium.sdk.process import Process, current_process, is_gone
 from omium.sdk.registry import Workflow
 from omium.sdk.session import Session
-from omium.sdk.starting import Granted, call
+from omium.sdk.starting import Granted
 from omium.sdk.tasks import Running
 
 WAIT_S: Final = 20.0
 PATIENCE_S: Final = 5.0  # between two tries to reach a server that is away
-CLOSING_S: Final = 3.0  # for the last poll to come back after the server was told that this worker stops
+CLOSING_S: Final = 3.0  # for the last poll to come back, which the server ends when it hears of the stop
 
 _log = logging.getLogger("omium.worker")
 
@@ -73,11 +74,13 @@ class Worker:
         poll.start()
         while not self._stopping.wait(1.0):  # in short waits, so that signals are handled in between
             pass
+        self._running.left.clear()  # what came before was said when it happened
         self._running.drain()
-        self._say_goodbye()
-        poll.join(CLOSING_S)
+        self._session.transport.hurry(STOPPING_S)
+        poll.join(CLOSING_S if self._say_goodbye() else 0)  # it may bring a grant, which is given back
         self._running.wait()
         self._running.close()
+        self._name_left()
         if self._failure is not None:
             raise self._failure
 
@@ -183,8 +186,23 @@ class Worker:
         ]
         return [Granted(grant["execution"], grant, answer.sent_us) for grant in claimed["grants"]]
 
-    def _say_goodbye(self) -> None:
+    def _say_goodbye(self) -> bool:
+        """Tell the server that this worker stops, once; say whether it was told."""
         try:
-            drive_sync(call("POST", "/v1/workers/stop", {"worker_id": self.id}, timeout_s=2.0), self._ports)
+            body = json_bytes({"worker_id": self.id})
+            flow = exchange("POST", "/v1/workers/stop", body, timeout_s=STOPPING_S / 2)
+            drive_sync(flow, self._ports)
         except OmiumError as error:
-            _log.debug("The server was not told that this worker stops: %s", error)
+            _log.warning("The server was not told that this worker stops. %s", error)
+            return False
+        return True
+
+    def _name_left(self) -> None:
+        """Say what was left behind because the server was away."""
+        if left := self._running.left:
+            _log.warning(
+                "%d could not be given back: %s. The server queues them again when their leases have run "
+                "out, and what it was not told of is run again.",
+                len(left),
+                ", ".join(f"{driving.execution_id} ({driving.workflow})" for driving in left),
+            )

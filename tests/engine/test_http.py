@@ -112,6 +112,26 @@ async def test_a_claim_that_waits_is_woken_by_work(client):
     assert [grant["execution"]["id"] for grant in claimed["grants"]] == [started["id"]]
 
 
+async def test_a_claim_that_waits_ends_when_its_worker_stops(client):
+    await client.post("/v1/workers/claim", json=claim_body())
+    await client.post("/v1/workers/claim", json=claim_body(worker_id="w2"))
+    stops, stays = (
+        asyncio.ensure_future(client.post("/v1/workers/claim", json=claim_body(worker_id=worker, wait_s=30)))
+        for worker in ("w1", "w2")
+    )
+    while sum(map(len, client.server.live._by_topic.values())) < 2:  # noqa: ASYNC110  # until both wait
+        await asyncio.sleep(0)
+
+    await client.post("/v1/workers/stop", json={"worker_id": "w1"})
+
+    assert (await stops).json()["grants"] == []
+    assert not stays.done()
+    await start(client, "worker")
+    assert len((await stays).json()["grants"]) == 1
+    (stopped,) = [each for each in (await client.get("/v1/workers")).json()["items"] if each["id"] == "w1"]
+    assert stopped["stopped_at_us"] is not None
+
+
 async def test_pause_cancel_and_resume_are_said_once(client):
     grant = await start(client)
     address = f"/v1/executions/{grant['execution']['id']}"

@@ -70,6 +70,9 @@ class Edge:
     def sleep(self, seconds):
         self.clock.advance(seconds)
 
+    def hurry(self, within_s):
+        pass
+
     def close(self):
         pass
 

@@ -294,6 +294,16 @@ def test_a_value_that_is_not_json_is_refused_before_anything_is_sent(harness):
     assert harness.server.bodies == []
 
 
+def test_a_process_that_is_to_end_waits_no_longer_for_a_server_that_is_away(harness):
+    harness.server.script = [away()] * 1000
+    harness.when_asleep = lambda: len(harness.slept) == 20 and harness.writer.hurry(2)
+
+    with pytest.raises(ConnectionLost):
+        harness.write(make_lease(), checkpoint("a"))
+
+    assert sum(harness.slept[20:]) <= 2.1
+
+
 def test_an_interrupted_leader_leaves_the_others_an_answer():
     harness = Harness("sync")
     harness.server.script = [KeyboardInterrupt()]

@@ -7,13 +7,14 @@ import threading
 import pytest
 
 import omium
-from omium.errors import NotFound, StepFailed
+from omium.errors import ConnectionLost, NotFound, StepFailed
 from omium.sdk.context import find_frame
 from omium.sdk.loading import find_workflows, load_target
 from omium.sdk.registry import find_workflow
 from omium.sdk.session import current_session
 from omium.sdk.tasks import Running
 from omium.sdk.worker import Worker
+from tests.sdk.edge import Edge
 from tests.sdk.served import (
     TIMEOUT_S,
     make_running_server,
@@ -211,6 +212,85 @@ def test_a_worker_that_stops_finishes_the_step_and_gives_the_rest_back(server, s
 
     serve(two_steps)
     assert wait_until(lambda: server.detail(execution_id)["output"]) == "first second"
+
+
+class Away(Edge):
+    """A server that is gone, and what was asked of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.slept = [], []
+
+    def http(self, request):
+        self.asked.append(request.path)
+        raise ConnectionLost("No Omium server answers.")
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+
+
+def test_a_worker_whose_server_is_gone_stops_without_waiting_for_it(caplog):
+    away = Away()
+    worker = Worker(away.session(), {"doubled": find_workflow(doubled)})
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    wait_until(lambda: away.asked)
+
+    worker.stop()
+    thread.join(TIMEOUT_S)
+
+    assert not thread.is_alive()
+    assert away.asked.count("/v1/workers/stop") == 1
+    assert sum(away.slept) <= 2
+    assert "was not told that this worker stops" in caplog.text
+
+
+LEFT = """
+    import time, omium
+    from pathlib import Path
+
+    @omium.step
+    def before():
+        return 1
+
+    @omium.step
+    def goes_on():
+        Path("began").touch()
+        while not Path("server-is-gone").exists():
+            time.sleep(0.05)
+        return 2
+
+    @omium.workflow
+    def sync_flow():
+        before()
+        goes_on()
+
+    @omium.workflow
+    async def async_flow():
+        before()
+        goes_on()
+"""
+
+
+@pytest.mark.parametrize("flow", ["sync_flow", "async_flow"])
+def test_what_a_stopping_worker_cannot_tell_its_server_is_named_and_left(server, flow):
+    server.write("agents.py", LEFT)
+    process = server.start(server.write("serve.py", WORKER), "agents.py")
+    execution_id = omium.run_workflow(flow, wait=False)
+    wait_until((server.folder / "began").exists)
+    server.running.kill()
+    if flow == "async_flow":
+        process.send_signal(signal.SIGTERM)
+    (server.folder / "server-is-gone").touch()
+    if flow == "sync_flow":
+        process.send_signal(signal.SIGTERM)
+
+    _, err = process.communicate(timeout=TIMEOUT_S)  # a record is waited for five minutes where nobody stops
+
+    assert process.returncode == 0, err
+    assert f"1 could not be given back: {execution_id} ({flow})" in err
+    server.running.restart()
+    assert [step["key"] for step in server.detail(execution_id)["steps"]] == ["before"]
 
 
 SCRIPT = """

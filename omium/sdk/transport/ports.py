@@ -7,6 +7,7 @@ pydantic, nor asyncio before there is a loop.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import threading
 import time
 import weakref
@@ -114,6 +115,15 @@ class Transport(ForkReset):
         """Send what dead processes of this host left unsent of an execution, before it goes on."""
         if (self.settings.folder / "spool").exists():  # else nothing was ever relaxed here: load nothing
             self.spool.send_leftovers(execution_id)
+
+    def hurry(self, within_s: float) -> None:
+        """Let no write that is under way wait longer than `within_s` for a server that is away."""
+        self._writer.hurry(within_s)
+        with self._guard:
+            loops = [*self._loops.items()]
+        for loop, known in loops:
+            with contextlib.suppress(RuntimeError):  # it has ended
+                loop.call_soon_threadsafe(known.writer.hurry, within_s)
 
     def flush(self) -> None:
         """Send what waits to go along with the next write."""

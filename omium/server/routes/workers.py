@@ -10,6 +10,7 @@ from omium.server.db.tx import Tx
 from omium.server.engine.claims import claim, count_claimable
 from omium.server.engine.live import queue_topic
 from omium.server.engine.views import view_worker
+from omium.server.principal import Principal
 from omium.server.store import workers
 from omium.server.store.workers import WorkerRow
 from omium.server.web.call import POLL_INTERVAL_S
@@ -35,7 +36,8 @@ TAGS = ("workers",)
 async def claim_work(call: Call[ClaimWork]) -> Claimed:
     """Look, and while there is nothing wait for a commit that queues work here, or for the next look.
 
-    Waiting holds no transaction, and writes nothing: only when a look has found something is it claimed.
+    Waiting holds no transaction, and writes nothing: only when a look has found something is it claimed. It
+    ends when the worker says that it stops.
     """
     principal, command, server = call.principal, call.body, call.server
     topic = queue_topic(principal.tenant_id, principal.environment.value, command.queue)
@@ -47,9 +49,9 @@ async def claim_work(call: Call[ClaimWork]) -> Claimed:
             full = claimed.grants or claimed.neighbours or not command.max_executions
             if full or command.execution_id is not None:
                 return claimed
-            while not await call.read(lambda tx: count_claimable(tx, principal, command)):
+            while not (found := await call.read(lambda tx: _look(tx, principal, command))):
                 left_s = (give_up_us - server.clock.boot_us()) / US_PER_S
-                if left_s <= 0 or watcher.closed:
+                if left_s <= 0 or watcher.closed or found is None:
                     return claimed
                 await watcher.wait(min(left_s, POLL_INTERVAL_S))
             if watcher.closed or server.clock.boot_us() >= give_up_us:
@@ -67,13 +69,17 @@ async def claim_work(call: Call[ClaimWork]) -> Claimed:
     tags=TAGS,
 )
 async def stop_worker(call: Call[StopWorker]) -> None:
-    """Note the end; one that is unknown or has ended before is left as it is."""
-    principal = call.principal
-    await call.write(
-        lambda tx: workers.stop_worker(
-            tx, principal.tenant_id, principal.environment.value, call.body.worker_id
-        )
-    )
+    """Note the end, and end its last poll; one that is unknown or has ended before is left as it is."""
+    place = call.principal.tenant_id, call.principal.environment.value
+
+    def work(tx: Tx) -> WorkerRow | None:
+        known = workers.find_worker(tx, *place, call.body.worker_id)
+        workers.stop_worker(tx, *place, call.body.worker_id)
+        return known
+
+    stopped = await call.write(work)
+    if stopped is not None:
+        call.server.live.wake(*queue_topic(*place, stopped.queue))
 
 
 @endpoint(
@@ -101,6 +107,14 @@ async def list_workers(call: Call[None, PageQuery]) -> Page[Worker]:
         key=lambda row: (row.id,),
         item=lambda row: view_worker(row, seen=row.stopped_us is None and row.seen_lease_us >= since_us),
     )
+
+
+def _look(tx: Tx, principal: Principal, command: ClaimWork) -> int | None:
+    """Return how many executions wait for the worker, None if it has stopped meanwhile."""
+    place = principal.tenant_id, principal.environment.value
+    if workers.find_worker(tx, *place, command.worker_id) is None:
+        return None
+    return count_claimable(tx, principal, command)
 
 
 ENDPOINTS = [claim_work, stop_worker, list_workers]
