@@ -169,6 +169,24 @@ def forget_what_a_lost_driver_began(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(effects, "_is_repeat", lambda _row, _known, _write: True)
 
 
+@bug("any-json")
+def read_any_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read bodies as the standard library does: the last of two keys wins, NaN is a number."""
+    import json
+
+    from omium.server.web import requests
+
+    monkeypatch.setattr(requests, "parse_json", json.loads)
+
+
+@bug("no-deadline")
+def never_close_a_slow_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for the rest of a request as long as it takes, as uvicorn and Starlette do."""
+    from omium.server.web.protocol import ConnectionGuard
+
+    monkeypatch.setattr(ConnectionGuard, "check", lambda _self: None)
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server
