@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -108,8 +108,8 @@ def choose_user() -> str | None:
     return next(name for name in SERVER_USERS if name in known)
 
 
-def start_server(binaries: Path) -> Server:
-    """Make a cluster in a new folder, start it and wait until it answers."""
+def start_server(binaries: Path, changed: Mapping[str, str] | None = None) -> Server:
+    """Make a cluster in a new folder, start it and wait until it answers; `changed` goes over `SETTINGS`."""
     folder = Path(tempfile.mkdtemp(prefix="omium-pg-"))
     user = choose_user()
     identity: dict[str, object] = {}
@@ -128,7 +128,8 @@ def start_server(binaries: Path) -> Server:
     )
     if made.returncode != 0:
         raise RuntimeError(f"initdb failed:\n{made.stdout}{made.stderr}")
-    settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+    chosen = {**SETTINGS, **(changed or {})}
+    settings = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
     command = [binaries / "postgres", "-D", data, "-k", folder, *settings]
     process = subprocess.Popen(
         ["/bin/sh", "-c", GUARD, "guard", folder, *command],

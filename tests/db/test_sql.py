@@ -7,11 +7,18 @@ def test_parameters_are_spelled_as_each_driver_takes_them():
     sql = Sql("SELECT id FROM steps WHERE path = :path AND name = :name OR path = :path")
 
     assert sql.render("sqlite") == sql.text
-    assert (
-        sql.render("postgres")
-        == "SELECT id FROM steps WHERE path = %(path)s AND name = %(name)s OR path = %(path)s"
-    )
+    assert sql.render("postgres") == "SELECT id FROM steps WHERE path = $1 AND name = $2 OR path = $1"
+    assert sql.places == ("path", "name")
     assert sql.parameters == {"path", "name"}
+
+
+def test_a_test_for_null_has_a_place_of_its_own_on_postgres():
+    sql = Sql("SELECT id FROM steps WHERE :name IS NULL OR name = :name OR :name is not null")
+
+    assert sql.render("postgres") == (
+        "SELECT id FROM steps WHERE CAST($1 AS TEXT) IS NULL OR name = $2 OR CAST($1 AS TEXT) is not null"
+    )
+    assert sql.places == ("name", "name")
 
 
 def test_tokens_become_what_the_dialect_calls_them():
@@ -27,11 +34,11 @@ def test_what_stands_in_quotes_or_comments_is_left_alone():
 
     assert sql.parameters == {"id"}
     assert "':no', '{no}', '%', \"a:b\"" in sql.render("sqlite")
-    assert "':no', '{no}', '%%', \"a:b\"" in sql.render("postgres")
+    assert "':no', '{no}', '%', \"a:b\"" in sql.render("postgres")
 
 
 def test_a_percent_sign_outside_quotes_reaches_postgres_as_one():
-    assert Sql("SELECT 7 % :n").render("postgres") == "SELECT 7 %% %(n)s"
+    assert Sql("SELECT 7 % :n").render("postgres") == "SELECT 7 % $1"
 
 
 def test_an_unknown_token_is_refused_with_the_known_ones():

@@ -387,3 +387,63 @@ async def test_closing_twice_is_fine_and_later_calls_are_told(database):
         await database.write(lambda tx: None)
     with pytest.raises(Exception, match="closed"):
         await database.read(lambda tx: None)
+
+
+async def test_what_is_sent_along_is_there_for_the_next_statement_and_after_the_commit(database):
+    def work(tx):
+        tx.send(schema.INSERT, id="i1", owner="a", size=1, body=None)
+        seen = tx.value(schema.COUNT)
+        tx.send(schema.INSERT, id="i2", owner="a", size=1, body=None)
+        return seen
+
+    assert await database.write(work) == 1
+    assert await database.read(lambda tx: tx.value(schema.COUNT)) == 2
+
+
+async def test_what_is_sent_along_inside_a_savepoint_fails_inside(database):
+    def work(tx):
+        insert(tx, "i1")
+        with pytest.raises(ConstraintViolated), tx.savepoint():
+            tx.send(schema.INSERT, id="i2", owner="a", size=1, body=None)
+            tx.send(schema.INSERT, id="i1", owner="a", size=1, body=None)
+        tx.send(schema.INSERT, id="i3", owner="a", size=1, body=None)
+
+    await database.write(work)
+    assert await database.read(lambda tx: tx.all(schema.LIST_IDS, str)) == ["i1", "i3"]
+
+
+async def test_what_was_sent_along_goes_with_the_savepoint_that_is_undone(database):
+    def work(tx):
+        with pytest.raises(LookupError), tx.savepoint():
+            tx.send(schema.INSERT, id="i1", owner="a", size=1, body=None)
+            raise LookupError
+        with pytest.raises(LookupError), tx.savepoint():
+            tx.send(schema.INSERT, id="i2", owner="a", size=1, body=None)
+            assert tx.value(schema.COUNT) == 1
+            tx.send(schema.INSERT, id="i3", owner="a", size=1, body=None)
+            raise LookupError
+        insert(tx, "i4")
+
+    await database.write(work)
+    assert await database.read(lambda tx: tx.all(schema.LIST_IDS, str)) == ["i4"]
+
+
+async def test_a_work_that_only_sends_fails_by_what_it_sent(database):
+    await database.write(lambda tx: insert(tx, "i1"))
+
+    with pytest.raises(ConstraintViolated):
+        await database.write(lambda tx: tx.send(schema.INSERT, id="i1", owner="a", size=1, body=None))
+    assert await database.write(lambda tx: insert(tx, "i2")) == "i2"
+
+
+async def test_thousands_of_rows_are_written_and_counted(database):
+    rows = [{"id": f"i{n:05}", "owner": "a", "size": n, "body": b"x" * 200} for n in range(2_500)]
+
+    assert await database.write(lambda tx: tx.execute_many(schema.INSERT, rows)) == 2_500
+    assert await database.read(lambda tx: tx.value(schema.COUNT)) == 2_500
+
+
+async def test_a_whole_number_beyond_the_databases_is_refused(database):
+    with pytest.raises(OverflowError):
+        await database.write(lambda tx: insert(tx, "i1", size=2**63))
+    assert await database.write(lambda tx: insert(tx, "i2")) == "i2"

@@ -34,6 +34,10 @@ class WatchedTx(AnnouncingTx):
         self._note(sql)
         return super().execute(sql, **params)
 
+    def send(self, sql: Sql, **params: SqlValue) -> None:
+        self._note(sql)
+        super().send(sql, **params)
+
     def one(self, sql: Sql, row: type[R], **params: SqlValue) -> R:
         self._note(sql)
         return super().one(sql, row, **params)

@@ -6,7 +6,7 @@
     works.py        who waits, who is answered: the queue between the event loop and the threads
     transaction.py  the part of a transaction that is the same for both databases
     sqlite.py       a file: one server (lock.py), the coalescing writer (writer.py), readers (reader.py)
-    postgres.py     a pool of lanes (postgres_lane.py), one transaction per work
+    postgres.py     lanes for batches of works (postgres_batches.py), and for one at a time (postgres_lane.py)
     migrate.py      numbered migrations, forward only; migrations/*.sql
     backup.py       copies of a live database, and back; backup_postgres.py
 

@@ -59,15 +59,14 @@ def migrate_postgres(connection: PgConnection, migrations: Sequence[Migration], 
 
 def _apply(connection: PgConnection, migration: Migration, now_us: int) -> None:
     connection.execute(migration.script("postgres"))
-    connection.execute(
-        INSERT_RECORD.render("postgres"),
-        {
-            "number": migration.number,
-            "name": migration.name,
-            "checksum": migration.checksum,
-            "applied_us": now_us,
-        },
-    )
+    values = {
+        "number": migration.number,
+        "name": migration.name,
+        "checksum": migration.checksum,
+        "applied_us": now_us,
+    }
+    cursor = psycopg.RawCursor(connection)
+    cursor.execute(INSERT_RECORD.render("postgres"), [values[place] for place in INSERT_RECORD.places])
 
 
 def _create_records(connection: PgConnection) -> None:

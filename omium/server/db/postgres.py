@@ -1,13 +1,14 @@
 """PostgresDatabase: lanes to one PostgreSQL database, for writing and for reading.
 
-Owns opening, closing and the questions about the whole database. Transactions are in postgres_lane.py.
+Owns opening, closing and the questions about the whole database. Writes go into batches
+(postgres_batches.py), and one by one where that has trouble; reads one by one (postgres_lane.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
@@ -21,14 +22,18 @@ from omium.errors import StorageError
 from omium.server.db.backup_postgres import copy_postgres, postgres_problems
 from omium.server.db.migrate import check_current, list_migrations
 from omium.server.db.migrate_postgres import migrate_postgres, postgres_records
-from omium.server.db.postgres_connection import connect
+from omium.server.db.postgres_batches import LOCK_MS, STATEMENT_S, PostgresBatches
+from omium.server.db.postgres_connection import WORK_TIMEOUT_MS, connect
 from omium.server.db.postgres_lane import PostgresLane
+from omium.server.db.postgres_session import PostgresSession
 from omium.server.db.settings import DatabaseSettings
 from omium.server.db.sql import Sql
 from omium.server.db.tx import Counters, T, Tx
 from omium.server.db.works import WorkQueue
 
 _SIZE = Sql("SELECT pg_database_size(current_database()) AS size_bytes")
+
+Lane = PostgresBatches | PostgresLane
 
 logger = logging.getLogger(__name__)
 
@@ -44,20 +49,32 @@ class PostgresDatabase:
         self._settings = settings
         self._writes = WorkQueue(settings.max_waiting)
         self._reads = WorkQueue(settings.max_waiting)
+        self._alone = WorkQueue(settings.max_waiting)  # writes that had trouble in a batch
+        self._batches = [
+            PostgresBatches(self._writes, self._alone, self._session(STATEMENT_S, lock_timeout_ms=LOCK_MS))
+            for _ in range(settings.postgres_writers)
+        ]
+        self._lone_writers = [
+            PostgresLane(self._alone, self._session()) for _ in range(settings.postgres_lone_writers)
+        ]
         deadline_s = settings.read_deadline_s
-        self._writers = [PostgresLane(url, self._writes, clock) for _ in range(settings.postgres_writers)]
         self._readers = [
-            PostgresLane(url, self._reads, clock, read_deadline_s=deadline_s)
+            PostgresLane(self._reads, self._session(deadline_s, read_only=True), read_only=True)
             for _ in range(settings.connections)
         ]
-        self._threads: list[ThreadPoolExecutor] = []
+        self._threads: list[tuple[ThreadPoolExecutor, Lane]] = []
         self._closed = False
 
     async def start(self, *, migrate: bool) -> None:
         """Bring the schema up to date and begin to serve."""
         await asyncio.to_thread(self._prepare, migrate=migrate)
-        for queue, lanes in ((self._writes, self._writers), (self._reads, self._readers)):
-            for lane in lanes:
+        lanes: list[tuple[WorkQueue, Sequence[Lane]]] = [
+            (self._writes, self._batches),
+            (self._alone, self._lone_writers),
+            (self._reads, self._readers),
+        ]
+        for queue, several in lanes:
+            for lane in several:
                 self._add_lane(queue, lane)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
@@ -76,15 +93,16 @@ class PostgresDatabase:
         return await self.read(lambda tx: tx.one(_SIZE, int))
 
     def counters(self) -> Counters:
-        writers, readers = self._writers, self._readers
+        batches, lone, readers = self._batches, self._lone_writers, self._readers
+        writers: list[Lane] = [*batches, *lone]
         return Counters(
             works=sum(lane.works for lane in writers),
             works_failed=sum(lane.works_failed for lane in writers),
             works_repeated=sum(lane.works_repeated for lane in writers),
             batches=sum(lane.commits for lane in writers),
-            largest_batch=min(1, sum(lane.commits for lane in writers)),
-            waiting=len(self._writes),
-            refused=self._writes.refused + self._reads.refused,
+            largest_batch=max(lane.largest_batch for lane in writers),
+            waiting=len(self._writes) + len(self._alone),
+            refused=self._writes.refused + self._alone.refused + self._reads.refused,
             commit_us=sum(lane.commit_us for lane in writers),
             checkpoints=0,
             outcomes_unknown=sum(lane.outcomes_unknown for lane in writers),
@@ -97,16 +115,32 @@ class PostgresDatabase:
             return
         self._closed = True
         await asyncio.gather(self._reads.close(), self._writes.close())
+        await self._alone.close()  # the last, because batches hand works over to it
         loop = asyncio.get_running_loop()
-        for lane, thread in zip([*self._writers, *self._readers], self._threads, strict=False):
+        for thread, lane in self._threads:
             await loop.run_in_executor(thread, lane.close)
             thread.shutdown()
 
-    def _add_lane(self, queue: WorkQueue, lane: PostgresLane) -> None:
+    def _session(
+        self,
+        timeout_s: float = WORK_TIMEOUT_MS / 1000,
+        *,
+        read_only: bool = False,
+        lock_timeout_ms: int | None = None,
+    ) -> PostgresSession:
+        return PostgresSession(
+            self._url,
+            self._clock,
+            read_only=read_only,
+            statement_timeout_s=timeout_s,
+            lock_timeout_ms=lock_timeout_ms,
+        )
+
+    def _add_lane(self, queue: WorkQueue, lane: Lane) -> None:
         """Serve `queue` with one more thread; it connects when it has something to do."""
         loop = asyncio.get_running_loop()
         thread = ThreadPoolExecutor(1, thread_name_prefix="omium-postgres")
-        self._threads.append(thread)
+        self._threads.append((thread, lane))
         queue.add_lane(partial(loop.run_in_executor, thread, lane.drain))
 
     def _prepare(self, *, migrate: bool) -> None:

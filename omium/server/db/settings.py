@@ -18,7 +18,8 @@ class DatabaseSettings:
     max_waiting: int = 10_000  # works and reads that may wait, each; more are refused with `StorageBusy`
     read_deadline_s: float = 2.0  # longer reads would keep the write-ahead log from being reused
     connections: int = 4  # for reading
-    postgres_writers: int = 12  # together they share PostgreSQL's syncs; SQLite has one writer
+    postgres_writers: int = 4  # for batches; SQLite has one writer
+    postgres_lone_writers: int = 8  # for works that wait for a lock or are run again; connect when needed
     busy_timeout_s: float = 2.0  # how long another process may hold SQLite's lock
     checked_bytes: int = 64 << 20  # SQLite files up to this size are checked whole before they are opened
     ballast_bytes: int = (

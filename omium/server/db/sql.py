@@ -31,7 +31,6 @@ _LEXER = re.compile(
     | (?P<cast>     :: )
     | :(?P<parameter> [a-z][a-z0-9_]* ) (?P<null_test> \s+ (?i: IS (?: \s+ NOT )? \s+ NULL ) \b )?
     | \{(?P<token>  [^{}\n]* )\}
-    | (?P<percent>  % )
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -46,19 +45,17 @@ class Sql:
     checked once. Raises `ValueError` for an unknown token and for `::`, which only PostgreSQL understands.
     """
 
-    __slots__ = ("_rendered", "checked_rows", "null_tested", "parameters", "text")
+    __slots__ = ("_rendered", "checked_rows", "parameters", "places", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.parameters = frozenset(_check(text))
-        self.null_tested = frozenset(
-            match["parameter"] for match in _LEXER.finditer(text) if match["null_test"]
-        )
+        self.places = tuple(name for name, _ in _places(text))  # whose value stands at $1, $2, ...
         self.checked_rows: set[type[object]] = set()  # row classes that were compared with the columns
         self._rendered: dict[Dialect, str] = {}
 
     def render(self, dialect: Dialect) -> str:
-        """Return the statement as `dialect`'s driver takes it, with `:name` or `%(name)s` parameters."""
+        """Return the statement as `dialect` takes it: with `:name`, or `$1` for the first of `places`."""
         rendered = self._rendered.get(dialect)
         if rendered is None:
             rendered = self._rendered[dialect] = _render(self.text, dialect, parameters=True)
@@ -68,17 +65,8 @@ class Sql:
         return f"Sql({' '.join(self.text.split())!r})"
 
 
-def null_test_name(parameter: str) -> str:
-    """Return the name under which PostgreSQL gets `parameter` once more, for `:parameter IS NULL`.
-
-    It finds no type for a bare parameter in such a test when the value is None, and a cast of the parameter
-    itself would also change its type in the rest of the statement.
-    """
-    return f"{parameter} is null"
-
-
 def render_script(text: str, dialect: Dialect) -> str:
-    """Return a migration's `text` with its tokens replaced; it has no parameters, so `%` and `:` stay."""
+    """Return a migration's `text` with its tokens replaced; it has no parameters, so `:` stays."""
     return _render(text, dialect, parameters=False)
 
 
@@ -99,17 +87,27 @@ def _check(text: str) -> list[str]:
     return names
 
 
+def _places(text: str) -> list[tuple[str, bool]]:
+    """Return each parameter in the order in which it is met first, and whether it is tested for NULL there.
+
+    PostgreSQL finds no type for a bare parameter in `:name IS NULL` when the value is None, and a cast of the
+    parameter itself would also change its type in the rest of the statement: so the test has its own place.
+    """
+    found = [(match["parameter"], bool(match["null_test"])) for match in _LEXER.finditer(text)]
+    return list(dict.fromkeys(place for place in found if place[0]))
+
+
 def _render(text: str, dialect: Dialect, *, parameters: bool) -> str:
-    # psycopg reads every % as the start of a placeholder, also inside quotes.
-    postgres_parameters = parameters and dialect == "postgres"
+    numbers: dict[tuple[str, bool], int] = {}
+    if parameters and dialect == "postgres":
+        numbers = {place: number for number, place in enumerate(_places(text), start=1)}
 
     def replace(match: re.Match[str]) -> str:
         if match["token"] is not None:
             return TOKENS[match["token"]][dialect] if match["token"] in TOKENS else match[0]
-        if match["parameter"] and postgres_parameters:
-            if match["null_test"]:
-                return f"CAST(%({null_test_name(match['parameter'])})s AS TEXT){match['null_test']}"
-            return f"%({match['parameter']})s"
-        return match[0].replace("%", "%%") if postgres_parameters else match[0]
+        number = numbers.get((match["parameter"], bool(match["null_test"])))
+        if number is None:
+            return match[0]
+        return f"CAST(${number} AS TEXT){match['null_test']}" if match["null_test"] else f"${number}"
 
     return _LEXER.sub(replace, text)

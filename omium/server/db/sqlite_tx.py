@@ -76,11 +76,27 @@ class SqliteTx(DriverTx):
         except sqlite3.Error as error:
             raise self._fail(error) from error
 
-    def _undo(self, name: str) -> None:
-        if self._connection.in_transaction:
-            super()._undo(name)
-        # Otherwise SQLite has rolled the whole transaction back: this one stays lost, the first error goes
-        # on.
+    def _send(self, sql: Sql, params: Params) -> None:
+        try:
+            self._connection.execute(sql.render("sqlite"), params).fetchall()
+        except sqlite3.Error as error:
+            raise self._fail(error) from error
+
+    def _begin_inner(self, name: str) -> None:
+        self._command(f"SAVEPOINT {name}")
+
+    def _settle_inner(self) -> None:
+        pass  # every statement has run
+
+    def _end_inner(self, name: str) -> None:
+        self._command(f"RELEASE SAVEPOINT {name}")
+
+    def _undo_inner(self, name: str) -> None:
+        if not self._connection.in_transaction:
+            return  # SQLite has rolled the whole transaction back: this one stays lost
+        self._command(f"ROLLBACK TO SAVEPOINT {name}")
+        self._command(f"RELEASE SAVEPOINT {name}")
+        self._lost = None
 
     def _fail(self, error: sqlite3.Error) -> Exception:
         self.fault = error

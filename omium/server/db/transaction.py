@@ -53,8 +53,24 @@ class DriverTx(ABC):
         """Run `sql` for each of `rows`, return the affected rows."""
 
     @abstractmethod
-    def _command(self, text: str) -> None:
-        """Run SAVEPOINT, ROLLBACK TO or RELEASE."""
+    def _send(self, sql: Sql, params: Params) -> None:
+        """Run `sql`, at the latest with the next statement or at the end of the work."""
+
+    @abstractmethod
+    def _begin_inner(self, name: str) -> None:
+        """Run SAVEPOINT."""
+
+    @abstractmethod
+    def _settle_inner(self) -> None:
+        """Run what `_send` has kept back since the savepoint, so that its errors belong to it."""
+
+    @abstractmethod
+    def _end_inner(self, name: str) -> None:
+        """Run RELEASE."""
+
+    @abstractmethod
+    def _undo_inner(self, name: str) -> None:
+        """Undo what was done since the savepoint and make the work usable again, where that is possible."""
 
     # ---- what a work uses
 
@@ -71,22 +87,27 @@ class DriverTx(ABC):
         self._check_usable()
         self._depth += 1
         name, hooks = f"inner_{self._depth}", len(self.hooks)
-        self._command(f"SAVEPOINT {name}")
+        self._begin_inner(name)
         try:
             yield
+            self._settle_inner()
         except BaseException:
             del self.hooks[hooks:]
-            self._undo(name)
+            self._undo_inner(name)
             raise
         else:
             self._check_usable()  # a swallowed error inside would otherwise keep half of the inner part
-            self._command(f"RELEASE SAVEPOINT {name}")
+            self._end_inner(name)
         finally:
             self._depth -= 1
 
     def execute(self, sql: Sql, **params: SqlValue) -> int:
         self._check_usable()
         return self._run(sql, _plain(sql, params))
+
+    def send(self, sql: Sql, **params: SqlValue) -> None:
+        self._check_usable()
+        self._send(sql, _plain(sql, params))
 
     def execute_many(self, sql: Sql, rows: Iterable[Params]) -> int:
         self._check_usable()
@@ -137,11 +158,6 @@ class DriverTx(ABC):
     def _lose(self, error: BaseException) -> None:
         """Remember that a statement failed, so that the work cannot go on as if it had not."""
         self._lost = f"An earlier statement failed ({error}) outside a savepoint; let its error through."
-
-    def _undo(self, name: str) -> None:
-        self._command(f"ROLLBACK TO SAVEPOINT {name}")
-        self._command(f"RELEASE SAVEPOINT {name}")
-        self._lost = None
 
 
 def _plain(sql: Sql, params: Params) -> Params:

@@ -100,6 +100,14 @@ class Tx(Protocol):
         """
         ...
 
+    def send(self, sql: Sql, **params: SqlValue) -> None:
+        """Run `sql` as `execute` does, where nobody asks how many rows it touched.
+
+        PostgreSQL gets it together with the next statement, or with COMMIT, which saves a round trip; what is
+        wrong with it shows there, and undoes this work.
+        """
+        ...
+
     def execute_many(self, sql: Sql, rows: Iterable[Mapping[str, SqlValue]]) -> int:
         """Run `sql` once for each of `rows` and return the affected rows of all together."""
         ...

@@ -110,11 +110,7 @@ class WorkQueue:
             raise StorageBusy(f"{self._limit} writes or reads wait for the database already; try again.")
         future: asyncio.Future[object] = self._loop.create_future()
         self._waiting.append(Work(function, future))
-        while self._idle:
-            sleeper = self._idle.popleft()
-            if not sleeper.done():
-                sleeper.set_result(None)
-                break
+        self._wake_one()
         return cast("T", await future)
 
     def add_lane(self, drain: Callable[[], Awaitable[Sequence[Work]]]) -> None:
@@ -128,6 +124,18 @@ class WorkQueue:
             if not sleeper.done():
                 sleeper.set_result(None)
         await asyncio.gather(*self._lanes)
+
+    def _wake_one(self) -> None:
+        while self._idle:
+            sleeper = self._idle.popleft()
+            if not sleeper.done():
+                sleeper.set_result(None)
+                break
+
+    def _add(self, works: Sequence[Work]) -> None:
+        self._waiting.extend(works)
+        for _ in works:
+            self._wake_one()
 
     def _answer(self, works: Sequence[Work]) -> None:
         for work in works:
@@ -156,6 +164,22 @@ class WorkQueue:
                 return None
             if not work.abandoned:
                 return work
+
+    def take_several(self, most: int) -> list[Work]:
+        """Return what waits now, the first `most` of it."""
+        taken: list[Work] = []
+        while len(taken) < most and (work := self.take()) is not None:
+            taken.append(work)
+        return taken
+
+    def give_back(self, works: Sequence[Work]) -> None:
+        """Put works that were taken, and not run, back to the front; the lane goes on taking."""
+        self._waiting.extendleft(reversed(works))
+
+    def add_soon(self, works: Sequence[Work]) -> None:
+        """Take over works of another queue; they wait here like any other, however many do."""
+        if works:
+            self._loop.call_soon_threadsafe(self._add, works)
 
     def refuse_all(self, error: Callable[[], Exception]) -> list[Work]:
         """Take everything that waits and give each its own `error()`; the caller answers them."""

@@ -68,6 +68,9 @@ class AnnouncingTx:
     def execute(self, sql: Sql, **params: SqlValue) -> int:
         return self._tx.execute(sql, **params)
 
+    def send(self, sql: Sql, **params: SqlValue) -> None:
+        self._tx.send(sql, **params)
+
     def execute_many(self, sql: Sql, rows: Iterable[Mapping[str, SqlValue]]) -> int:
         return self._tx.execute_many(sql, rows)
 

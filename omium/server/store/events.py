@@ -28,7 +28,7 @@ INSERT = Sql("""
 
 
 def insert_event(tx: Tx, execution_id: str, seq: int, type_: str, data: bytes) -> None:
-    tx.execute(INSERT, execution_id=execution_id, seq=seq, type=type_, at_us=tx.now_us, data=data)
+    tx.send(INSERT, execution_id=execution_id, seq=seq, type=type_, at_us=tx.now_us, data=data)
 
 
 LIST = Sql("""
