@@ -183,6 +183,7 @@ class RunningServer:
         self.data = data
         self.environment = environment
         self.program = program  # what Python is told before folder and port
+        self.before: Sequence[str] = ()  # what comes before Python itself
         self.api_key = ""
         self.port = 0
         self.process: subprocess.Popen[str] | None = None
@@ -206,7 +207,7 @@ class RunningServer:
         log = (self.data.parent / "server.log").open("a")
         with log:
             self.process = subprocess.Popen(
-                [sys.executable, *self.program, str(self.data), str(self.port)],
+                [*self.before, sys.executable, *self.program, str(self.data), str(self.port)],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

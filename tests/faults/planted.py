@@ -140,6 +140,18 @@ def lock_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fcntl, "flock", lambda _handle, _operation: None)
 
 
+@bug("lost-batch-answered")
+def answer_lost_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not look whether the transaction is still there: answer what each work returned."""
+    from omium.server.db.writer import Writer
+
+    def answer(self: Writer, _connection: sqlite3.Connection, works: list[Work]) -> list[Work]:
+        self._count(works)
+        return works
+
+    monkeypatch.setattr(Writer, "_run_alone", answer)
+
+
 def plant_for_good(name: str) -> None:
     """Switch a bug on in a process that is the test's own."""
     plant(name, pytest.MonkeyPatch())
