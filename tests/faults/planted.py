@@ -199,6 +199,14 @@ def never_close_a_slow_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ConnectionGuard, "check", lambda _self: None)
 
 
+@bug("leases-on-the-wall-clock")
+def measure_leases_by_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take the one clock that everybody knows."""
+    from omium.clock import ManualClock
+
+    monkeypatch.setattr(ManualClock, "boot_us", ManualClock.now_us)
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server

@@ -1,0 +1,31 @@
+"""A server whose machine has another wall clock: the time is that of the system and what a file says.
+
+    python -m tests.faults.wall_clock FILE DATA PORT      FILE holds nanoseconds, and may change at any moment
+
+Only the wall clock steps, as it does when an operator or a time server sets it; the others cannot.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from omium.server.serve import run_server
+from omium.server.settings import ServerSettings
+
+
+def step_with(file: Path) -> None:
+    """Let this process read the time with the offset in `file`."""
+    system_ns = time.time_ns
+
+    def stepped_ns() -> int:
+        return system_ns() + int(file.read_text() or 0)
+
+    time.time_ns = stepped_ns
+    time.time = lambda: stepped_ns() / 1e9
+
+
+if __name__ == "__main__":
+    step_with(Path(sys.argv[1]))
+    sys.exit(run_server(ServerSettings.load(data=Path(sys.argv[2]), port=int(sys.argv[3]))))
