@@ -182,6 +182,14 @@ class FailureCaptured(Command):
     error: Json
 
 
+class RecordingGapped(Command):
+    """A relaxed driver could record no more (its spool was full): a resume goes on from what is before this."""
+
+    type: Literal["recording.gapped"] = "recording.gapped"
+    id: str
+    error: Json
+
+
 class UsageRecorded(Command):
     type: Literal["usage.recorded"] = "usage.recorded"
     usage: RecordUsage
@@ -252,6 +260,7 @@ Write = Annotated[
     | EffectEnded
     | CheckpointSaved
     | FailureCaptured
+    | RecordingGapped
     | UsageRecorded
     | LogWritten
     | Heartbeat

@@ -91,7 +91,7 @@ class Execution:
         self._completed = True
 
     def __enter__(self) -> Self:
-        self._begin(drive_sync(start_local(self._beginning), self._session.link.ports))
+        self._begin(drive_sync(start_local(self._beginning, self._session.prepare), self._session.link.ports))
         return self
 
     def __exit__(
@@ -110,7 +110,7 @@ class Execution:
             self._deactivate()
 
     async def __aenter__(self) -> Self:
-        self._begin(await self._session.drive_async(start_local(self._beginning)))
+        self._begin(await self._session.drive_async(start_local(self._beginning, self._session.aprepare)))
         return self
 
     async def __aexit__(

@@ -7,7 +7,7 @@ something new is starting.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,13 +15,18 @@ from omium.errors import Cancelled, ConfigError, ExecutionExists, StepFailed, Su
 from omium.ids import derived_id
 from omium.jsonvalue import TypeRegistry, encode
 from omium.sdk.code_version import describe_code
-from omium.sdk.flows import Flow, sleep
+from omium.sdk.flows import Flow, invoke, sleep
 from omium.sdk.process import Process, is_gone
 from omium.sdk.registry import Workflow
 from omium.sdk.starting import Beginning, Granted, begin, call, get_execution, hand_over, take_up
 
 POLL_S = 0.5
 POLL_MAX_S = 5.0
+
+
+Prepare = Callable[[str], bool | Awaitable[bool]]
+"""What is called with the id of an execution before it's taken up here: it sends what dead processes of this
+host recorded and did not send, which the new grant would shut out, and says whether there was anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +38,18 @@ class Joined:
     workflow: Workflow | None = None
 
 
-def start_local(beginning: Beginning) -> Flow[Joined]:
+def start_local(beginning: Beginning, prepare: Prepare) -> Flow[Joined]:
     """Start an execution that this process drives, or join the one with the same id or key."""
     try:
         granted = yield from begin(beginning)
     except ExecutionExists as error:
         if (other := _other_child(error, beginning)) is not None:
-            return (yield from start_local(other))
-        return (yield from _join(_existing(error), beginning.code))
+            return (yield from start_local(other, prepare))
+        return (yield from _join(_existing(error), beginning.code, prepare))
     execution = granted.execution
     if granted.grant is not None and execution["status"] == "running":
         return Joined(execution["id"], granted)
-    return (yield from _join(execution["id"], beginning.code))
+    return (yield from _join(execution["id"], beginning.code, prepare))
 
 
 def start_queued(beginning: Beginning) -> Flow[str]:
@@ -62,17 +67,20 @@ def start_queued(beginning: Beginning) -> Flow[str]:
     return str(granted.execution["id"])
 
 
-def join_execution(execution_id: str, find: Callable[[str], Workflow | None]) -> Flow[Joined]:
+def join_execution(
+    execution_id: str, find: Callable[[str], Workflow | None], prepare: Prepare
+) -> Flow[Joined]:
     """Take an execution up here if its workflow is known here, else hand it to whoever serves it.
 
     What `find` raises about a workflow that cannot run here is raised before anything is granted.
     """
+    yield from invoke(prepare, execution_id)  # its very start may be among what was not sent
     detail = yield from get_execution(execution_id)
     if detail["status"] in ("completed", "cancelled"):
         return Joined(execution_id, None)
     workflow = find(detail["workflow"]) if detail["driver"] != "engine" else None
     if workflow is not None:
-        joined = yield from _join(execution_id, describe_code(workflow.function), detail)
+        joined = yield from _join(execution_id, describe_code(workflow.function), prepare, detail)
         return Joined(execution_id, joined.granted, workflow)
     if detail["status"] in ("failed", "paused", "waiting"):
         served = detail["runner"]
@@ -175,11 +183,16 @@ def _other_child(error: ExecutionExists, beginning: Beginning) -> Beginning | No
 
 
 def _join(
-    execution_id: str, code: Mapping[str, object] | None, detail: Mapping[str, Any] | None = None
+    execution_id: str,
+    code: Mapping[str, object] | None,
+    prepare: Prepare,
+    detail: Mapping[str, Any] | None = None,
 ) -> Flow[Joined]:
     """Take up an execution that exists, as its status allows."""
     delay_s = POLL_S / 4
     while True:
+        if (yield from invoke(prepare, execution_id)):
+            detail = None  # it may have changed by what was sent
         detail = detail or (yield from get_execution(execution_id))
         status = detail["status"]
         if status in ("completed", "cancelled"):
@@ -187,6 +200,8 @@ def _join(
         if status != "running":
             return Joined(execution_id, (yield from take_up(execution_id, code)))
         if _driver_is_gone(detail):
+            # It may have recorded something after what was sent above, and before it ended.
+            yield from invoke(prepare, execution_id)
             return Joined(
                 execution_id, (yield from take_up(execution_id, code, former_gone=detail["attempt"]))
             )

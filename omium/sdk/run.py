@@ -93,15 +93,15 @@ def resume(execution_id: str) -> Any:
     serves it goes on, and this waits.
     """
     session = current_session()
-    session.transport.send_leftovers(execution_id)
-    return runner.join(session, drive_sync(join_execution(execution_id, _find_sync), session.link.ports))
+    joined = drive_sync(join_execution(execution_id, _find_sync, session.prepare), session.link.ports)
+    return runner.join(session, joined)
 
 
 async def aresume(execution_id: str) -> Any:
     """Go on with an execution as `resume` does, from async code."""
     session = current_session()
-    session.transport.send_leftovers(execution_id)
-    return await runner.ajoin(session, await session.drive_async(join_execution(execution_id, _find)))
+    joined = await session.drive_async(join_execution(execution_id, _find, session.aprepare))
+    return await runner.ajoin(session, joined)
 
 
 def replay(
@@ -124,7 +124,8 @@ def replay(
     started = drive_sync(ask_replay(execution_id, from_step, patch, session.link.types), session.link.ports)
     if not wait:
         return started
-    return runner.join(session, drive_sync(join_execution(started, _find_sync), session.link.ports))
+    joined = drive_sync(join_execution(started, _find_sync, session.prepare), session.link.ports)
+    return runner.join(session, joined)
 
 
 async def areplay(
@@ -139,7 +140,8 @@ async def areplay(
     started = await session.drive_async(ask_replay(execution_id, from_step, patch, session.link.types))
     if not wait:
         return started
-    return await runner.ajoin(session, await session.drive_async(join_execution(started, _find)))
+    joined = await session.drive_async(join_execution(started, _find, session.aprepare))
+    return await runner.ajoin(session, joined)
 
 
 def _find(name: str) -> Workflow | None:

@@ -42,7 +42,7 @@ def run(session: Session, task: Task) -> Any:
     refuse_running_loop(task.workflow)  # before it's granted: nobody would keep that lease
     with outside():
         try:
-            joined = drive_sync(start_local(task.beginning), session.link.ports)
+            joined = drive_sync(start_local(task.beginning, session.prepare), session.link.ports)
         except ConnectionLost as error:
             joined = _start_offline(session, task.beginning, error)
     return _finish(session, joined, task.workflow, task.call)
@@ -51,7 +51,7 @@ def run(session: Session, task: Task) -> Any:
 async def arun(session: Session, task: Task) -> Any:
     """Start the execution, run it in this task, and return its output."""
     try:
-        joined = await session.drive_async(start_local(task.beginning))
+        joined = await session.drive_async(start_local(task.beginning, session.aprepare))
     except ConnectionLost as error:
         joined = _start_offline(session, task.beginning, error)
     return await _afinish(session, joined, task.workflow, task.call)

@@ -39,8 +39,8 @@ class Carrier(BeatPorts, Protocol):
         """Record a start that the server will be told of when it is back."""
         ...
 
-    def send_leftovers(self, execution_id: str, /) -> None:
-        """Send what dead processes of this host left unsent of an execution."""
+    def send_leftovers(self, execution_id: str, /) -> bool:
+        """Send what this host holds of an execution; say whether there was anything."""
         ...
 
     def hurry(self, within_s: float, /) -> None:
@@ -80,6 +80,16 @@ class Session:
     async def drive_async(self, flow: Flow[T]) -> T:
         """Run a flow in the running event loop."""
         return await drive_async(flow, self.link.async_ports())
+
+    def prepare(self, execution_id: str) -> bool:
+        """Send what is recorded of an execution on this host, before it's taken up (joining.py)."""
+        return self.transport.send_leftovers(execution_id)
+
+    async def aprepare(self, execution_id: str) -> bool:
+        """Do what `prepare` does, beside the running event loop."""
+        import asyncio  # noqa: PLC0415  # there is a loop, so it is loaded
+
+        return await asyncio.to_thread(self.transport.send_leftovers, execution_id)
 
     @contextlib.contextmanager
     def active(self, driving: Driving) -> Iterator[None]:

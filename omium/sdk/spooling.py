@@ -121,6 +121,8 @@ class Spool(ForkReset):
         """
         live = self._live.get(execution_id) if execution_id is not None else None
         total = self._send_live(live, within_s) if live is not None else Drained()
+        if total.kept is not None:
+            return total  # what comes later waits for it
         with self._leftovers:
             self._send_dead(execution_id, within_s, total)
         return total
@@ -203,18 +205,16 @@ class Spool(ForkReset):
             lease.recording_gap = why
         _log.warning("Execution %s is not recorded any more: %s.", lease.execution_id, why)
         message = f"Recording ended: {why}. A resume goes on from what was recorded before."
-        captured = json_bytes(
+        gapped = json_bytes(
             {
-                "type": "failure.captured",
+                "type": "recording.gapped",
                 "id": new_id("oc", self._clock.now_us()),
                 "error": {"type": "RecordingGap", "message": message},
             }
         )
         if live is not None:
             try:
-                live.file.append(
-                    encode_entry("failure.captured", captured, lease)
-                )  # may pass the bound: small
+                live.file.append(encode_entry("recording.gapped", gapped, lease))  # small: may pass the bound
             except OSError as error:
                 _log.warning("The gap of execution %s could not be recorded: %s", lease.execution_id, error)
 

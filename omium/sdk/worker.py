@@ -91,13 +91,14 @@ class Worker:
         that is gone. Raises what ended it.
         """
         if execution_id is not None:
-            self._session.transport.send_leftovers(execution_id)
+            self._session.prepare(execution_id)
         wait_s = 0.0 if execution_id else WAIT_S
         try:
             grants = drive_sync(self._claim(execution_id, wait_s=wait_s), self._ports)
         except NothingToClaim:
             assert execution_id is not None
-            joined = drive_sync(join_execution(execution_id, self.workflows.get), self._ports)
+            flow = join_execution(execution_id, self.workflows.get, self._session.prepare)
+            joined = drive_sync(flow, self._ports)
             return runner.join(self._session, joined)
         for granted in grants:
             return self._running.run_here(granted)

@@ -113,6 +113,14 @@ async def test_a_captured_failure_is_in_the_inbox_once_and_the_execution_goes_on
     await run.complete()
 
 
+async def test_a_gap_in_the_recording_is_an_event_and_in_the_inbox_once(engine):
+    run = await engine.start()
+    for _ in range(2):
+        await run.write(type="recording.gapped", id="oc_1", error={"type": "RecordingGap", "message": "x"})
+    assert (await engine.event_types(run.id)).count("recording.gapped") == 1
+    assert await engine.inbox(run.id) == [("captured", "", "open")]
+
+
 async def test_a_retried_step_counts_the_interruptions_that_cut_it(engine):
     run = await engine.worker_run()
     await run.fail_step("search", delay_us=10)

@@ -324,7 +324,7 @@ def test_a_full_spool_ends_the_recording_for_good_and_the_user_goes_on(open_spoo
     with pytest.raises(EffectUnavailable, match="not called"):
         spool.drain(lease, 30)
     assert spool.send_live()
-    assert server.names == [["a", "failure.captured"]]
+    assert server.names == [["a", "recording.gapped"]]
     record(spool, lease, "d")
     assert spool.send_live()
     assert len(server.names) == 1, "nothing is recorded behind a gap"
@@ -355,7 +355,7 @@ def test_a_disk_that_is_full_leaves_whole_frames_only(tmp_path, open_spool, monk
     record(spool, lease, checkpoint("b", "x" * 3000))
     assert "No space left" in lease.recording_gap
     assert spool.send_live()
-    assert server.names == [["a", "failure.captured"]]
+    assert server.names == [["a", "recording.gapped"]]
 
 
 def test_a_folder_that_cannot_be_written_does_not_stop_the_user(tmp_path, open_spool):

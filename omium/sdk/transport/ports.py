@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from omium.sdk.spooling import Spool
 
 
+LEFTOVERS_WITHIN_S: Final = 15.0  # for a server that is restarting; a person waits for the execution to go on
+
+
 class Transport(ForkReset):
     """The sync `Ports` of this process; `async_ports()` are those of the running event loop."""
 
@@ -111,10 +114,18 @@ class Transport(ForkReset):
         """Send what waits here of the execution; see `Spool.drain`."""
         self._open_spool()[0].drain(lease, within_s)
 
-    def send_leftovers(self, execution_id: str, /) -> None:
-        """Send what dead processes of this host left unsent of an execution, before it goes on."""
-        if (self.settings.folder / "spool").exists():  # else nothing was ever relaxed here: load nothing
-            self.spool.send_leftovers(execution_id)
+    def send_leftovers(self, execution_id: str, /) -> bool:
+        """Send what this process holds, and dead ones left, of an execution; say whether there was anything.
+
+        Raises why it could not be sent, `ConnectionLost` or the problem of the key: going on without it would
+        lose it.
+        """
+        if not (self.settings.folder / "spool").exists():  # nothing was ever relaxed here: load nothing
+            return False
+        done = self.spool.send_leftovers(execution_id, LEFTOVERS_WITHIN_S)
+        if done.kept is not None:
+            raise done.kept
+        return done.sent + done.rejected > 0
 
     def hurry(self, within_s: float) -> None:
         """Let no write that is under way wait longer than `within_s` for a server that is away."""

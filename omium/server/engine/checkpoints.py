@@ -14,6 +14,7 @@ from omium.models.driver import (
     FailureCaptured,
     Heartbeat,
     LogWritten,
+    RecordingGapped,
     UsageRecorded,
 )
 from omium.server.db.tx import Tx
@@ -63,16 +64,26 @@ def save_checkpoint(tx: Tx, packed: Packed[CheckpointSaved]) -> Outcome:
 
 def capture_failure(tx: Tx, packed: Packed[FailureCaptured]) -> Outcome:
     """Put a failure into the inbox while the execution goes on."""
-    write, error = packed.write, packed.error
+    return _capture(tx, packed, EventType.FAILURE_CAPTURED, packed.write.path)
+
+
+def record_gap(tx: Tx, packed: Packed[RecordingGapped]) -> Outcome:
+    """Note that the driver goes on without recording, and put that into the inbox (semantics 3.7)."""
+    return _capture(tx, packed, EventType.RECORDING_GAPPED, "")
+
+
+def _capture(
+    tx: Tx, packed: Packed[FailureCaptured] | Packed[RecordingGapped], event: EventType, path: str
+) -> Outcome:
+    error, identity = packed.error, packed.write.id
     assert error is not None
     row = enter(tx, packed.lease, events=1)
-    known = find_event(tx, row, EventType.FAILURE_CAPTURED, {"id": write.id})
+    known = find_event(tx, row, event, {"id": identity})
     if known is not None:
         give_back(tx, row, events=1, steps=0)
         return Outcome(row, known)
-    facts: dict[str, JsonValue] = {"id": write.id, "path": write.path}
-    number_event(tx, row, EventType.FAILURE_CAPTURED, facts)
-    record_occurrence(tx, row, kind=FailureKind.CAPTURED, path=write.path, seq=row.last_seq, error=error.info)
+    number_event(tx, row, event, {"id": identity, "path": path})
+    record_occurrence(tx, row, kind=FailureKind.CAPTURED, path=path, seq=row.last_seq, error=error.info)
     return Outcome(row, row.last_seq)
 
 

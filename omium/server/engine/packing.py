@@ -105,7 +105,7 @@ def pack_write(vault: Vault, lease: Lease, write: W) -> Packed[W]:
             )
         case driver.ExecutionCompleted():
             return Packed(lease, write, output=value(write.output, "The output of the execution"))
-        case driver.FailureCaptured() | driver.ExecutionFailed():
+        case driver.FailureCaptured() | driver.RecordingGapped() | driver.ExecutionFailed():
             return Packed(lease, write, error=pack_error(vault, write.error))
         case driver.CompensationEnded() | driver.ExecutionSuspends():
             return Packed(

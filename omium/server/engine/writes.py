@@ -40,6 +40,7 @@ HANDLERS: dict[type[Any], Handler] = {
     driver.EffectEnded: effect_results.end_effect,
     driver.CheckpointSaved: checkpoints.save_checkpoint,
     driver.FailureCaptured: checkpoints.capture_failure,
+    driver.RecordingGapped: checkpoints.record_gap,
     driver.UsageRecorded: checkpoints.record_usage,
     driver.LogWritten: checkpoints.record_lines,
     driver.Heartbeat: checkpoints.record_heartbeat,
