@@ -12,9 +12,10 @@ import shutil
 import sqlite3
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -152,6 +153,45 @@ def answer_lost_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Writer, "_run_alone", answer)
 
 
+@bug("migrate-in-pieces")
+def migrate_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a migration as a script, as `executescript` would: it commits after every statement."""
+    from omium.server.db import migrate
+
+    split = migrate.split_sqlite
+
+    def split_and_commit(script: str) -> Iterator[str]:
+        for statement in split(script):
+            yield statement
+            yield "COMMIT"
+            yield "BEGIN IMMEDIATE"
+
+    monkeypatch.setattr(migrate, "split_sqlite", split_and_commit)
+
+
+@bug("asynchronous-commit")
+def commit_asynchronously(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answer before PostgreSQL has written its log, for the speed of it."""
+    import psycopg
+
+    connect = psycopg.connect
+
+    def connect_loosely(*arguments: Any, **chosen: Any) -> Any:
+        connection = connect(*arguments, **chosen)
+        connection.execute("SET synchronous_commit = off")
+        execute = connection.execute
+
+        def execute_unless_durable(query: Any, *others: Any, **options: Any) -> Any:
+            return execute(
+                "SELECT 1" if query == "SET synchronous_commit = on" else query, *others, **options
+            )
+
+        connection.execute = execute_unless_durable
+        return connection
+
+    monkeypatch.setattr(psycopg, "connect", connect_loosely)
+
+
 def plant_for_good(name: str) -> None:
     """Switch a bug on in a process that is the test's own."""
     plant(name, pytest.MonkeyPatch())
@@ -205,6 +245,19 @@ def measure_leases_by_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
     from omium.clock import ManualClock
 
     monkeypatch.setattr(ManualClock, "boot_us", ManualClock.now_us)
+
+
+@bug("results-by-number")
+def find_results_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a call what is recorded at its number, whatever its input is."""
+    from omium.sdk.book import Book
+
+    look_up = Book.look_up
+
+    def look_up_by_number(self: Book, *call: object, **options: object) -> object:
+        return look_up(self, *call, **{**options, "match": "name"})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Book, "look_up", look_up_by_number)
 
 
 def main(name: str, data: str, port: str) -> int:
