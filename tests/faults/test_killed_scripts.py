@@ -1,15 +1,12 @@
 """A script that is killed again and again, at any moment, ends right and pays for nothing twice."""
 
-import random
 import signal
 import subprocess
 from collections import Counter
 
 import pytest
 
-from tests.sdk.served import TIMEOUT_S, make_running_server, running_server, server
-
-__all__ = ["make_running_server", "running_server", "server"]
+from tests.sdk.served import TIMEOUT_S
 
 SCRIPT = """
     import asyncio, os, random, sys, time, omium
@@ -60,33 +57,47 @@ SCRIPT = """
 """
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_script_that_is_killed_at_any_moment_ends_right(server, seed):
-    chance = random.Random(seed)
-    script = server.write("often.py", SCRIPT)
+def kill_often(gate, server, number: int) -> None:
+    """Run the script, killing it at random moments, until it ends; look at what it returned and did."""
+    script = server.write(
+        f"often{number}.py", SCRIPT.replace("only", f"only-{number}").replace("done", f"done{number}")
+    )
     kills = 0
     while True:
         process = server.start(script)  # it lives a little longer each time: the machine may be busy
         assert process.stdout.readline() == "begun\n"
         try:
-            out, err = process.communicate(timeout=(0.05 + chance.random() * 0.25) * 1.15**kills)
+            out, err = process.communicate(timeout=(0.05 + gate.random.random() * 0.25) * (1 + kills / 4))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate(timeout=TIMEOUT_S)
             kills += 1
             continue
-        assert process.returncode == 0, err
         break
 
-    assert kills > 2
+    gate.tried(kills, "kills")
     thoughts, squares = [-x for x in range(24)], {x: x * x + x for x in range(24)}
-    assert out == f"({thoughts}, {squares}, [0, 1, 2, 3])\n"
-    done = (server.folder / "done.txt").read_text().splitlines()
-    sent = Counter(line.split()[1] for line in done if line.startswith("send"))
-    keys = {tuple(line.split()[1:]) for line in done if line.startswith("send")}
-    assert set(sent) == {"0", "1", "2", "3"}
-    assert len(keys) == 4  # whoever receives them sees each effect under one key
-    detail = server.newest()
-    assert detail["status"] == "completed"
-    worked = [line for line in done if line.startswith("work")]
-    assert len(worked) <= 24 + 3 * kills  # what ran in the pool at a kill is all that can run again
+    gate.lost(
+        out != f"({thoughts}, {squares}, [0, 1, 2, 3])\n", f"it ended with {process.returncode}: {out} {err}"
+    )
+    done = [line.split() for line in (server.folder / f"done{number}.txt").read_text().splitlines()]
+    sent = Counter(words[1] for words in done if words[0] == "send")
+    keys = {tuple(words[1:]) for words in done if words[0] == "send"}
+    gate.lost(set(sent) != set("0123"), f"sent {sent}")
+    gate.lost(len(keys) - len(sent), f"whoever received them saw other keys: {keys}")
+    worked = [words for words in done if words[0] == "work"]
+    most = 24 + 3 * kills  # what ran in the pool at a kill is all that can run again
+    gate.lost(max(0, len(worked) - most), f"{len(worked)} pieces of work in {kills} kills")
+    status = server.newest()["status"]
+    gate.lost(status != "completed", f"it is {status}")
+
+
+@pytest.mark.gate(
+    promise="A script that is killed again and again ends with the right result of every input.",
+    fault="SIGKILL of a script with tasks, a thread pool and effects, at random moments until it ends.",
+)
+def test_a_script_that_is_killed_at_any_moment_ends_right(gate, server):
+    rounds = gate.rounds(short=2, long=100)
+    for number in range(rounds):
+        kill_often(gate, server, number)
+        gate.show_progress(number + 1, rounds)
