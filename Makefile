@@ -11,6 +11,8 @@ PYTHON ?= $(or $(shell for name in python3 python3.13 python3.12 python3.11; do 
 VENV ?= .venv
 LOWEST ?= .venv-lowest
 PEERS ?= .venv-peers
+# The older lines of LangGraph that pyproject.toml allows, each in an environment of its own.
+LINES := 1.0 1.1
 BIN := $(VENV)/bin
 # One stamp per lock file: a second run finds it newer than the lock and is instant, with or without a network.
 DEV := $(VENV)/.installed-dev
@@ -96,6 +98,17 @@ bench: $(DEV) ## measure speed and size beside peers and floors, write docs/benc
 
 .PHONY: bench-peers
 bench-peers: $(PEERS)/.installed-peers ## install what "make bench" runs Omium beside into .venv-peers
+
+.venv-langgraph-%/.installed: requirements/langgraph-%.txt $(INPUTS)
+	@$(PYTHON) tools/environment.py $(@D) langgraph-$*
+	@touch $@
+
+.PRECIOUS: .venv-langgraph-%/.installed
+langgraph-%: .venv-langgraph-%/.installed
+	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/langgraph $(PYTEST_ARGS)
+
+.PHONY: test-all
+test-all: test lowest $(LINES:%=langgraph-%) ## run all tests with the newest and the oldest dependencies, LangGraph's with every line
 
 .PHONY: docs
 docs: $(DEV) ## run the documentation's snippets and check its links

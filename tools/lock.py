@@ -5,6 +5,7 @@ carries a digest of the requirements that it was made from. Resolving is uv's wo
 reasons are in docs/decisions/002-locked-requirements.md.
 
     python tools/lock.py            resolve and write all files (needs a package index)
+    python tools/lock.py NAME ...   only these
     python tools/lock.py --check    compare digests only (needs nothing)
 """
 
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +30,8 @@ class LockFile:
 
     Without `with_dependencies` their own dependencies stay out. With `lowest` the package's own dependencies
     are the oldest that pyproject.toml allows, and the groups' the same as in the first file. `apart`: it is
-    installed into an environment of its own, so the first file does not constrain it.
+    installed into an environment of its own, so the first file does not constrain it. `further` narrows what
+    pyproject.toml asks for.
     """
 
     name: str
@@ -38,6 +41,7 @@ class LockFile:
     with_dependencies: bool = True
     lowest: bool = False
     apart: bool = False
+    further: tuple[str, ...] = ()
 
     @property
     def path(self) -> Path:
@@ -54,6 +58,17 @@ LOCK_FILES = (
     LockFile("lock", groups=("lock",), with_project=False),
     LockFile("model", groups=("model",), with_project=False, with_dependencies=False),
     LockFile("peers", groups=("peers",), with_project=False, apart=True),
+    # The older lines of a framework, each at its newest; dev and lowest hold the two ends.
+    *(
+        LockFile(
+            f"langgraph-{line}",
+            extras=("postgres", "langgraph"),
+            groups=("build", "test"),
+            apart=True,
+            further=(f"langgraph=={line}.*",),
+        )
+        for line in ("1.0", "1.1")
+    ),
 )
 
 
@@ -62,7 +77,7 @@ def read_requirements(lock_file: LockFile) -> list[str]:
     with (ROOT / "pyproject.toml").open("rb") as file:
         pyproject = tomllib.load(file)
     project = pyproject["project"]
-    requirements = list(project["dependencies"]) if lock_file.with_project else []
+    requirements = [*(project["dependencies"] if lock_file.with_project else []), *lock_file.further]
     for extra in lock_file.extras:
         requirements += project["optional-dependencies"][extra]
     for group in lock_file.groups:
@@ -119,10 +134,12 @@ def find_uv() -> str:
     return found
 
 
-def write_all() -> None:
-    """Resolve every file anew and write it."""
+def write(names: Sequence[str]) -> None:
+    """Resolve the files of these names anew, or every one, and write them."""
     FOLDER.mkdir(exist_ok=True)
     for lock_file in LOCK_FILES:
+        if names and lock_file.name not in names:
+            continue
         constraint = None if lock_file is LOCK_FILES[0] or lock_file.apart else LOCK_FILES[0].path
         pinned = resolve(lock_file, constraint)
         head = '# Written by "make lock" from pyproject.toml; do not edit.\n'
@@ -134,8 +151,13 @@ def main() -> None:
     """Write the lock files, or with --check compare them with pyproject.toml."""
     parser = argparse.ArgumentParser(description="Write or check the lock files in requirements/.")
     parser.add_argument("--check", action="store_true", help="only compare with pyproject.toml, offline")
-    if not parser.parse_args().check:
-        write_all()
+    known = [lock_file.name for lock_file in LOCK_FILES]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(known)}; else all")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.names) - set(known):
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    if not arguments.check:
+        write(arguments.names)
         return
     stale = [lock_file.name for lock_file in LOCK_FILES if not is_current(lock_file)]
     if stale:
