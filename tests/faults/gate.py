@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SHOWN_LOSSES = 10
+NOTE_LENGTH = 500
 
 
 @dataclass
@@ -78,7 +79,7 @@ class Gate:
         """Count `count` broken promises; `note` says which. 0 changes nothing."""
         self.losses += count
         if count and note and len(self.lost_notes) < SHOWN_LOSSES:
-            self.lost_notes.append(note)
+            self.lost_notes.append(note[:NOTE_LENGTH])
 
     def figure(self, name: str, value: float, unit: str = "") -> None:
         """Note a number that the page shows beside the count; of several with one name the largest."""

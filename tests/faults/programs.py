@@ -10,11 +10,16 @@ import asyncio
 import os
 from pathlib import Path
 
+from omium.clock import SystemClock
 from omium.logs import configure_logs
 from omium.server.db import writer
+from omium.server.db.open import open_database
+from omium.server.db.settings import DatabaseSettings
 from tests.db import load
 from tests.faults import planted
 from tests.faults.life import life_id, open_life
+
+BARE = DatabaseSettings(connections=1, ballast_bytes=0)
 
 
 def say(line: str) -> None:
@@ -38,6 +43,22 @@ def live_with(data: Path, bug: str, executions: int) -> None:
     """The same with a planted bug."""
     planted.plant_for_good(bug)
     live(data, executions)
+
+
+def migrate(data: Path) -> None:
+    """Make a database and bring its schema up to date."""
+
+    async def main() -> None:
+        database = await open_database(str(data / "omium.sqlite"), clock=SystemClock(), settings=BARE)
+        await database.close()
+
+    asyncio.run(main())
+
+
+def migrate_with(data: Path, bug: str) -> None:
+    """The same with a planted bug."""
+    planted.plant_for_good(bug)
+    migrate(data)
 
 
 def write_items(file: Path, migrations: Path, clients: int, works: int, synchronous: str = "") -> None:

@@ -13,10 +13,10 @@ ROUNDS_A_FOLDER = 20  # then a fresh one: checking a large database at each star
 ANEW_EVERY = 10  # rounds; a start that counts Python's own
 
 
-def try_kills(gate, make_server, short=60, long=1_000):
+def try_kills(gate, make_server, short=60, long=1_000, rounds_a_folder=ROUNDS_A_FOLDER):
     server = None
     for round_ in gate.each(short, long, "kills"):
-        if round_ % ROUNDS_A_FOLDER == 0:
+        if round_ % rounds_a_folder == 0:
             if server is not None:
                 look_whole(gate, server)
                 server.kill()
@@ -53,6 +53,16 @@ def test_a_killed_server_keeps_what_it_acknowledged(gate, forked_server):
     try_kills(gate, forked_server)
     ready_s, _ = gate.figures["ready again"]
     gate.lost(ready_s > 5 * 5, f"ready again after {ready_s} s")
+
+
+@pytest.mark.postgres
+@pytest.mark.gate(
+    promise="What a server on PostgreSQL has acknowledged is there after it was killed.",
+    fault="SIGKILL of the server at a random moment, while eight drivers write steps",
+)
+def test_a_killed_server_keeps_what_it_acknowledged_on_postgres(gate, forked_server, postgres_url):
+    make_server = partial(forked_server, OMIUM_DATABASE_URL=postgres_url)
+    try_kills(gate, make_server, short=12, long=300, rounds_a_folder=1_000_000)
 
 
 @pytest.mark.planted(

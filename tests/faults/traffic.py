@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import itertools
 import json
 import threading
+import time
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -25,6 +25,7 @@ from tests.engine.harness import process
 from tests.faults.gate import Gate
 
 TIMEOUT_S = 60
+PAUSE_S = 0.05  # before what was refused is sent again
 
 
 @dataclass
@@ -132,7 +133,8 @@ class Traffic:
         with Asking(self._server) as asking:
             while not self._stopping:
                 try:
-                    asking.send(driver)
+                    if not asking.send(driver):
+                        time.sleep(PAUSE_S)
                 except (OSError, http.client.HTTPException):
                     return
                 self._after_each()
@@ -157,6 +159,17 @@ class Asking:
         reply = self._connection.getresponse()
         return reply.status, reply.read()
 
+    def read(self, path: str) -> bytes:
+        """Return what a GET is answered, asking again for as long as the server says so (503)."""
+        give_up_at = time.monotonic() + TIMEOUT_S
+        while True:
+            status, body = self.ask("GET", path)
+            if status == 200:
+                return body
+            assert status == 503, body
+            assert time.monotonic() < give_up_at, body
+            time.sleep(PAUSE_S)
+
     def send(self, driver: Driver) -> bool:
         """Send what comes next of `driver`; return whether it was acknowledged."""
         return driver.take(*self.ask("POST", *driver.next_request()))
@@ -165,11 +178,9 @@ class Asking:
         """Return the outputs of its steps in their order, whatever else is recorded."""
         steps: list[dict[str, object]] = []
         after = ""
-        for _ in itertools.count():
+        while True:
             query = f"?limit=200&after={after}" if after else "?limit=200"
-            status, body = self.ask("GET", f"/v1/executions/{driver.execution_id}/steps{query}")
-            assert status == 200, body
-            page = json.loads(body)
+            page = json.loads(self.read(f"/v1/executions/{driver.execution_id}/steps{query}"))
             steps += page["items"]
             after = page["next"] or ""
             if not after:
