@@ -9,6 +9,7 @@ Every line in `notes` was written by a process that did what it says: "paid a-3 
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections import Counter
@@ -21,10 +22,15 @@ from uuid import uuid4
 import httpx
 
 import omium
+from omium.config import Settings
+from omium.sdk.lease import Lease
 from omium.sdk.registry import find_workflow
 from omium.sdk.session import current_session
+from omium.sdk.spooling import Spool
 from omium.sdk.worker import Worker
+from omium.states import Durability
 from tests.faults.forks import Forked
+from tests.faults.planted import plant_for_good
 
 PATIENCE_S = 90
 SHORT_LEASES = {
@@ -86,6 +92,47 @@ def run_relaxed(environment: dict[str, str], order: str, n: int) -> None:
     os.environ.update(environment)
     print(relaxed_orders(order, n), flush=True)  # read by the gate
     current_session().close()  # what a script's end does, and a forked child's does not
+
+
+@omium.step
+def did(order: str, number: int) -> int:
+    return number
+
+
+def run_offline(environment: dict[str, str], order: str) -> None:
+    """Be a script whose server is away, until killed; note each step that has returned."""
+    os.environ.update(environment)
+
+    @omium.workflow(name=f"offline-{order}", durability="relaxed")
+    def offline() -> None:
+        for number in range(100_000):
+            did(order, number)
+            note(f"did {order}-{number}")
+
+    offline()
+
+
+def send_what_is_left(environment: dict[str, str], bug: str) -> int:
+    """Be the next process on the host; return 1 if something could not be sent."""
+    os.environ.update(environment)
+    if bug:
+        plant_for_good(bug)
+    session = current_session()
+    left = session.transport.spool.send_leftovers(None, within_s=PATIENCE_S)
+    session.close()
+    return int(left.kept is not None)
+
+
+def record_in_spool(folder: Path, records: int, bug: str) -> None:
+    """Record checkpoints in a spool, and print a line for each that has returned."""
+    if bug:
+        plant_for_good(bug)
+    spool = Spool(Settings(folder=folder, api_key="om_a"), None)  # it sends nothing
+    lease = Lease("ex_1", 1, "token", 0, durability=Durability.RELAXED)
+    for number in range(records):
+        saved = {"type": "checkpoint.saved", "id": f"cp_{number}", "name": "n", "state": number, "at_us": 1}
+        spool.append(lease, "checkpoint.saved", json.dumps(saved).encode())
+        os.write(1, f"recorded {number}\n".encode())
 
 
 class Asking:

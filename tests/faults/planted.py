@@ -260,6 +260,28 @@ def find_results_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Book, "look_up", look_up_by_number)
 
 
+@bug("newest-first")
+def send_the_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send what a dead process left from its end."""
+    from omium.sdk import spooling
+
+    read_entries = spooling.read_entries
+
+    def read_backwards(*arguments: object) -> object:
+        first, *others = read_entries(*arguments)  # type: ignore[arg-type]
+        return iter([first, *reversed(others)])
+
+    monkeypatch.setattr(spooling, "read_entries", read_backwards)
+
+
+@bug("spool-without-sync")
+def leave_the_spool_to_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write, and hope."""
+    from omium.sdk import spool
+
+    monkeypatch.setattr(spool.os, "fdatasync", lambda _descriptor: None)
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server

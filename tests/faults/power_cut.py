@@ -33,6 +33,14 @@ class DiskFile:
     durable: bytearray = field(default_factory=bytearray)
     writes: list[tuple[int, bytes] | int] = field(default_factory=list)  # (offset, data), or a new length
 
+    def __post_init__(self) -> None:
+        self.end = len(self.durable)  # how long the file is for who reads it now
+
+    def write(self, write: tuple[int, bytes] | int) -> None:
+        """Take a write that is not synced yet."""
+        self.writes.append(write)
+        self.end = write if isinstance(write, int) else max(self.end, write[0] + len(write[1]))
+
     def after_power_cut(self, chance: random.Random | None) -> bytes:
         """Return the bytes that are left; `chance` decides which unsynced writes made it, None: no one."""
         content = bytearray(self.durable)
@@ -65,11 +73,13 @@ def list_cuts(trace: Path, known: Iterable[Path] = ()) -> Iterator[tuple[str, di
                     file.sync()
                 case "pwrite64":
                     data, _, offset = call["arguments"].split(", ")
-                    file.writes.append((int(re.match(r"\d+", offset)[0]), _bytes(data.strip('"'))))
+                    file.write((int(re.match(r"\d+", offset)[0]), _bytes(data.strip('"'))))
                 case "ftruncate":
-                    file.writes.append(int(re.match(r"\d+", call["arguments"])[0]))
+                    file.write(int(re.match(r"\d+", call["arguments"])[0]))
                 case "write" if call["handle"] == "1":
                     yield _bytes(call["arguments"].split(", ")[0].strip('"')).decode().strip(), files
+                case "write":  # what is written so is appended
+                    file.write((file.end, _bytes(call["arguments"].rpartition(", ")[0].strip('"'))))
 
 
 def _apply(content: bytearray, write: tuple[int, bytes] | int) -> None:
