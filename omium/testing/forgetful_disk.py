@@ -32,7 +32,8 @@ _Transfer = CFUNCTYPE(c_int, c_void_p, c_void_p, c_int, c_int64)
 _Truncate = CFUNCTYPE(c_int, c_void_p, c_int64)
 _Sync = CFUNCTYPE(c_int, c_void_p, c_int)
 _Size = CFUNCTYPE(c_int, c_void_p, POINTER(c_int64))
-_Open = CFUNCTYPE(c_int, c_void_p, c_char_p, c_void_p, c_int, POINTER(c_int))
+# The name is taken and handed on as an address: SQLite keeps it for as long as the file is open.
+_Open = CFUNCTYPE(c_int, c_void_p, c_void_p, c_void_p, c_int, POINTER(c_int))
 
 
 class _Methods(Structure):
@@ -105,11 +106,11 @@ class ForgetfulDisk:
         if self._library.sqlite3_vfs_register(byref(self._vfs), 1) != _OK:
             raise Unavailable("SQLite refused another layer.")
 
-    def _open(self, vfs: int, name: bytes | None, file: int, flags: int, out: Any) -> int:
+    def _open(self, vfs: int, name: int | None, file: int, flags: int, out: Any) -> int:
         result = int(self._original.open(vfs, name, file, flags, out))
         if result == _OK and name is not None and flags & (_MAIN_DB | _WAL):
             opened = cast(file, POINTER(_File)).contents
-            self._paths[file] = os.fsdecode(name)
+            self._paths[file] = os.fsdecode(ctypes.string_at(name))
             opened.methods = ctypes.pointer(self._table(opened.methods))
         return result
 
