@@ -282,6 +282,19 @@ def leave_the_spool_to_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool.os, "fdatasync", lambda _descriptor: None)
 
 
+@bug("no-tenant-filter")
+def find_executions_of_any_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Find an execution by its id alone: who knows it may see it."""
+    from omium.server.db.tx import Sql
+    from omium.server.store import executions
+
+    asked = "tenant_id = :tenant_id"
+    for name in ("FIND", "LOCK"):
+        text = getattr(executions, name).text
+        assert asked in text
+        monkeypatch.setattr(executions, name, Sql(text.replace(asked, f"({asked} OR 1 = 1)")))
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server
