@@ -2,6 +2,7 @@
 
 import pytest
 
+from omium.ids import new_id
 from omium.models.driver import WriteBatch
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.usage import sum_usage
@@ -22,6 +23,17 @@ async def test_a_plain_step_costs_three_statements(engine, watched):
     run = await engine.start()
     await run.step("search", output={"found": [1, 2, 3]})
     assert watched.statements == ["UPDATE executions SET", "INSERT INTO steps", "INSERT INTO events"]
+
+
+async def test_a_first_grant_reads_nothing_and_is_what_a_repeated_start_is_sent(engine, watched):
+    id_ = new_id("ex", engine.clock.now_us())
+    given = {"topic": "tea", "notes": ["x" * 40_000], "exact": 1.0}
+    first = await engine.start(id=id_, input=given)
+    assert watched.reads == 0
+    again = await engine.start(id=id_, input=given)
+    assert watched.reads == 1
+    assert first.grant == again.grant
+    assert first.grant.input == given
 
 
 async def test_usage_costs_one_more(engine, watched):

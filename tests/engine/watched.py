@@ -61,7 +61,11 @@ class WatchedDatabase(AnnouncingDatabase):
     def __init__(self, db: Database) -> None:
         super().__init__(db, LiveHub())
         self.statements: list[str] = []
-        self.writes = 0
+        self.writes = self.reads = 0
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        self.reads += 1
+        return await self._db.read(work)
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         self.writes += 1

@@ -22,7 +22,7 @@ from omium.server.db.tx import Tx
 from omium.server.engine.compensations import list_pending
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.transitions import move
-from omium.server.engine.values import StoredValue, address_of, fetch_values
+from omium.server.engine.values import PackedValue, StoredValue, address_of, fetch_values
 from omium.server.engine.views import view_execution
 from omium.server.store import checkpoints, details, effects, epochs, steps
 from omium.server.store.checkpoints import CheckpointRow
@@ -132,6 +132,20 @@ async def build_grant(parts: EngineParts, row: ExecutionRow, lease_token: str) -
     held up by a long list.
     """
     rows = await parts.db.read(lambda tx: _read(tx, row))
+    return _assemble(parts, rows, lease_token)
+
+
+def build_first_grant(parts: EngineParts, row: ExecutionRow, given: PackedValue, lease_token: str) -> Grant:
+    """Return what the driver of a new execution is sent: nothing is recorded of it yet."""
+    rows = GrantRows(
+        row=row,
+        input=StoredValue(given.column, given.payload),
+        steps=[],
+        effect_states={},
+        checkpoints=[],
+        compensations=[],
+        compensation_values={},
+    )
     return _assemble(parts, rows, lease_token)
 
 

@@ -24,7 +24,7 @@ from omium.ids import child_execution_id
 from omium.models.driver import Grant
 from omium.models.execution import Execution, StartExecution
 from omium.server.db.tx import Tx
-from omium.server.engine.grants import build_grant, pack_model
+from omium.server.engine.grants import build_first_grant, build_grant, pack_model
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.start_packing import PackedStart, pack_start
 from omium.server.engine.transitions import append_event, record_first_event
@@ -56,6 +56,8 @@ async def start(
     packed = pack_start(parts.vault, principal, command, idempotency_key)
     started = await parts.db.write(lambda tx: start_execution(tx, packed))
     if started.row.driver == Driver.LOCAL:
+        if started.fresh:
+            return build_first_grant(parts, started.row, packed.input, packed.lease_token)
         return await build_grant(parts, started.row, packed.lease_token)
     return view_execution(started.row)
 
