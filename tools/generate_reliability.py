@@ -148,8 +148,8 @@ def describe(gate: Gate, planted: Iterable[Planted]) -> list[str]:
     short = " (short form)" if gate.form == "short" else ""
     figures = [f"{name}: {value:,} {unit}".strip() for name, (value, unit) in sorted(gate.figures.items())]
     lines = [
-        f"**{gate.promise}**\n",
-        f"- Fault: {gate.fault}.",
+        f"**{gate.promise.rstrip('.')}.**\n",
+        f"- Fault: {gate.fault.rstrip('.')}.",
         f"- Tried: {gate.tried:,} {gate.what}{short}, **{gate.lost} lost**, {gate.date}.",
     ]
     if figures:

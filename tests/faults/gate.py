@@ -57,8 +57,8 @@ class Gate:
         return self.test.rpartition("::")[2].removeprefix("test_").replace("_", " ")
 
     def rounds(self, short: int, long: int) -> int:
-        """Return how often to try in this run: `long`, scaled, with --torture, else `short`."""
-        return max(1, math.ceil(long * self.scale)) if self.torture else short
+        """Return how often to try in this run: `short`, or with --torture `long`, scaled, if that is more."""
+        return max(short, math.ceil(long * self.scale)) if self.torture else short
 
     def each(self, short: int, long: int, what: str) -> Iterator[int]:
         """Yield the numbers of the rounds, count them, and stop at the first loss where a bug is planted."""

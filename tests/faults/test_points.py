@@ -44,13 +44,12 @@ def list_points(folder, tmp_path, program, *arguments):
 
 def choose(gate, points, short):
     """Return all points in the long form; in the short one the rare calls, and some of the many writes."""
-    if gate.torture and gate.scale >= 1:
+    if (wanted := gate.rounds(short, len(points))) >= len(points):
         return points
     rare = [point for point in points if point[0] != "pwrite64"]
     many = [point for point in points if point[0] == "pwrite64"]
     gate.random.shuffle(rare)
     gate.random.shuffle(many)
-    wanted = gate.rounds(short, len(points))
     return rare[: wanted // 2] + many[: wanted - min(len(rare), wanted // 2)]
 
 
@@ -83,7 +82,7 @@ async def look(data, acknowledged, executions):
 
 
 async def try_points(gate, folder, tmp_path, *program):
-    executions = 5 if gate.torture else 1
+    executions = gate.rounds(short=1, long=5)
     points = await asyncio.to_thread(list_points, folder, tmp_path, *program, executions)
     gate.figure("points of the scenario", len(points))
     assert len(points) > len(EVENTS) * executions * 4

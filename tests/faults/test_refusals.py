@@ -39,11 +39,21 @@ def try_damages(gate, make_server):
             status, body = asking.ask("GET", "/v1/admin/verify")
             gate.lost(status != 200 or json.loads(body)["problems"] != [], f"served, but {body[:300]!r}")
             for driver in traffic.drivers:
-                outputs = [driver.output(number) for number in range(driver.steps)]
-                gate.lost(asking.list_outputs(driver)[: driver.steps] != outputs, "served with other outputs")
+                wrong = find_wrong(asking, driver)
+                gate.lost(wrong is not None, f"served, but {wrong}")
         server.kill()
         for suffix in ("-wal", "-shm"):
             file.with_name(file.name + suffix).unlink(missing_ok=True)
+
+
+def find_wrong(asking, driver):
+    """Return what is wrong with the answers about a driver's steps."""
+    try:
+        outputs = asking.list_outputs(driver)[: driver.steps]
+    except AssertionError as error:  # an answer that is no answer
+        return str(error)
+    expected = [driver.output(number) for number in range(driver.steps)]
+    return None if outputs == expected else "other outputs than were acknowledged"
 
 
 def do_damage(chance, whole):
