@@ -146,6 +146,10 @@ class Asking:
         assert reply.status_code == 200, reply.text
         return reply.json()
 
+    def read(self, path: str) -> bytes:
+        """Return an answer's bytes, whatever it says."""
+        return self._client.get(path).content
+
     def post(self, path: str, body: object = None) -> httpx.Response:
         return self._client.post(path, json=body or {}, headers={"Idempotency-Key": str(uuid4())})
 

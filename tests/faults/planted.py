@@ -295,6 +295,14 @@ def find_executions_of_any_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(executions, name, Sql(text.replace(asked, f"({asked} OR 1 = 1)")))
 
 
+@bug("no-sealing")
+def seal_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Store outputs as they come, whatever is in them."""
+    from omium.server.engine import values
+
+    monkeypatch.setattr(values, "has_secret", lambda _value: False)
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server

@@ -3,8 +3,8 @@
 import time
 
 import pytest
+from tests.faults.proxy import Proxy
 
-from tests.acceptance.proxy import Proxy
 from tests.faults.drivers import SHORT_LEASES, Crew, crew_of, run_relaxed, serve_orders, until
 
 AT_ONCE = 4

@@ -6,7 +6,7 @@ What may happen to a request, each with its own chance:
     an earlier one arrives again · its answer is lost, or cut in the middle, or late
 
 Requests are told apart by their Content-Length, as the SDK sends them. Owns no rule about what is right: the
-gates ask the server afterwards. A network that is cut and healed is tests/acceptance/proxy.py.
+gates ask the server afterwards. A network that is cut and healed is proxy.py.
 """
 
 from __future__ import annotations
