@@ -32,7 +32,13 @@ from omium.models.execution import (
     StartExecution,
 )
 from omium.server.db.tx import Database, Tx
-from omium.server.engine.cancel import request_cancel, request_pause, sweep_cancels
+from omium.server.engine.cancel import (
+    reach_children,
+    request_cancel,
+    request_pause,
+    sweep_cancels,
+    sweep_trees,
+)
 from omium.server.engine.claims import claim
 from omium.server.engine.leases import sweep_leases
 from omium.server.engine.parts import EngineParts
@@ -261,7 +267,9 @@ class Engine:
         )
 
     async def cancel(self, execution_id: str) -> Execution:
-        return await self.write(lambda tx: request_cancel(tx, self.who, execution_id, CancelExecution()))
+        asked = await self.write(lambda tx: request_cancel(tx, self.who, execution_id, CancelExecution()))
+        await reach_children(self.db)
+        return asked
 
     async def pause(self, execution_id: str) -> Execution:
         return await self.write(lambda tx: request_pause(tx, self.who, execution_id, PauseExecution()))
@@ -269,11 +277,15 @@ class Engine:
     # ---- time
 
     async def sweep(self) -> int:
-        """Run every sweep of the engine once."""
+        """Run every sweep of the engine until it finds nothing."""
         policy = self.parts.policy
-        done = await self.write(lambda tx: sweep_leases(tx, policy))
-        done += await self.write(lambda tx: sweep_cancels(tx, policy))
-        return done + await self.write(lambda tx: sweep_timers(tx, policy))
+        done = 0
+        for sweep in (sweep_leases, sweep_cancels, sweep_timers):
+            while count := await self.write(lambda tx, s=sweep: s(tx, policy)):  # type: ignore[misc]
+                done += count
+        while await self.write(sweep_trees):
+            pass
+        return done
 
     async def advance(self, seconds: float) -> int:
         """Let time pass, then run the sweeps."""

@@ -32,6 +32,7 @@ from omium.server.store import effects, events
 from omium.server.store.tenants import insert_tenant
 from omium.states import EffectDecision
 from tests.engine.harness import Engine, Run, principal, process
+from tests.engine.locks import LockDatabase
 from tests.engine.watched import TwiceDatabase
 
 PATHS = st.sampled_from(["a", "b", "b/in", "b/in#2"])
@@ -69,7 +70,7 @@ class Machine(RuleBasedStateMachine):
         async def open_engine():
             self.db = await open_database(self.url, clock=self.clock)
             tenant = await self.db.write(lambda tx: insert_tenant(tx, "test"))
-            parts = EngineParts(TwiceDatabase(self.db), Vault(self.key_file))
+            parts = EngineParts(TwiceDatabase(LockDatabase(self.db)), Vault(self.key_file))
             self.engine = Engine(parts, self.clock, principal(tenant.id), principal(tenant.id, "key_other"))
             if driver == "worker":
                 self.id = await self.engine.queue(

@@ -38,6 +38,7 @@ def build_sweeps(
         Sweep("leases", 2.0, partial(leases.sweep_leases, policy=policy), leases.SWEEP_ROWS),
         Sweep("timers", 1.0, partial(timers.sweep_timers, policy=policy), timers.SWEEP_ROWS),
         Sweep("cancels", 2.0, partial(cancel.sweep_cancels, policy=policy), cancel.SWEEP_ROWS),
+        Sweep("cancels of trees", 1.0, cancel.sweep_trees, 1),
         Sweep(
             "idempotency records",
             60.0,

@@ -23,6 +23,9 @@ Flow of a driver's execution
     failures.py, replay.py, rollback.py, compensations.py, decisions.py: what people do about what went wrong
     transitions.py  the only place that changes a status or numbers an event
 
+Locks are taken in one order (executions by their creation, effects, groups of failures, payloads), and what
+goes through many executions is cut into small transactions: docs/decisions/082-one-order-of-locks.md.
+
 Values are packed and opened outside of transactions (values.py); views.py makes the wire types from rows.
 Every function that takes a `tx` is a plain function of the database: no clock, no I/O, no globals, so that
 it can be run again. Rules: docs/concepts.md for users; the tests in tests/engine are named after them.

@@ -47,11 +47,15 @@ async def replay_failure(
 ) -> ReplayedFailure:
     """Begin to replay a group's open occurrences, the oldest first, and start the first of them at once.
 
-    While a batch of the group runs, the same request tells how far that is. Raises `NotFound`.
+    While a batch of the group runs, the same request tells how far that is. Raises `NotFound`. If the process
+    dies between the two transactions, the sweep takes the first step a little later.
     """
     asked: JsonValue = command.model_dump(mode="json")
     packed = parts.vault.pack(principal.tenant_id, asked, what="The replay")
-    first = await parts.db.write(lambda tx: _begin(tx, parts, keys, principal, failure_id, command, packed))
+    begun = await parts.db.write(lambda tx: _begin(tx, principal, failure_id, command, packed))
+    first = None
+    if begun is not None:
+        first = await parts.db.write(lambda tx: _step_first(tx, parts, keys, begun))
     return await parts.db.read(lambda tx: _tell(tx, principal.tenant_id, failure_id, first))
 
 
@@ -65,21 +69,13 @@ def sweep_batches(tx: Tx, parts: EngineParts, keys: KeyFile) -> int:
 
 
 def _begin(
-    tx: Tx,
-    parts: EngineParts,
-    keys: KeyFile,
-    principal: Principal,
-    failure_id: str,
-    command: ReplayFailure,
-    packed: PackedValue,
+    tx: Tx, principal: Principal, failure_id: str, command: ReplayFailure, packed: PackedValue
 ) -> str | None:
-    """Return the execution that was started, if one was."""
-    get_failure(tx, principal.tenant_id, failure_id)
-    group = failures.lock_failure(tx, principal.tenant_id, failure_id)
-    assert group is not None
-    known = store.find_newest(tx, failure_id)
-    if known is not None and known.status == "running":
-        return None
+    """Note the batch and return its id; None while another one of the group runs.
+
+    Starts nothing: a batch refers to its group, and groups are locked after executions.
+    """
+    group = get_failure(tx, principal.tenant_id, failure_id)
     batch = BatchRow(
         id=tx.new_id("rb"),
         tenant_id=principal.tenant_id,
@@ -87,17 +83,26 @@ def _begin(
         started_by=principal.id,
         status="running",
         stopped_reason=None,
-        command=put_value(tx, principal.tenant_id, packed),
+        command=packed.column,
         remaining=min(command.limit, group.open_count),
         launched=0,
         skipped=b"{}",
         after_us=-1,
         after_id="",
-        next_us=tx.now_us,
+        next_us=tx.now_us + STAGGER_S * US_PER_S,
         created_us=tx.now_us,
         updated_us=tx.now_us,
     )
-    store.insert_batch(tx, batch)
+    if not store.insert_batch(tx, batch):
+        return None
+    put_value(tx, principal.tenant_id, packed)
+    return batch.id
+
+
+def _step_first(tx: Tx, parts: EngineParts, keys: KeyFile, batch_id: str) -> str | None:
+    batch = store.lock_batch(tx, batch_id)
+    if batch is None or batch.status != "running" or batch.launched:  # a sweep was faster
+        return None
     return _step(tx, parts, keys, batch)
 
 

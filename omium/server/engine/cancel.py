@@ -2,48 +2,70 @@
 
 A running execution keeps running until its driver says that every call has stopped, or until the grace is
 over; then it is cancelled with the honest outcome: stopped, still running, or unknown (semantics 3.9).
-Children are included. Asked twice, the second changes nothing.
+Children are included: page by page, each a transaction of its own, however large the tree is. Asked twice,
+the second changes nothing.
 """
 
 from __future__ import annotations
 
 from omium.models.execution import CancelExecution, Execution, PauseExecution
-from omium.server.db.tx import Tx
+from omium.server.db.tx import Database, Tx
 from omium.server.engine.effect_losses import cut_off
 from omium.server.engine.policy import Policy
 from omium.server.engine.transitions import append_event, illegal_transition, move
 from omium.server.engine.views import view_execution
 from omium.server.principal import Principal
-from omium.server.store import requests
+from omium.server.store import requests, trees
 from omium.server.store.executions import ExecutionRow, lock_execution
 from omium.states import ENDED_STATUSES, CancelOutcome, EventType, ExecutionStatus, PausedReason
 
-SWEEP_ROWS = 20
-PORTION = 500  # executions that one call of `pause_key_executions` takes
+SWEEP_ROWS = 1  # each may lock groups of failures, and those come after every execution
+TREE_ROWS = 50  # children that one page of a tree's cancel asks
+PAGES_AT_ONCE = 20  # before the request is answered
+PORTION = 100  # executions that one call of `pause_key_executions` takes
 
 
 def request_cancel(tx: Tx, principal: Principal, execution_id: str, command: CancelExecution) -> Execution:
-    """Ask that the execution and its children stop; `IllegalTransition` where it has ended otherwise."""
+    """Ask that the execution stop, and note that its children shall; `IllegalTransition` where it has ended.
+
+    `sweep_trees` goes on with the children.
+    """
     row = lock_execution(tx, principal.tenant_id, execution_id)
     if row.status != ExecutionStatus.CANCELLED:
         if row.status in ENDED_STATUSES:
             raise illegal_transition(row, ExecutionStatus.CANCELLED)
-        row = cancel_tree(tx, row, by=principal.id, comment=command.comment)
+        row = _ask(tx, row, principal.id, command.comment)
     return view_execution(row)
 
 
-def cancel_tree(tx: Tx, row: ExecutionRow, *, by: str, comment: str = "") -> ExecutionRow:
-    """Ask `row`, which is locked and has not ended, and everything below it to stop; returns the row."""
-    asked = _ask(tx, row, by, comment)
-    below = requests.lock_live_children(tx, row.tenant_id, row.id)
-    while below:
-        child = below.pop()
-        _ask(tx, child, by, comment)
-        below.extend(requests.lock_live_children(tx, child.tenant_id, child.id))
-    return asked
+async def reach_children(db: Database, pages: int = PAGES_AT_ONCE) -> None:
+    """Go on with cancels that were asked for, up to `pages`; the sweep does the rest."""
+    for _ in range(pages):
+        if not await db.write(sweep_trees):
+            return
+
+
+def sweep_trees(tx: Tx, limit: int = TREE_ROWS) -> int:
+    """Ask up to `limit` children of one cancelled execution to stop; 0 if no cancel has any left.
+
+    A page is one transaction. If the process dies between two, the row in `tree_cancels` still says where to
+    go on; a child that was asked is not asked again.
+    """
+    cancel = trees.lock_next_cancel(tx)
+    if cancel is None:
+        return 0
+    children = trees.lock_open_children(tx, cancel, limit)
+    for child in children:
+        _ask(tx, child, cancel.requested_by, cancel.comment)
+    if len(children) < limit:
+        trees.delete_cancel(tx, cancel)
+    else:
+        trees.proceed_cancel(tx, cancel, children[-1])
+    return 1
 
 
 def _ask(tx: Tx, row: ExecutionRow, by: str, comment: str) -> ExecutionRow:
+    """Ask the locked `row`, which has not ended, to stop, and note that what is below it shall stop, too."""
     if row.cancel_requested_us is None:
         row = append_event(
             tx,
@@ -52,6 +74,7 @@ def _ask(tx: Tx, row: ExecutionRow, by: str, comment: str) -> ExecutionRow:
             {"by": by, "comment": comment},
             cancel_requested_us=tx.now_us,
         )
+        trees.insert_tree_cancel(tx, row, by=by, comment=comment)  # from now on it starts no more
     if row.status == ExecutionStatus.RUNNING:
         return row
     return _end(tx, row, CancelOutcome.STOPPED)  # nothing runs

@@ -54,6 +54,7 @@ async def claim(parts: EngineParts, principal: Principal, command: ClaimWork) ->
 
     Raises `NothingToClaim` where a certain execution was asked for and cannot be claimed, `NotFound`.
     """
+    await _free_gone(parts, principal, command)
     tokens = [new_token() for _ in range(max(command.max_executions, 1))]
     catch = await parts.db.write(lambda tx: claim_work(tx, principal, command, tokens))
     return await answer_claim(parts, principal, command, catch)
@@ -70,10 +71,8 @@ async def answer_claim(parts: EngineParts, principal: Principal, command: ClaimW
 
 
 def claim_work(tx: Tx, principal: Principal, command: ClaimWork, tokens: Sequence[str]) -> Catch:
-    """Note that the worker is there, free what it says others have left, and grant it what waits."""
+    """Note that the worker is there, and grant it what waits."""
     worker, fresh = _see(tx, principal, command)
-    for gone in command.gone_workers:
-        _free(tx, principal, command.process, gone)
     if command.execution_id is not None:
         row = _lock_claimable(tx, principal, command, command.execution_id)
         taken = [_take(tx, principal, command, row, tokens[0])]
@@ -192,17 +191,31 @@ def _find_neighbours(tx: Tx, principal: Principal, command: ClaimWork) -> list[N
     return found
 
 
-def _free(tx: Tx, principal: Principal, process: ProcessIdentity, worker_id: str) -> None:
-    """Interrupt what a worker of the same host held whose process the claimer has seen to be gone.
+async def _free_gone(parts: EngineParts, principal: Principal, command: ClaimWork) -> None:
+    """Free what the claimer says others have left, one execution in each transaction.
 
-    Ignored for workers that are unknown, stopped, or not comparable: their leases decide.
+    If the process dies in between, the rest is freed by the next claim that says so, or by its leases.
+    """
+    for gone in command.gone_workers:
+        while await parts.db.write(lambda tx, w=gone: free_one(tx, principal, command.process, w)):  # type: ignore[misc]
+            pass
+
+
+def free_one(tx: Tx, principal: Principal, process: ProcessIdentity, worker_id: str) -> bool:
+    """Interrupt an execution held by a worker of the same host whose process the claimer has seen to be gone.
+
+    Returns False when it holds none; then it counts as stopped. Ignored for workers that are unknown,
+    stopped, or not comparable: their leases decide.
     """
     row = workers.find_worker(tx, principal.tenant_id, principal.environment.value, worker_id)
     if row is None or not is_comparable(ProcessIdentity.model_validate_json(row.process), process):
-        return
-    for held in queues.lock_held(tx, principal.tenant_id, principal.environment.value, worker_id):
-        interrupt(tx, held)
-    workers.stop_worker(tx, principal.tenant_id, principal.environment.value, worker_id)
+        return False
+    held = queues.lock_held(tx, principal.tenant_id, principal.environment.value, worker_id, limit=1)
+    for each in held:
+        interrupt(tx, each)
+    if not held:
+        workers.stop_worker(tx, principal.tenant_id, principal.environment.value, worker_id)
+    return bool(held)
 
 
 def is_comparable(one: ProcessIdentity, other: ProcessIdentity) -> bool:

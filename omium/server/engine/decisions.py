@@ -82,6 +82,7 @@ def decide(
             "comment": reason,
         },
     )
+    _close_item(tx, principal, effect, f"{decision.value}: {reason}" if reason else decision.value)
     decided = replace(effect, decided_by=principal.id, ended_us=tx.now_us)
     match decision:
         case EffectDecision.CONFIRM | EffectDecision.SKIP:
@@ -100,7 +101,6 @@ def decide(
             decided = _open_redo(tx, row, effect, principal.id)
         case _:
             assert_never(decision)
-    _close_item(tx, principal, effect, f"{decision.value}: {reason}" if reason else decision.value)
     return row, decided
 
 

@@ -5,26 +5,37 @@ Owns the question: the state `unknown`, its event, its inbox item, and closing t
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from omium.server.db.tx import Tx
-from omium.server.engine.failures import close_in_group, record_occurrence
+from omium.server.engine.failures import close_in_group, lock_groups, record_occurrence
 from omium.server.engine.mishaps import PackedError, make_error
 from omium.server.engine.transitions import append_event
 from omium.server.store import effects, failures
 from omium.server.store.executions import ExecutionRow
 from omium.states import EventType, FailureKind, FailureStatus
 
+Coming = tuple[str, str, Mapping[str, object]]  # kind, path, error
 
-def cut_off(tx: Tx, row: ExecutionRow) -> ExecutionRow:
+
+def cut_off(tx: Tx, row: ExecutionRow, coming: Sequence[Coming] = ()) -> ExecutionRow:
     """Make every effect that was announced and not reported unknown, with an event and an inbox item each.
 
     Called wherever a driver stops being one: its lease ran out, it gave the execution back, or another one is
     granted. A second call finds none. Effects whose receiver honours keys are left: they may be called again.
+    `coming` are the failures that the caller records after this: all their groups are locked in one order.
     """
-    for effect in effects.cut_off_effects(tx, row.id):
+    lost = effects.cut_off_effects(tx, row.id)
+    questions = [(effect, lost_between(effect.path)) for effect in lost]
+    asked: list[Coming] = [
+        (FailureKind.EFFECT_UNKNOWN, effect.path, error.info) for effect, error in questions
+    ]
+    lock_groups(tx, row, [*asked, *coming])
+    for effect, error in questions:
         row = append_event(
             tx, row, EventType.EFFECT_UNKNOWN, {"path": effect.path, "effect_key": effect.effect_key}
         )
-        open_question(tx, row, effect.path, lost_between(effect.path))
+        open_question(tx, row, effect.path, error)
     return row
 
 

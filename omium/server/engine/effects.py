@@ -112,7 +112,7 @@ def _announce(tx: Tx, row: ExecutionRow, packed: Packed[EffectIntended], known: 
         attempt=write.attempt,
         name=write.name,
         compensate=write.compensate,
-        input=put_value(tx, row.tenant_id, packed.input) if packed.input else None,
+        input=packed.input.column if packed.input else None,
         input_digest=write.input_digest,
         output=None,
         output_digest=None,
@@ -129,9 +129,11 @@ def _announce(tx: Tx, row: ExecutionRow, packed: Packed[EffectIntended], known: 
             raise _in_use(row, write.path)
     else:
         assert known is not None
-        drop_value(tx, row.tenant_id, known.input)
         if not effects.update_effect(tx, known, intended):
             raise _in_use(row, write.path)
+        drop_value(tx, row.tenant_id, known.input)
+    if packed.input is not None:
+        put_value(tx, row.tenant_id, packed.input)  # payloads are locked last
     number_event(
         tx,
         row,

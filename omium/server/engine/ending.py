@@ -69,9 +69,10 @@ def fail_execution(tx: Tx, packed: Packed[ExecutionFailed]) -> Outcome:
     if row.status != ExecutionStatus.RUNNING:
         return Outcome(row, row.last_seq)
     cancelled = row.cancel_requested_us is not None
-    row = cut_off(tx, row)
-    details.set_error(tx, row.id, error.body)
     code = str(error.info.get("code") or "error")
+    kind = FailureKind.TIMEOUT if code == "timeout" else FailureKind.ERROR
+    row = cut_off(tx, row, [(kind, write.path, error.info)])
+    details.set_error(tx, row.id, error.body)
     facts = {"path": write.path, "code": code, "error": str(error.info.get("message") or "")[:500]}
     if cancelled:
         row = _cancelled(tx, row, CancelOutcome.STOPPED, facts).row
@@ -79,7 +80,6 @@ def fail_execution(tx: Tx, packed: Packed[ExecutionFailed]) -> Outcome:
         row = move(
             tx, row, ExecutionStatus.FAILED, EventType.EXECUTION_FAILED, reason="error", data={**facts}
         )
-    kind = FailureKind.TIMEOUT if code == "timeout" else FailureKind.ERROR
     occurrence_id = record_occurrence(tx, row, kind=kind, path=write.path, seq=row.last_seq, error=error.info)
     if cancelled:
         close_occurrence(

@@ -4,14 +4,14 @@ Owns the rows of the inbox as executions see them: `record_occurrence` when some
 `close_occurrences` when an execution goes on. What a person does with a group is inbox.py, what is shown of
 one failure_detail.py.
 
-The order of locks is execution, then group, groups by their id; a group is open exactly while one of its
-occurrences is (the schema checks it).
+Groups are locked after every execution and effect, in the order of their ids (docs/decisions/
+082-one-order-of-locks.md); a group is open exactly while one of its occurrences is (the schema checks it).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -71,6 +71,30 @@ def record_occurrence(
     return occurrence.id
 
 
+def lock_groups(
+    tx: Tx,
+    row: ExecutionRow,
+    coming: Sequence[tuple[str, str, Mapping[str, object]]] = (),
+    *,
+    open_of: Collection[str] = (),
+) -> None:
+    """Lock every group that the transaction is going to change, in one order.
+
+    They are those in which `coming`, each (kind, path, error), will be recorded, and those with an open
+    occurrence of the executions `open_of`. One that is not there yet is made here.
+    """
+    opened = {each.failure_id for id_ in open_of for each in store.list_open_of_execution(tx, id_)}
+    if not opened and len(coming) < 2:  # a single one is locked when it is recorded
+        return
+    described = [describe(row, kind, path, error, tx.now_us, tx.new_id("fl")) for kind, path, error in coming]
+    found = [store.find_by_fingerprint(tx, each) for each in described]
+    for failure_id in sorted(opened | {each for each in found if each is not None}):
+        store.lock_failure(tx, row.tenant_id, failure_id)
+    missing = [each for each, known in zip(described, found, strict=True) if known is None]
+    for each in sorted(missing, key=lambda group: group.fingerprint):
+        lock_group(tx, row, each)
+
+
 def close_occurrences(
     tx: Tx,
     row: ExecutionRow,
@@ -86,12 +110,20 @@ def close_occurrences(
     Called in the transaction that lets the execution go on; a second call finds nothing open. Kinds in
     `kept_open` are left as they are.
     """
-    assert status is not FailureStatus.OPEN
     opened = [
         occurrence
         for occurrence in store.list_open_of_execution(tx, row.id, after_seq)
         if not kept_open or _kind_of(tx, occurrence) not in kept_open
     ]
+    return close_opened(tx, row, opened, status=status, by=by, reason=reason)
+
+
+def close_opened(
+    tx: Tx, row: ExecutionRow, opened: list[OccurrenceRow], *, status: FailureStatus, by: str, reason: str
+) -> int:
+    """Close the occurrences `opened`, of `row` and of others of its tenant; return how many there were."""
+    assert status is not FailureStatus.OPEN
+    opened = sorted(opened, key=lambda occurrence: occurrence.failure_id)
     for failure_id, occurrences in groupby(opened, key=lambda occurrence: occurrence.failure_id):
         close_in_group(
             tx,

@@ -15,9 +15,9 @@ from omium.jsonvalue import JsonValue
 from omium.models.driver import EffectEnded
 from omium.server.db.tx import Tx
 from omium.server.engine.effect_losses import close_question, open_question
-from omium.server.engine.failures import record_occurrence
+from omium.server.engine.failures import lock_groups, record_occurrence
 from omium.server.engine.fence import refusal
-from omium.server.engine.mishaps import make_error
+from omium.server.engine.mishaps import PackedError, make_error
 from omium.server.engine.packing import EffectOutcome, Outcome, Packed
 from omium.server.engine.transitions import append_event, find_event
 from omium.server.engine.values import put_value
@@ -25,6 +25,8 @@ from omium.server.store import effects
 from omium.server.store.effects import EffectRow
 from omium.server.store.executions import ExecutionRow, lock_execution
 from omium.states import EffectState, EventType, FailureKind
+
+_REDONE = "it was redone, and then the first driver reported that it was done"
 
 
 def report_late(tx: Tx, packed: Packed[EffectEnded]) -> Outcome:
@@ -54,20 +56,17 @@ def report_late(tx: Tx, packed: Packed[EffectEnded]) -> Outcome:
 def _apply(
     tx: Tx, row: ExecutionRow, packed: Packed[EffectEnded], known: EffectRow, state: EffectState
 ) -> Outcome:
-    output = put_value(tx, row.tenant_id, packed.output) if packed.output else None
+    newest = (
+        effects.lock_latest(tx, row.tenant_id, row.lineage_root, known.path)
+        if state is EffectState.DONE
+        else None
+    )
+    redone = newest if newest is not None and newest.redo > known.redo else None
+    twice = redone is not None and redone.state != EffectState.NOT_APPLIED
     row = append_event(tx, row, EventType.EFFECT_REPORTED_LATE, _describe(packed, known))
     seq = row.last_seq
-    changed = replace(
-        known,
-        state=state,
-        output=output,
-        output_digest=packed.output.digest if packed.output else None,
-        error=packed.error.body if packed.error else known.error,
-        done_seq=seq if state is EffectState.DONE else None,
-        ended_us=tx.now_us,
-    )
-    updated = effects.update_effect(tx, known, changed)
-    assert updated, "the effect's row is locked"
+    coming = [(FailureKind.EFFECT_DUPLICATED, known.path, _duplicated(known.path, _REDONE).info)]
+    lock_groups(tx, row, coming if twice else [], open_of=[row.id])
     if state is EffectState.UNKNOWN:
         error = packed.error or make_error(
             "EffectUnknown", "The driver does not know.", code="effect-unknown"
@@ -75,38 +74,46 @@ def _apply(
         open_question(tx, row, known.path, error)
     else:
         close_question(tx, row, known.path, by=packed.lease.principal.id, reason="the driver reported late")
-    if state is EffectState.DONE:
-        row = _meet_redo(tx, row, packed, changed)
+    changed = replace(
+        known,
+        state=state,
+        output=put_value(tx, row.tenant_id, packed.output) if packed.output else None,
+        output_digest=packed.output.digest if packed.output else None,
+        error=packed.error.body if packed.error else known.error,
+        done_seq=seq if state is EffectState.DONE else None,
+        ended_us=tx.now_us,
+    )
+    updated = effects.update_effect(tx, known, changed)
+    assert updated, "the effect's row is locked"
+    if redone is not None:
+        row = _meet_redo(tx, row, packed, changed, redone)
     return _answer(row, seq, changed)
 
 
-def _meet_redo(tx: Tx, row: ExecutionRow, packed: Packed[EffectEnded], done: EffectRow) -> ExecutionRow:
-    """Look whether a person had chosen to redo what is now known to be done."""
-    newest = effects.lock_latest(tx, row.tenant_id, row.lineage_root, done.path)
-    if newest is None or newest.redo <= done.redo:
-        return row
-    if newest.state == EffectState.NOT_APPLIED:  # chosen, not begun: it must not happen a second time
+def _meet_redo(
+    tx: Tx, row: ExecutionRow, packed: Packed[EffectEnded], done: EffectRow, redone: EffectRow
+) -> ExecutionRow:
+    """A person had chosen to redo what is now known to be done; `redone` is the newest of that."""
+    if redone.state == EffectState.NOT_APPLIED:  # chosen, not begun: it must not happen a second time
         assert packed.output is not None
         taken = replace(
-            newest,
+            redone,
             state=EffectState.DONE,
             output=put_value(tx, row.tenant_id, packed.output),
             output_digest=packed.output.digest,
             done_seq=row.last_seq,
             ended_us=tx.now_us,
         )
-        updated = effects.update_effect(tx, newest, taken)
+        updated = effects.update_effect(tx, redone, taken)
         assert updated, "the effect's row is locked"
         return row
     row = append_event(
         tx,
         row,
         EventType.EFFECT_DUPLICATED,
-        {"path": done.path, "effect_keys": [done.effect_key, newest.effect_key]},
+        {"path": done.path, "effect_keys": [done.effect_key, redone.effect_key]},
     )
-    return _open_duplicate(
-        tx, row, done.path, "it was redone, and then the first driver reported that it was done"
-    )
+    return _open_duplicate(tx, row, done.path, _REDONE)
 
 
 def _contradict_skip(tx: Tx, row: ExecutionRow, packed: Packed[EffectEnded], known: EffectRow) -> Outcome:
@@ -124,13 +131,17 @@ def _contradict_skip(tx: Tx, row: ExecutionRow, packed: Packed[EffectEnded], kno
 
 
 def _open_duplicate(tx: Tx, row: ExecutionRow, path: str, how: str) -> ExecutionRow:
-    error = make_error(
-        "EffectDuplicated", f"The effect {path} was decided too early: {how}.", code="effect-duplicated"
-    )
+    error = _duplicated(path, how)
     record_occurrence(
         tx, row, kind=FailureKind.EFFECT_DUPLICATED, path=path, seq=row.last_seq, error=error.info
     )
     return row
+
+
+def _duplicated(path: str, how: str) -> PackedError:
+    return make_error(
+        "EffectDuplicated", f"The effect {path} was decided too early: {how}.", code="effect-duplicated"
+    )
 
 
 def _describe(packed: Packed[EffectEnded], known: EffectRow) -> dict[str, JsonValue]:

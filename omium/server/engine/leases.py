@@ -12,7 +12,7 @@ from omium.server.engine.losses import lose_driver
 from omium.server.engine.policy import Policy
 from omium.server.store import leases as store
 
-SWEEP_ROWS = 20  # each costs some ten statements: a portion stays within 50 ms
+SWEEP_ROWS = 1  # each may lock groups of failures, and those come after every execution
 
 
 def sweep_leases(tx: Tx, policy: Policy, limit: int = SWEEP_ROWS) -> int:

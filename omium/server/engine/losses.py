@@ -14,6 +14,7 @@ next sweep finds it.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from omium.server.db.tx import Tx
@@ -41,6 +42,15 @@ from omium.states import (
 CRASH_LOOP = "crash-loop"
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Why an execution cannot go on by itself after its driver was lost."""
+
+    kind: FailureKind
+    code: str
+    message: str
+
+
 def lose_driver(tx: Tx, row: ExecutionRow, policy: Policy) -> ExecutionRow:
     """Take the running, locked `row` from a driver whose lease ran out."""
     assert row.status == ExecutionStatus.RUNNING
@@ -55,13 +65,14 @@ def lose_driver(tx: Tx, row: ExecutionRow, policy: Policy) -> ExecutionRow:
 def interrupt(tx: Tx, row: ExecutionRow) -> ExecutionRow:
     """Count an interruption and leave the execution to whoever may go on: a worker, or a person."""
     running = _running_paths(tx, row)
+    counted = _count(row)
+    cancelled = row.cancel_requested_us is not None
+    if not cancelled and counted["interruption_streak"] > row.max_interruptions:
+        return _fail(tx, row, _crash_loop(counted), counted, running)
     row = cut_off(tx, row)
     steps.count_interruption(tx, row.id)
-    counted = _count(row)
-    if row.cancel_requested_us is not None:
+    if cancelled:
         return _end_cancel(tx, row, counted)
-    if counted["interruption_streak"] > row.max_interruptions:
-        return _fail_crash_loop(tx, row, counted, running)
     paused = _reason_to_pause(tx, row)
     return move(
         tx,
@@ -95,45 +106,33 @@ def _count(row: ExecutionRow) -> dict[str, Any]:
 
 def _fail_lost(tx: Tx, row: ExecutionRow) -> ExecutionRow:
     running = _running_paths(tx, row)
-    row = cut_off(tx, row)
-    steps.count_interruption(tx, row.id)
     counted = _count(row)
     if row.cancel_requested_us is not None:
+        row = cut_off(tx, row)
+        steps.count_interruption(tx, row.id)
         return _end_cancel(tx, row, counted)
-    return _fail(
-        tx,
-        row,
+    lost = Loss(
         FailureKind.DRIVER_LOST,
         DRIVER_LOST,
         "The process that ran this was killed, stopped or cut off. Resume it to go on with the next step.",
-        counted,
-        running,
     )
+    return _fail(tx, row, lost, counted, running)
 
 
-def _fail_crash_loop(tx: Tx, row: ExecutionRow, counted: dict[str, Any], running: list[str]) -> ExecutionRow:
-    return _fail(
-        tx,
-        row,
+def _crash_loop(counted: dict[str, Any]) -> Loss:
+    return Loss(
         FailureKind.CRASH_LOOP,
         CRASH_LOOP,
         f"Its driver was lost {counted['interruption_streak']} times in a row without completing a step."
         " Look at what kills the process, such as memory, before you resume it.",
-        counted,
-        running,
     )
 
 
-def _fail(
-    tx: Tx,
-    row: ExecutionRow,
-    kind: FailureKind,
-    code: str,
-    message: str,
-    counted: dict[str, Any],
-    running: list[str],
-) -> ExecutionRow:
-    error = make_error("DriverLost", message, code=code)
+def _fail(tx: Tx, row: ExecutionRow, loss: Loss, counted: dict[str, Any], running: list[str]) -> ExecutionRow:
+    error = make_error("DriverLost", loss.message, code=loss.code)
+    path = running[0] if running else ""
+    row = cut_off(tx, row, [(loss.kind, path, error.info)])
+    steps.count_interruption(tx, row.id)
     # A rollback that cannot go on stays one: only paused may its rest be skipped, or tried by whoever asks.
     compensating = is_compensating(tx, row)
     if not compensating:
@@ -143,12 +142,11 @@ def _fail(
         row,
         ExecutionStatus.PAUSED if compensating else ExecutionStatus.FAILED,
         EventType.EXECUTION_INTERRUPTED if compensating else EventType.EXECUTION_FAILED,
-        reason=PausedReason.ROLLBACK_FAILED.value if compensating else code,
-        data={"running": running, "error": message},
+        reason=PausedReason.ROLLBACK_FAILED.value if compensating else loss.code,
+        data={"running": running, "error": loss.message},
         **counted,
     )
-    path = running[0] if running else ""
-    record_occurrence(tx, row, kind=kind, path=path, seq=row.last_seq, error=error.info)
+    record_occurrence(tx, row, kind=loss.kind, path=path, seq=row.last_seq, error=error.info)
     return row
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from omium.errors import ExecutionExists, PlanNeeded
 from omium.server.db.tx import Tx
 from omium.server.engine import decisions
-from omium.server.engine.failures import close_occurrences
+from omium.server.engine.failures import close_occurrences, lock_groups
 from omium.server.engine.grants import give_grant
 from omium.server.engine.plan import Plan, make_plan
 from omium.server.engine.plan_token import check_token
@@ -91,6 +91,7 @@ def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay, prepared: Prepared
         prepared = prepare_replay(packed, read_source(tx, source_row))
     plan = prepared.plan
     _check_plan(tx, keys, packed, plan)
+    _lock_what_is_decided(tx, packed, plan)
     row = _insert(tx, packed, plan.source)
     source_row = append_event(
         tx,
@@ -98,8 +99,6 @@ def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay, prepared: Prepared
         EventType.EXECUTION_REPLAYED,
         {"replay": row.id, "by": packed.principal.id, "comment": packed.command.reason},
     )
-    row = write_records(tx, row, prepared.draft)
-    row = _decide(tx, packed, plan, row)
     close_occurrences(
         tx,
         source_row,
@@ -108,6 +107,8 @@ def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay, prepared: Prepared
         reason=f"replayed as {row.id}",
         kept_open=KEPT_OPEN,
     )
+    row = write_records(tx, row, prepared.draft)
+    row = _decide(tx, packed, plan, row)
     if packed.taker is not None:
         row = give_grant(tx, row, packed.taker, EventType.EXECUTION_CLAIMED)
     return Replayed(row, plan, fresh=True)
@@ -213,6 +214,15 @@ def _insert(tx: Tx, packed: PackedReplay, source: Source) -> ExecutionRow:
         {"workflow": row.workflow, "by": row.started_by, "replay_of": was.id},
     )
     return row
+
+
+def _lock_what_is_decided(tx: Tx, packed: PackedReplay, plan: Plan) -> None:
+    """Lock the effects of the decisions, then every group that the replay closes something in."""
+    decided = [plan.source.effects[each.path] for each in packed.command.decisions]
+    for key in sorted(effect.effect_key for effect in decided):
+        effects.lock_effect(tx, packed.principal.tenant_id, key)
+    source_row = plan.source.row
+    lock_groups(tx, source_row, open_of={source_row.id} | {effect.execution_id for effect in decided})
 
 
 def _decide(tx: Tx, packed: PackedReplay, plan: Plan, row: ExecutionRow) -> ExecutionRow:

@@ -67,7 +67,7 @@ def write_records(tx: Tx, row: ExecutionRow, draft: Draft) -> ExecutionRow:
 
     Raises `CheckpointGone` where retention has removed a value in the meantime.
     """
-    for address, count in draft.references.items():
+    for address, count in sorted(draft.references.items()):  # locked in that order
         if not count_reference(tx, row.tenant_id, address, count):
             raise CheckpointGone("Retention removed a recorded value that this needs; make a new plan.")
     for value in draft.edited:

@@ -84,7 +84,7 @@ def _remove_portion(tx: Tx, row: ExecutionRow) -> None:
         left -= removed
     while left > 0 and (removed := store.take_events(tx, row.id, left)):
         left -= removed
-    if left > 0:
+    if left == PORTION_ROWS:  # groups of failures are locked before payloads, so in a portion of their own
         _close_failures(tx, row)
         _drop(tx, row, store.take_rest(tx, row))
 

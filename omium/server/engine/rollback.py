@@ -5,24 +5,31 @@ superseded, children started after it cancelled, the list of compensations made,
 list is compensations.py. Rules: semantics 2.8; for users docs/replay-and-rollback.md.
 
 If the process dies in here, nothing has happened. A second request finds the execution where the first one
-left it: paused, one generation on, with nothing after the event.
+left it: paused, one generation on, with nothing after the event. Where more executions stand below than one
+transaction cancels, they are cancelled page by page before it (`leave_some`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from omium.models.replay import PlanRollback, RollbackExecution, RollbackPlan
 from omium.server.db.tx import Tx
-from omium.server.engine.failures import close_occurrences
+from omium.server.engine.failures import close_opened
 from omium.server.engine.transitions import append_event, move
 from omium.server.engine.way_back import Way, find_way, is_open, refuse_running
 from omium.server.principal import Principal
 from omium.server.store import compensations as compensation_store
-from omium.server.store import details, graph_threads, lineage
+from omium.server.store import details, graph_threads, trees
 from omium.server.store import rollbacks as store
 from omium.server.store.compensations import CompensationRow
 from omium.server.store.executions import ExecutionRow, get_execution, lock_execution
+from omium.server.store.failures import OccurrenceRow, list_open_of_execution
 from omium.server.store.steps import supersede_step
+from omium.server.store.trees import Below
 from omium.states import EventType, ExecutionStatus, FailureStatus, PausedReason
+
+CHILDREN_AT_ONCE = 100  # executions below that one transaction cancels
 
 
 def plan_rollback(tx: Tx, tenant_id: str, execution_id: str, command: PlanRollback) -> RollbackPlan:
@@ -31,35 +38,42 @@ def plan_rollback(tx: Tx, tenant_id: str, execution_id: str, command: PlanRollba
     return find_way(tx, row, command).as_plan(row.id)
 
 
-def roll_back(
-    tx: Tx, principal: Principal, execution_id: str, command: RollbackExecution
-) -> tuple[ExecutionRow, RollbackPlan]:
-    """Go back, and return the paused execution with what was done.
+class ChildrenFirst(Exception):
+    """More executions below than one transaction cancels: `leave_some`, then try again."""
 
-    Raises `IllegalTransition` unless it is failed, paused or waiting and no child that goes with it runs,
+
+def roll_back(
+    tx: Tx,
+    principal: Principal,
+    execution_id: str,
+    command: RollbackExecution,
+    *,
+    left: Collection[str] = (),
+    children_max: int = CHILDREN_AT_ONCE,
+) -> tuple[ExecutionRow, RollbackPlan]:
+    """Go back, and return the paused execution with what was done; `left` are children cancelled before.
+
+    Raises `IllegalTransition` unless it is failed, paused or waiting and nothing that goes with it runs,
     `EffectUnresolved` while an effect after the event is unknown, `InvalidRequest` for a target that is not
-    there.
+    there, `ChildrenFirst`.
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
     way = find_way(tx, row, command)
-    close_occurrences(
-        tx,
-        row,
-        status=FailureStatus.ROLLED_BACK,
-        by=principal.id,
-        reason=command.reason or "rolled back",
-        after_seq=way.to_seq,
-    )
-    for child in way.children:
-        _leave_child(tx, principal, child)
-    left = way.as_plan(row.id)
+    below = _list_below(tx, row, way)
+    if len(below) > children_max:
+        raise ChildrenFirst
+    children = _lock_below(tx, below, row.tenant_id)
+    opened = list_open_of_execution(tx, row.id, way.to_seq)
+    _leave(tx, principal, row, children, opened, command.reason or "rolled back")
+    plan = way.as_plan(row.id)
+    plan = plan.model_copy(update={"cancelled_children": [*left, *plan.cancelled_children]})
     row = _step_back(
         tx,
         row,
         {
             "to_seq": way.to_seq,
-            "steps": len(left.superseded_steps),
-            "uncompensated": left.uncompensated,
+            "steps": len(plan.superseded_steps),
+            "uncompensated": plan.uncompensated,
             "by": principal.id,
             "comment": command.reason,
         },
@@ -69,7 +83,71 @@ def roll_back(
         supersede_step(tx, row.id, path, row.last_seq)
     graph_threads.supersede_after(tx, row.id, way.to_seq, row.last_seq)
     details.set_error(tx, row.id, None)
-    return _plan_compensations(tx, row, way), left
+    return _plan_compensations(tx, row, way), plan
+
+
+def leave_some(
+    tx: Tx,
+    principal: Principal,
+    execution_id: str,
+    command: RollbackExecution,
+    *,
+    children_max: int = CHILDREN_AT_ONCE,
+) -> list[str]:
+    """Cancel a page of what is below an execution that may be rolled back; return its own children of them.
+
+    Refuses what `roll_back` refuses. If the process dies after a page, the execution still stands where it
+    stood, with fewer children that could go on; the same request goes on with the next page.
+    """
+    row = lock_execution(tx, principal.tenant_id, execution_id)
+    way = find_way(tx, row, command)
+    page = _list_below(tx, row, way)[:children_max]
+    children = _lock_below(tx, page, row.tenant_id)
+    _leave(tx, principal, row, children, [], command.reason or "rolled back")
+    return [child.id for child in children if is_open(child) and child.parent_id == row.id]
+
+
+def _list_below(tx: Tx, row: ExecutionRow, way: Way) -> list[Below]:
+    """List what goes with the rollback and has not ended, or has open failures: parents before children."""
+    tops = {child.id for child in way.children}
+    return [each for each in trees.list_left_below(tx, row.tenant_id, row.id) if each.top in tops]
+
+
+def _lock_below(tx: Tx, below: Sequence[Below], tenant_id: str) -> list[ExecutionRow]:
+    """Lock them in the order of their creation; what runs refuses, also if it was granted just now."""
+    children = [lock_execution(tx, tenant_id, each.id) for each in below]
+    refuse_running(children)
+    return children
+
+
+def _leave(
+    tx: Tx,
+    principal: Principal,
+    row: ExecutionRow,
+    children: Sequence[ExecutionRow],
+    opened: Sequence[OccurrenceRow],
+    reason: str,
+) -> None:
+    """Close the failures `opened`, and cancel children: nobody will ask for what they give."""
+    of_children = [each for child in children for each in list_open_of_execution(tx, child.id)]
+    close_opened(
+        tx,
+        row,
+        [*opened, *of_children],
+        status=FailureStatus.ROLLED_BACK,
+        by=principal.id,
+        reason=reason,
+    )
+    for child in children:
+        if is_open(child):
+            move(
+                tx,
+                child,
+                ExecutionStatus.CANCELLED,
+                EventType.EXECUTION_CANCELLED,
+                data={"by": principal.id, "comment": "its parent was rolled back"},
+                cancel_outcome="stopped",
+            )
 
 
 def _step_back(tx: Tx, row: ExecutionRow, data: dict[str, object]) -> ExecutionRow:
@@ -116,24 +194,3 @@ def _plan_compensations(tx: Tx, row: ExecutionRow, way: Way) -> ExecutionRow:
     ]
     compensation_store.insert_compensations(tx, planned)
     return append_event(tx, row, EventType.COMPENSATION_PLANNED, {"paths": [each.path for each in planned]})
-
-
-def _leave_child(tx: Tx, principal: Principal, child: ExecutionRow) -> None:
-    """Cancel a child that has not ended: nobody will ask for what it gives. It was refused if it runs."""
-    child = lock_execution(tx, child.tenant_id, child.id)
-    reason = "its parent was rolled back"
-    close_occurrences(tx, child, status=FailureStatus.ROLLED_BACK, by=principal.id, reason=reason)
-    for grandchild in lineage.list_children(tx, child.tenant_id, child.id):
-        _leave_child(tx, principal, grandchild)
-    if not is_open(child):
-        return
-    if child.status == ExecutionStatus.RUNNING:  # a grandchild, or granted since it was looked at
-        refuse_running([child])
-    move(
-        tx,
-        child,
-        ExecutionStatus.CANCELLED,
-        EventType.EXECUTION_CANCELLED,
-        data={"by": principal.id, "comment": reason},
-        cancel_outcome="stopped",
-    )

@@ -135,9 +135,11 @@ def put_failed(tx: Tx, row: ExecutionRow, step: StepRow) -> None:
 
 def keep_values(tx: Tx, row: ExecutionRow, packed: Packed[Any]) -> None:
     """Store payloads that the step's row points at; small values stand in the row and cost nothing here."""
-    for value in (packed.input, packed.output):
-        if value is not None and value.payload is not None:
-            put_value(tx, row.tenant_id, value)
+    large = [
+        value for value in (packed.input, packed.output) if value is not None and value.payload is not None
+    ]
+    for value in sorted(large, key=lambda value: value.column):  # locked in the order of their addresses
+        put_value(tx, row.tenant_id, value)
 
 
 def release_former(tx: Tx, row: ExecutionRow, path: str, attempt: int) -> None:

@@ -7,7 +7,7 @@ target is not known yet. The rollback itself is rollback.py.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from omium.errors import CheckpointGone, EffectUnresolved, IllegalTransition, InvalidRequest
@@ -24,6 +24,7 @@ from omium.server.store.retention import RETIRED
 from omium.states import FINAL_STATUSES, ROLLBACK_STATUSES, ExecutionStatus
 
 CHILD_DEPTH_MAX = 16
+CHILDREN_MAX = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +131,14 @@ def _after_checkpoint(tx: Tx, row: ExecutionRow, name_or_id: str) -> int:
 
 def _list_children_after(tx: Tx, row: ExecutionRow, history: list[store.EventData]) -> list[ExecutionRow]:
     started = {json.loads(event.data).get("child_id") for event in history if event.type == "child.started"}
-    return [child for child in lineage.list_children(tx, row.tenant_id, row.id) if child.id in started]
+    return [child for child in _list_children(tx, row) if child.id in started]
 
 
-def refuse_running(children: list[ExecutionRow]) -> None:
+def _list_children(tx: Tx, row: ExecutionRow) -> list[ExecutionRow]:
+    return lineage.list_children(tx, row.tenant_id, row.id, limit=CHILDREN_MAX)
+
+
+def refuse_running(children: Sequence[ExecutionRow]) -> None:
     for child in children:
         if child.status == ExecutionStatus.RUNNING:
             raise IllegalTransition(
@@ -172,8 +177,7 @@ def _list_effects(
         if isinstance(item, EffectRow):
             yield Undone(item.path, item)
         elif depth < CHILD_DEPTH_MAX:
-            inner = lineage.list_children(tx, item.tenant_id, item.id)
-            for undone in _list_effects(tx, item, 0, inner, depth + 1):
+            for undone in _list_effects(tx, item, 0, _list_children(tx, item), depth + 1):
                 yield Undone(f"{item.parent_path}/{undone.path}", undone.effect)
 
 

@@ -323,7 +323,9 @@ async def resume_execution(call: Call[ResumeExecution]) -> Answer:
 )
 async def cancel_execution(call: Call[CancelExecution]) -> Answer:
     execution_id = call.path["execution_id"]
-    return await call.mutate(lambda tx: cancel.request_cancel(tx, call.principal, execution_id, call.body))
+    answer = await call.mutate(lambda tx: cancel.request_cancel(tx, call.principal, execution_id, call.body))
+    await cancel.reach_children(call.server.db)  # dies before: the sweep goes on
+    return answer
 
 
 @endpoint(

@@ -54,13 +54,20 @@ async def plan_rollback(call: Call[PlanRollback]) -> RollbackPlan:
 )
 async def rollback_execution(call: Call[RollbackExecution]) -> Answer:
     execution_id, policy = call.path["execution_id"], call.server.engine.policy
+    left: list[str] = []
 
     def work(tx: Tx) -> RollbackAnswer:
-        row, plan = rollback.roll_back(tx, call.principal, execution_id, call.body)
+        row, plan = rollback.roll_back(tx, call.principal, execution_id, call.body, left=left)
         runner = find_runner(tx, row, policy)
         return RollbackAnswer(execution=view_execution(row), plan=plan, **runner.model_dump())
 
-    return await call.mutate(work)
+    while True:
+        try:
+            return await call.mutate(work)
+        except rollback.ChildrenFirst:  # dies in between: the same request goes on with the next page
+            left += await call.write(
+                lambda tx: rollback.leave_some(tx, call.principal, execution_id, call.body)
+            )
 
 
 @endpoint(

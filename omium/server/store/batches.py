@@ -49,7 +49,11 @@ _CHANGING = (
     "next_us",
 )
 
-INSERT = Sql(f"INSERT INTO replay_batches ({_COLUMNS}) VALUES ({', '.join(f':{name}' for name in _NAMES)})")
+INSERT = Sql(f"""
+    INSERT INTO replay_batches ({_COLUMNS}) VALUES ({", ".join(f":{name}" for name in _NAMES)})
+    ON CONFLICT (failure_id) WHERE status = 'running' DO NOTHING
+""")
+LOCK = Sql(f"SELECT {_COLUMNS} FROM replay_batches WHERE id = :id {{for_update}}")
 UPDATE = Sql(f"""
     UPDATE replay_batches SET {", ".join(f"{name} = :{name}" for name in _CHANGING)}, updated_us = :updated_us
      WHERE id = :id
@@ -72,8 +76,14 @@ FAILED_AGAIN = Sql("""
 KEY_STATUS = Sql("SELECT status FROM api_keys WHERE id = :id AND tenant_id = :tenant_id")
 
 
-def insert_batch(tx: Tx, row: BatchRow) -> None:
-    tx.execute(INSERT, **{name: getattr(row, name) for name in _NAMES})
+def insert_batch(tx: Tx, row: BatchRow) -> bool:
+    """Store a batch that begins; False while another one of its group runs."""
+    return tx.execute(INSERT, **{name: getattr(row, name) for name in _NAMES}) == 1
+
+
+def lock_batch(tx: Tx, batch_id: str) -> BatchRow | None:
+    """Return the batch with that id, locked until the transaction ends, or None."""
+    return tx.one_or_none(LOCK, BatchRow, id=batch_id)
 
 
 def update_batch(tx: Tx, row: BatchRow) -> None:

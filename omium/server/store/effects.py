@@ -104,6 +104,12 @@ def update_effect(tx: Tx, was: EffectRow, row: EffectRow) -> bool:
     return tx.execute(UPDATE, was_state=was.state, was_attempt=was.attempt, **values) == 1
 
 
+LOCK_CUT_OFF = Sql("""
+    SELECT effect_key FROM effects
+     WHERE execution_id = :execution_id AND state = 'intended' AND mode = 'once'
+     ORDER BY effect_key
+     {for_update}
+""")
 CUT_OFF = Sql(f"""
     UPDATE effects SET state = 'unknown', ended_us = :now_us
      WHERE execution_id = :execution_id AND state = 'intended' AND mode = 'once'
@@ -113,6 +119,8 @@ CUT_OFF = Sql(f"""
 
 def cut_off_effects(tx: Tx, execution_id: str) -> list[EffectRow]:
     """Make every effect that is between intent and result unknown: its driver is gone. Returns those."""
+    if not tx.all(LOCK_CUT_OFF, str, execution_id=execution_id):  # several: in one order
+        return []
     found = tx.all(CUT_OFF, EffectRow, execution_id=execution_id, now_us=tx.now_us)
     return sorted(found, key=lambda effect: effect.intended_seq)
 

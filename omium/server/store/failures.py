@@ -78,6 +78,25 @@ def lock_failure(tx: Tx, tenant_id: str, failure_id: str) -> FailureRow | None:
     return tx.one_or_none(LOCK, FailureRow, id=failure_id, tenant_id=tenant_id)
 
 
+FIND_BY_FINGERPRINT = Sql("""
+    SELECT id FROM failures
+     WHERE tenant_id = :tenant_id AND environment = :environment AND workflow = :workflow
+       AND fingerprint = :fingerprint
+""")
+
+
+def find_by_fingerprint(tx: Tx, described: FailureRow) -> str | None:
+    """Return the id of the group that is the same failure as `described`, or None."""
+    return tx.one_or_none(
+        FIND_BY_FINGERPRINT,
+        str,
+        tenant_id=described.tenant_id,
+        environment=described.environment,
+        workflow=described.workflow,
+        fingerprint=described.fingerprint,
+    )
+
+
 LOCK_BY_FINGERPRINT = Sql(f"""
     SELECT {_GROUP}
       FROM failures

@@ -94,10 +94,8 @@ HELD = Sql(f"""
 """)
 
 
-def lock_held(
-    tx: Tx, tenant_id: str, environment: str, worker_id: str, limit: int = 1000
-) -> list[ExecutionRow]:
-    """Return the running executions that a worker holds, locked."""
+def lock_held(tx: Tx, tenant_id: str, environment: str, worker_id: str, limit: int) -> list[ExecutionRow]:
+    """Return up to `limit` running executions that a worker holds, locked."""
     return tx.all(
         HELD, ExecutionRow, tenant_id=tenant_id, environment=environment, worker_id=worker_id, limit=limit
     )

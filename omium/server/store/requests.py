@@ -5,19 +5,6 @@ from __future__ import annotations
 from omium.server.db.tx import Sql, Tx
 from omium.server.store.executions import COLUMNS, ExecutionRow
 
-LIVE_CHILDREN = Sql(f"""
-    SELECT {COLUMNS} FROM executions
-     WHERE parent_id = :parent_id AND tenant_id = :tenant_id AND ended_us IS NULL
-     ORDER BY id
-     {{for_update}}
-""")
-
-
-def lock_live_children(tx: Tx, tenant_id: str, parent_id: str) -> list[ExecutionRow]:
-    """Return the children of an execution that have not ended, locked in the order of their ids."""
-    return tx.all(LIVE_CHILDREN, ExecutionRow, tenant_id=tenant_id, parent_id=parent_id)
-
-
 LATE_CANCELS = Sql(f"""
     SELECT {COLUMNS} FROM executions
      WHERE cancel_requested_us IS NOT NULL AND ended_us IS NULL AND cancel_requested_us <= :before_us
@@ -35,7 +22,7 @@ def lock_late_cancels(tx: Tx, before_us: int, limit: int) -> list[ExecutionRow]:
 STARTED_BY = Sql(f"""
     SELECT {COLUMNS} FROM executions
      WHERE started_by = :key_id AND ended_us IS NULL AND status <> 'paused' AND suspend IS NULL
-     ORDER BY id
+     ORDER BY created_us, id
      LIMIT :limit
      {{for_update}}
 """)
