@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+from functools import partial
 
 import pytest
 
@@ -324,13 +325,18 @@ async def test_after_a_fatal_error_nothing_is_answered_with_success(open_any, sq
 async def test_a_work_that_holds_everybody_up_is_named_in_the_log(sqlite, monkeypatch, caplog):
     monkeypatch.setattr("omium.server.db.writer.SLOW_S", -1)
 
-    def dawdle(tx):
-        insert(tx, "i1")
+    def dawdle(tx, secret=""):
+        insert(tx, f"i{secret}")
+
+    def announce(work, tx):
+        work(tx)
 
     await sqlite.write(dawdle)
+    await sqlite.write(partial(announce, partial(dawdle, secret="s3cret")))
 
-    assert "inside its transaction" in caplog.text
-    assert "dawdle" in caplog.text
+    assert caplog.text.count("inside its transaction") == 2
+    assert caplog.text.count("dawdle") == 2
+    assert "s3cret" not in caplog.text
 
 
 async def test_the_log_is_copied_into_the_file_now_and_then(open_any, sqlite_file, monkeypatch):

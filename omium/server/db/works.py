@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import cast
 
 from omium.errors import ShuttingDown, StorageBusy
@@ -38,8 +39,12 @@ class Work:
 
     @property
     def name(self) -> str:
-        """What the function is called, for logs."""
-        return getattr(self._function, "__qualname__", repr(self._function))
+        """What the function is called, for logs; never its arguments, which are users' data."""
+        function: object = self._function
+        while isinstance(function, partial):
+            inner = function.args[0] if function.args else None
+            function = inner if callable(inner) else function.func
+        return getattr(function, "__qualname__", type(function).__name__)
 
     @property
     def abandoned(self) -> bool:

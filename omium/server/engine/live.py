@@ -87,6 +87,10 @@ class AnnouncingTx:
         return self._tx.value(sql, **params)
 
 
+def _announce(work: Callable[[Tx], T], hub: LiveHub, tx: Tx) -> T:
+    return work(AnnouncingTx(tx, hub))
+
+
 class AnnouncingDatabase:
     """A `Database` whose writes announce what they did to `hub`, after their commit."""
 
@@ -96,7 +100,7 @@ class AnnouncingDatabase:
         self.dialect: Dialect = db.dialect
 
     async def write(self, work: Callable[[Tx], T]) -> T:
-        return await self._db.write(lambda tx: work(AnnouncingTx(tx, self._hub)))
+        return await self._db.write(partial(_announce, work, self._hub))
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         return await self._db.read(work)
