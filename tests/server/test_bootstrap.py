@@ -1,10 +1,13 @@
 """The one-time token: who sits at the fresh server's machine becomes its owner, once."""
 
 import asyncio
+import contextlib
 import stat
+import threading
 
 import pytest
 
+from omium.clock import ManualClock
 from omium.server.store import tenants
 from omium.server.web.bootstrap import BootstrapToken
 from omium.states import Scope
@@ -14,7 +17,6 @@ from tests.serverfixture import AppClient, open_app_client, test_settings
 @pytest.fixture
 async def fresh(tmp_path, database_url):
     """An app without a tenant, whose token was offered."""
-    from omium.clock import ManualClock
     from omium.models.account import NewKey
     from omium.server.app import open_app
 
@@ -113,7 +115,6 @@ async def test_only_the_machine_itself_may_use_it(fresh, peer, headers):
 
 
 def test_the_token_file_can_be_read_by_its_owner_only(tmp_path):
-    from omium.clock import ManualClock
 
     token = BootstrapToken(tmp_path / "data", ManualClock(), 900)
     first = token.offer().read_text()
@@ -127,7 +128,6 @@ def test_the_token_file_can_be_read_by_its_owner_only(tmp_path):
 
 
 def test_a_link_in_the_tokens_place_is_not_followed(tmp_path):
-    from omium.clock import ManualClock
 
     target = tmp_path / "victim"
     target.write_text("mine")
@@ -138,3 +138,22 @@ def test_a_link_in_the_tokens_place_is_not_followed(tmp_path):
     token.offer()
 
     assert target.read_text() == "mine"
+
+
+def test_who_waits_for_the_file_never_reads_half_of_a_token(tmp_path):
+    offered = BootstrapToken(tmp_path / "data", ManualClock(), 900)
+    read, stopped = set(), threading.Event()
+
+    def watch():
+        while not stopped.is_set():
+            with contextlib.suppress(FileNotFoundError):
+                read.add(len(offered.path.read_text()))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    lengths = {len(offered.offer().read_text()) for _ in range(300)}
+    stopped.set()
+    watcher.join()
+
+    assert read <= lengths
+    assert [path.name for path in offered.path.parent.iterdir()] == [offered.path.name]

@@ -36,11 +36,15 @@ class BootstrapToken:
         self.withdraw()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.parent.chmod(0o700)
+        # Under another name until it is whole: whoever waits for the file shall not read half of a token.
+        fresh = self.path.with_name(f"{self.path.name}.new")
+        fresh.unlink(missing_ok=True)  # of a process that died right here
         descriptor = os.open(
-            self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
         )
         with os.fdopen(descriptor, "w") as file:
             file.write(token + "\n")
+        fresh.rename(self.path)
         self._digest = digest_token(token)
         self._offered_us = self._clock.boot_us()
         return self.path
