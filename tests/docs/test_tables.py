@@ -1,15 +1,21 @@
-"""Every setting and every error code stands in the documentation."""
+"""The documentation's tables name each setting, error code, event, metric, scope and exit code; no others."""
 
 import re
 from dataclasses import fields
 
 import pytest
 
+from omium.cli import ending
 from omium.errors import problem_classes
+from omium.server.engine.transitions import FOLDED
+from omium.server.routes.keys import DEFAULT_SCOPES
 from omium.server.settings import ServerSettings
+from omium.states import EventType, Scope
 from tests.docs.pages import ROOT
 
+CLI = (ROOT / "docs" / "cli.md").read_text()
 ERRORS = (ROOT / "docs" / "errors.md").read_text()
+EVENTS = (ROOT / "docs" / "events.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
@@ -33,3 +39,39 @@ def test_every_setting_has_a_row_with_its_sentence(setting):
 
     assert row is not None
     assert field.metadata["description"] in row[1]
+
+
+def test_every_event_has_a_row_and_every_row_is_an_event():
+    rows = re.findall(r"^\| `([a-z_]+\.[a-z_]+)` \| [A-Z].+\. \|$", EVENTS, re.MULTILINE)
+
+    assert sorted(rows) == sorted(event.value for event in EventType)
+
+
+def test_what_every_event_may_carry_is_named():
+    assert [name for name in FOLDED if f"`{name}`" not in EVENTS] == []
+
+
+def test_every_metric_has_a_row_with_its_kind():
+    rows = dict(
+        re.findall(r"^\| `(omium_[a-z_]+)` \| (counter|gauge|histogram) \|", OPERATIONS, re.MULTILINE)
+    )
+    sources = "".join(path.read_text() for path in (ROOT / "omium" / "server").rglob("*.py"))
+    kinds = {"gauge": "gauge", "set_gauges": "gauge", "HistogramMetricFamily": "histogram"}
+    made = re.findall(r"(\w+)\(\s*\"(omium_[a-z_]+)\"", sources)
+
+    assert rows == {
+        name if call in kinds else f"{name}_total": kinds.get(call, "counter") for call, name in made
+    }
+
+
+def test_every_exit_code_is_named():
+    codes = {value for name, value in vars(ending).items() if name.isupper() and isinstance(value, int)}
+    paragraph = re.search(r"^\*\*Exit codes\.\*\* (.+?)\n\n", CLI, re.MULTILINE | re.DOTALL)
+
+    assert {int(code) for code in re.findall(r"\b(\d+):", paragraph[1])} == codes
+
+
+def test_every_scope_has_a_row_that_says_whether_it_is_usual():
+    rows = re.findall(r"^\| `([a-z]+)` \| (yes)? ?\| ", OPERATIONS, re.MULTILINE)
+
+    assert dict(rows) == {scope.value: "yes" if scope in DEFAULT_SCOPES else "" for scope in Scope}
