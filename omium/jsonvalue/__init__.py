@@ -10,7 +10,7 @@
 Nothing here does I/O or knows executions. Security rule: recorded data never becomes code (registry.py).
 """
 
-from omium.jsonvalue.canonical import JsonValue, canonical_bytes, digest, json_bytes
+from omium.jsonvalue.canonical import JsonValue, canonical_bytes, digest, is_surely_small, json_bytes
 from omium.jsonvalue.decode import decode
 from omium.jsonvalue.encode import encode, encode_bytes
 from omium.jsonvalue.inputs import Comparable, InputRecord, digest_record, input_record
@@ -35,6 +35,7 @@ __all__ = [
     "encode",
     "encode_bytes",
     "input_record",
+    "is_surely_small",
     "json_bytes",
     "parse_json",
     "plain",

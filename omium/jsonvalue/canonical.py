@@ -12,16 +12,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TypeAlias
+from collections.abc import Callable
+from typing import Final, TypeAlias
 
 from omium.errors import Unserialisable
+from omium.jsonvalue.limits import INLINE_BYTES
+
+LOOKED_AT_MAX: Final = 64
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 
-# allow_nan=False: NaN is not JSON. Floats are written by repr(): the shortest text that reads back equal,
-# with -0.0 and 1.0 told from 0 and 1.
-_ORDERED = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-_SORTED = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+
+def _make_writer(*, sort_keys: bool) -> Callable[[object], str]:
+    """Return what `JSONEncoder.encode` does, without what it makes anew for each value.
+
+    allow_nan=False: NaN is not JSON. Floats are written by repr(): the shortest text that reads back equal,
+    with -0.0 and 1.0 told from 0 and 1. What contains itself ends as a RecursionError.
+    """
+    encoder = json.JSONEncoder(
+        ensure_ascii=False,
+        allow_nan=False,
+        separators=(",", ":"),
+        sort_keys=sort_keys,
+        check_circular=False,
+    )
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # an interpreter without the C module
+        return encoder.encode
+    text, join = json.encoder.encode_basestring, "".join
+    write = make(None, encoder.default, text, None, ":", ",", sort_keys, False, False)
+    return lambda value: text(value) if type(value) is str else join(write(value, 0))
+
+
+_ORDERED = _make_writer(sort_keys=False)
+_SORTED = _make_writer(sort_keys=True)
 
 
 def json_bytes(value: JsonValue) -> bytes:
@@ -34,14 +58,38 @@ def canonical_bytes(value: JsonValue) -> bytes:
     return _write(_SORTED, value)
 
 
+def is_surely_small(value: JsonValue) -> bool:
+    """Say whether what `encode` made takes less than `INLINE_BYTES` for certain; False: measure it.
+
+    A look at the first few dozen values: for what steps usually return that is a fraction of writing it.
+    """
+    room_bytes, waiting = INLINE_BYTES, [value]
+    while waiting:
+        each = waiting.pop()
+        room_bytes -= 32  # quotes, commas and the longest number
+        if isinstance(each, str):
+            room_bytes -= 6 * len(each)  # as control characters would be written
+        elif isinstance(each, dict | list):
+            if len(each) + len(waiting) > LOOKED_AT_MAX:
+                return False
+            if isinstance(each, dict):
+                room_bytes -= 6 * sum(map(len, each))
+                waiting += each.values()
+            else:
+                waiting += each
+        if room_bytes < 0:
+            return False
+    return True
+
+
 def digest(data: bytes) -> str:
     """Return the SHA-256 of `data` as 64 hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
-def _write(encoder: json.JSONEncoder, value: JsonValue) -> bytes:
+def _write(writer: Callable[[object], str], value: JsonValue) -> bytes:
     try:
-        return encoder.encode(value).encode()
+        return writer(value).encode()
     except (TypeError, ValueError, RecursionError) as error:  # UnicodeEncodeError is a ValueError
         raise Unserialisable(
             f"This is not a JSON value ({error}); turn Python values into one with `encode` first.",

@@ -53,11 +53,11 @@ def input_record(
     for name, value in bound_arguments.items():
         if name in ignore:
             continue
-        class_name = default_name(type(value)).replace(":", ".")
         try:
             form = encode(value, types=types)
             data = canonical_bytes(form)
         except Unserialisable:
+            class_name = _class_of(value)
             incomparable += 1
             opaque.append(name)
             recorded[name] = {OPAQUE_KEY: class_name}
@@ -70,11 +70,15 @@ def input_record(
         else:
             room_bytes += len(data)
             opaque.append(name)
-            recorded[name] = {OPAQUE_KEY: class_name}
+            recorded[name] = {OPAQUE_KEY: _class_of(value)}
     comparable: Comparable = (
         "full" if not incomparable else "none" if incomparable == len(recorded) else "partial"
     )
     return InputRecord(recorded, _combine(digests), comparable, tuple(opaque))
+
+
+def _class_of(value: object) -> str:
+    return default_name(type(value)).replace(":", ".")
 
 
 def digest_record(recorded: Mapping[str, JsonValue]) -> str:
@@ -90,9 +94,8 @@ def _digest_form(form: JsonValue) -> tuple[bytes, bytes]:
 
 def _combine(digests: Mapping[str, tuple[bytes, bytes]]) -> str:
     """Hash the parameters by name, each part with its length, so that no two records read the same."""
-    total = hashlib.sha256()
+    parts: list[bytes] = []
     for name in sorted(digests):
         for part in (name.encode("utf-8", "surrogatepass"), *digests[name]):
-            total.update(len(part).to_bytes(8, "big"))
-            total.update(part)
-    return total.hexdigest()
+            parts += (len(part).to_bytes(8, "big"), part)
+    return hashlib.sha256(b"".join(parts)).hexdigest()

@@ -23,7 +23,15 @@ from omium.errors import (
     StepTimeout,
     Unserialisable,
 )
-from omium.jsonvalue import MAX_VALUE_BYTES, InputRecord, JsonValue, TypeRegistry, encode, json_bytes
+from omium.jsonvalue import (
+    MAX_VALUE_BYTES,
+    InputRecord,
+    JsonValue,
+    TypeRegistry,
+    encode,
+    is_surely_small,
+    json_bytes,
+)
 from omium.sdk.book import Entry, Run
 from omium.sdk.capture import StepLog
 from omium.sdk.context import Frame
@@ -208,6 +216,8 @@ class Attempt:
             ) from error
 
     def _measured(self, output: JsonValue, result: object) -> JsonValue:
+        if is_surely_small(output):
+            return output
         size_bytes = len(json_bytes(output))
         if size_bytes > MAX_VALUE_BYTES:
             raise Unserialisable(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from omium.jsonvalue import input_record
@@ -74,28 +75,66 @@ def prepare(
 
 def bind(call: Call) -> Mapping[str, object]:
     """Return the arguments by parameter name, defaults included; TypeError as the call itself would raise."""
-    signature = find_signature(call.fn)
-    if signature is None:
+    shape = _find_shape(call.fn)
+    if shape is None:
         return {"args": list(call.args), **call.kwargs}
-    bound = signature.bind(*call.args, **call.kwargs)
+    if (plainly := _bind_plainly(shape, call)) is not None:
+        return plainly
+    bound = shape.signature.bind(*call.args, **call.kwargs)
     bound.apply_defaults()
     return bound.arguments
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a function takes. `names` only if each of them can be given by position and by name."""
+
+    signature: inspect.Signature
+    names: tuple[str, ...] | None
+    defaults: Mapping[str, object]
+
+
+def _bind_plainly(shape: _Shape, call: Call) -> dict[str, object] | None:
+    """Return what `Signature.bind` would, at a tenth of its cost; None where that has to look itself."""
+    names, args, kwargs = shape.names, call.args, call.kwargs
+    if names is None or len(args) > len(names):
+        return None
+    bound: dict[str, object] = dict(zip(names, args, strict=False))
+    by_name = 0
+    for name in names[len(args) :]:
+        if name in kwargs:
+            bound[name] = kwargs[name]
+            by_name += 1
+        elif name in shape.defaults:
+            bound[name] = shape.defaults[name]
+        else:
+            return None
+    return bound if by_name == len(kwargs) else None
+
+
 @functools.lru_cache(maxsize=4096)
-def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+def _shape(function: Callable[..., Any]) -> _Shape | None:
     try:
-        return inspect.signature(function)
+        signature = inspect.signature(function)
     except (TypeError, ValueError):  # some builtins have none
         return None
+    parameters = signature.parameters.values()
+    plain = all(each.kind is each.POSITIONAL_OR_KEYWORD for each in parameters)
+    defaults = {each.name: each.default for each in parameters if each.default is not each.empty}
+    return _Shape(signature, tuple(signature.parameters) if plain else None, defaults)
+
+
+def _find_shape(function: Callable[..., Any]) -> _Shape | None:
+    try:
+        return _shape(function)
+    except TypeError:  # a callable object that cannot be hashed
+        return _shape.__wrapped__(function)
 
 
 def find_signature(function: Callable[..., Any]) -> inspect.Signature | None:
     """Return the signature of `function`, None if it has none."""
-    try:
-        return _signature(function)
-    except TypeError:  # a callable object that cannot be hashed
-        return _signature.__wrapped__(function)
+    shape = _find_shape(function)
+    return None if shape is None else shape.signature
 
 
 def _invoke(call: Call, options: StepOptions, frame: Frame) -> Any:

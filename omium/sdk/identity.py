@@ -7,6 +7,7 @@ recorded at a path (book.py) and which scope a call is in (context.py).
 
 from __future__ import annotations
 
+import functools
 import threading
 import unicodedata
 from dataclasses import dataclass
@@ -38,9 +39,14 @@ def clean_name(name: str) -> str:
     return cleaned
 
 
+@functools.lru_cache(maxsize=4096)
+def _escape(name: str) -> str:
+    return name.translate(_ESCAPES)
+
+
 def to_segment(name: str, occurrence: int = 1) -> str:
     """Return the path segment of the `occurrence`-th call of `name` (cleaned) in a scope."""
-    escaped = name.translate(_ESCAPES)
+    escaped = _escape(name)
     return escaped if occurrence == 1 else f"{escaped}#{occurrence}"
 
 
