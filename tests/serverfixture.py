@@ -289,14 +289,3 @@ def running_server(make_running_server: Callable[..., RunningServer]) -> Running
     server = make_running_server()
     server.bootstrap()
     return server
-
-
-@pytest.fixture
-def each_running_server(
-    make_running_server: Callable[..., RunningServer], database_url: str
-) -> RunningServer:
-    """The same, on SQLite and on PostgreSQL."""
-    environment = {"OMIUM_DATABASE_URL": database_url} if database_url.startswith("postgresql://") else {}
-    server = make_running_server(**environment)
-    server.bootstrap()
-    return server

@@ -3,7 +3,6 @@
 from tests.serverfixture import (
     app_client,
     each_app_client,
-    each_running_server,
     make_app_client,
     make_running_server,
     running_server,
@@ -12,7 +11,6 @@ from tests.serverfixture import (
 __all__ = [
     "app_client",
     "each_app_client",
-    "each_running_server",
     "make_app_client",
     "make_running_server",
     "running_server",
