@@ -4,7 +4,10 @@ Fixtures for one area belong in that area's own folder. Warnings as errors, asyn
 are settings in pyproject.toml.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
 
 import hypothesis
 import pytest
@@ -21,6 +24,14 @@ __all__ = [  # fixtures and hooks are found by name in a conftest
     "pytest_configure",
     "pytest_report_header",
 ]
+
+# What this machine has set, stored or left over decides nothing: programs find a home without anything in it.
+_CHOSEN = ("OMIUM_HYPOTHESIS_PROFILE", "OMIUM_REQUIRE_POSTGRES")
+for _name in [name for name in os.environ if name.startswith("OMIUM_") and name not in _CHOSEN]:
+    del os.environ[_name]
+_home = tempfile.mkdtemp(prefix="omium-home-")
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = _home
 
 # No deadlines: two shared cores make any single example slow now and then, and pytest's timeout is there.
 hypothesis.settings.register_profile("default", deadline=None, max_examples=100)

@@ -19,7 +19,9 @@ def test_a_stopped_servers_folder_gives_another_owners_key(running_server):
     made = asyncio.run(make_owner_key(settings))
     running_server.restart()
     reply = httpx.get(
-        f"{running_server.base_url}/v1/whoami", headers={"authorization": f"Bearer {made.api_key}"}
+        f"{running_server.base_url}/v1/whoami",
+        headers={"authorization": f"Bearer {made.api_key}"},
+        timeout=60,
     )
 
     assert reply.json()["tenant"] == "test"

@@ -124,7 +124,7 @@ def test_a_histogram_puts_each_value_under_its_bound():
 
 
 def test_a_running_server_shows_its_metrics(running_server):
-    text = httpx.get(f"{running_server.base_url}/metrics").text
+    text = httpx.get(f"{running_server.base_url}/metrics", timeout=60).text
 
     assert "omium_uptime_seconds" in text
     assert "omium_connections_open" in text
