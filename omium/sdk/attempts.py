@@ -171,7 +171,10 @@ class Attempt:
 
     def wait(self, delay_s: float) -> Flow[None]:
         """Wait for the next try; a function that could not be stopped has to end first."""
-        yield from self.driving.pause(delay_s, self.call.frame)
+        if self.frame.still_running is None:
+            yield from self.driving.await_retry(delay_s, self.call.frame, self.path)
+        else:  # in this process, which knows when the function has ended
+            yield from self.driving.pause(delay_s, self.call.frame)
         while self.frame.still_running is not None and not self.frame.still_running.is_set():
             self.driving.stuck = True  # a worker whose processes can be killed does not wait any longer
             yield from self.driving.pause(0.2, self.call.frame)

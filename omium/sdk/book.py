@@ -56,11 +56,15 @@ class Reuse:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The call has to run, as `identity`. `attempt` counts on; `supersedes` replaces another record."""
+    """The call has to run, as `identity`. `attempt` counts on; `supersedes` replaces another record.
+
+    `retried` says that its last try failed and another was to follow.
+    """
 
     identity: Identity
     attempt: int = 1
     supersedes: bool = False
+    retried: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +185,10 @@ class Book:
         entry.claimed = True
         if entry.usable:
             return Reuse(entry)
-        return self._run(identity, supersedes=entry.completed)
+        return self._run(identity, supersedes=entry.completed, retried=entry.status == "retrying")
 
-    def _run(self, identity: Identity, *, supersedes: bool = False) -> Run:
-        return Run(identity, self._last_attempt.get(identity.path, 0) + 1, supersedes)
+    def _run(self, identity: Identity, *, supersedes: bool = False, retried: bool = False) -> Run:
+        return Run(identity, self._last_attempt.get(identity.path, 0) + 1, supersedes, retried)
 
     def _find_moved(self, identity: Identity, digest: str) -> Entry | None:
         """Return an unclaimed record for the same input that stands at another number of the name.

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from omium.clock import US_PER_S, Clock
-from omium.errors import Cancelled, StepTimeout, Suspended, Suspension
+from omium.errors import Cancelled, StepTimeout, Suspended, Suspension, Waits
 from omium.jsonvalue import TypeRegistry
 from omium.sdk.book import Book
 from omium.sdk.breakers import Breakers
@@ -25,12 +25,14 @@ from omium.sdk.context import Frame, outside
 from omium.sdk.flows import AsyncPorts, Flow, Ports, WriteOutcome, sleep, write
 from omium.sdk.identity import Scope
 from omium.sdk.lease import SYSTEM_CLOCK, Lease
+from omium.states import WaitingReason
 
 if TYPE_CHECKING:
     import asyncio
 
 OnPause = Literal["raise", "wait"]
 STOPPING_S = 2.0  # how long a process that is to end waits for a server that is away
+LONG_DELAY_S = 30.0  # a worker does not sleep through more than this: it gives the execution back meanwhile
 NAP_S = 1.0  # long sleeps are cut into these, so that a cancel or a pause is seen in between
 
 _SENTENCES = {
@@ -71,6 +73,7 @@ class Driving:
         generation: int = 1,
         on_pause: OnPause = "raise",
         timeout_s: float | None = None,
+        on_worker: bool = False,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.lease = lease
@@ -79,6 +82,8 @@ class Driving:
         self.generation = generation
         self.on_pause = on_pause
         self.link = link
+        self.on_worker = on_worker
+        """Whether a worker drives: then another claim can go on where this one stops."""
         self.clock = clock
         self.stop_reason: str | None = None
         """Why this process wants the execution suspended before its next step: drain."""
@@ -100,6 +105,7 @@ class Driving:
         self.paused = False
         """Set while the lease is given back in the middle of the function (pausing.py)."""
         self._waiting: list[str] = []
+        self._retries: dict[str, int] = {}
         self.stuck = False
         """Set while a step waits for the end of a function that has timed out."""
         self._interrupts: list[Callable[[], None]] = []
@@ -214,6 +220,44 @@ class Driving:
         while not self.lease.may_start(self.clock):
             self.note((yield from write(self.lease, {"type": "heartbeat", "running": self.running[:1000]})))
             self.check(frame)
+
+    def await_retry(self, seconds: float, frame: Frame, path: str) -> Flow[None]:
+        """Sleep until the next try of the step `path`.
+
+        A worker gives the execution back once only such long delays are left in it: it costs no slot until
+        the last of them is over. The naps until then let other branches come to their next step.
+        """
+        due_us = self.clock.now_us() + round(seconds * US_PER_S)
+        with self._changed:
+            self._retries[path] = due_us
+        try:
+            while seconds > 0:
+                nap_s = min(seconds, NAP_S)
+                yield from self.pause(nap_s, frame)
+                seconds -= nap_s
+                if self.on_worker and seconds > LONG_DELAY_S:
+                    self._wait_elsewhere(path)
+        finally:
+            with self._changed:
+                self._retries.pop(path, None)
+
+    def _wait_elsewhere(self, path: str) -> None:
+        """Raise `Waits` if nothing runs here but the steps around delayed ones."""
+        with self._changed:
+            if any(
+                not any(delayed.startswith(f"{running}/") for delayed in self._retries)
+                for running in self._running
+            ):
+                return
+            wake_at_us = max(self._retries.values())
+        raise Waits(
+            f"Execution {self.execution_id} waits for the next try of {path}.",
+            execution_id=self.execution_id,
+            reason=WaitingReason.RETRY.value,
+            resume_command=self.resume_command,
+            wake_at_us=wake_at_us,
+            detail={"step": path},
+        )
 
     def pause(self, seconds: float, frame: Frame) -> Flow[None]:
         """Sleep between two tries, but not through a cancel or a pause."""

@@ -19,7 +19,7 @@ from omium.sdk.calls import Call, make_timeout
 from omium.sdk.context import Frame
 from omium.sdk.flows import AsyncPorts, Ports, drive_async, drive_sync
 from omium.sdk.pausing import wait_out
-from omium.sdk.steps import look_up, make_attempt, recall
+from omium.sdk.steps import count_failures, look_up, make_attempt, recall
 
 
 def stream(prepared: Callable[[Any], StepCall], call: Call, ports: Ports) -> Generator[Any, Any, None]:
@@ -30,7 +30,7 @@ def stream(prepared: Callable[[Any], StepCall], call: Call, ports: Ports) -> Gen
     if isinstance(found, Reuse):
         yield from drive_sync(recall(step, found.entry), ports)
         return
-    attempt, failures = make_attempt(step, found), 0
+    attempt, failures = make_attempt(step, found), drive_sync(count_failures(step, found), ports)
     while True:
         chunks = _Chunks(attempt)
         try:
@@ -63,7 +63,7 @@ async def stream_async(
         for chunk in await drive_async(recall(step, found.entry), ports):
             yield chunk
         return
-    attempt, failures = make_attempt(step, found), 0
+    attempt, failures = make_attempt(step, found), await drive_async(count_failures(step, found), ports)
     while True:
         chunks = _Chunks(attempt)
         inner: AsyncGenerator[Any, Any] = call.fn(*call.args, **call.kwargs)

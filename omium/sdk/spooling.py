@@ -30,7 +30,9 @@ from omium.sdk.spool_folder import SpoolFolder
 
 SENT_AT_EXIT_S: Final = 1.0  # a script without its server should not seem to hang at its end
 
-_ENDINGS: Final = frozenset({"execution.completed", "execution.failed", "execution.suspends"})
+_ENDINGS: Final = frozenset(
+    {"execution.completed", "execution.failed", "execution.suspends", "execution.waits"}
+)
 
 _log = logging.getLogger("omium")
 

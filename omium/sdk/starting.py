@@ -200,6 +200,7 @@ def make_driving(
         generation=execution["generation"],
         on_pause=options.on_pause,
         timeout_s=options.timeout_s,
+        on_worker=execution.get("driver") == "worker",
         clock=clock,
     )
     driving.checkpoints.update(grant["checkpoints"])

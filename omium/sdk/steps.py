@@ -8,7 +8,9 @@ try is attempts.py and effects.py; which record belongs to a call is book.py; st
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
+from omium.errors import Problem
 from omium.jsonvalue import JsonValue, decode, json_bytes
 from omium.sdk.attempts import Attempt, StepCall
 from omium.sdk.book import Blocked, Entry, Reuse, Run
@@ -24,7 +26,8 @@ def run_step(call: StepCall) -> Flow[Any]:
     found = look_up(call)
     if isinstance(found, Reuse):
         return (yield from recall(call, found.entry))
-    attempt, failures = make_attempt(call, found), 0
+    attempt = make_attempt(call, found)
+    failures = yield from count_failures(call, found)
     while True:
         try:
             recorded = yield from attempt.begin()
@@ -50,6 +53,28 @@ def run_step(call: StepCall) -> Flow[Any]:
 def make_attempt(call: StepCall, run: Run) -> Attempt:
     """Return the first try of a call that has to run."""
     return (Attempt if call.options.effect is None else EffectAttempt)(call, run)
+
+
+def count_failures(call: StepCall, run: Run) -> Flow[int]:
+    """Return how many tries of the retry policy a former claim has used up.
+
+    Only on a worker: elsewhere a person resumes, which gives a fresh budget (semantics 2.1).
+    """
+    driving = call.driving
+    if not (run.retried and driving.on_worker):
+        return 0
+    asked = f"/v1/executions/{driving.execution_id}/attempts?limit=200&path="
+    try:
+        path = asked + quote(run.identity.path, safe="")
+        page = parse_answer((yield from exchange("GET", path, retry_for_s=60.0)))
+    except Problem:  # a key that may not read: rather too few tries than endless ones
+        return run.attempt - 1
+    assert isinstance(page, dict)
+    failures = 0
+    for each in page["items"]:
+        if each["generation"] == driving.generation:
+            failures = 0 if each["delay_us"] is None else failures + 1
+    return failures
 
 
 def look_up(call: StepCall) -> Reuse | Run:

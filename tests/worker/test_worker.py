@@ -214,6 +214,54 @@ def test_a_worker_that_stops_finishes_the_step_and_gives_the_rest_back(server, s
     assert wait_until(lambda: server.detail(execution_id)["output"]) == "first second"
 
 
+def test_a_long_delay_between_tries_costs_no_slot(server, serve, monkeypatch):
+    monkeypatch.setattr("omium.sdk.driving.LONG_DELAY_S", 0.5)
+    tries = []
+
+    @omium.step(retry=omium.RetryPolicy(max_attempts=3, initial_delay_s=4, multiplier=1, jitter=False))
+    def flaky():
+        tries.append(1)
+        if len(tries) < 3:
+            raise ValueError("not yet")
+        return "at last"
+
+    @omium.workflow
+    def patient():
+        return [double(1), flaky()]
+
+    serve(patient, doubled, concurrency=1)
+    execution_id = omium.run_workflow("patient", wait=False)
+
+    assert omium.run_workflow("doubled", {"xs": [1]}) == [2]
+
+    assert wait_for_status(server, execution_id, "completed")["output"] == [2, "at last"]
+    detail = server.detail(execution_id)
+    assert (detail["interruptions"], len(tries)) == (0, 3)
+    events = [each["type"] for each in server.get(f"/v1/executions/{execution_id}/events")["items"]]
+    assert events.count("execution.waited") == 2
+    assert server.steps(execution_id)["flaky"]["attempt"] == 3
+
+
+def test_tries_on_several_claims_use_up_the_same_budget(server, serve, monkeypatch):
+    monkeypatch.setattr("omium.sdk.driving.LONG_DELAY_S", 0.5)
+    tries = []
+
+    @omium.step(retry=omium.RetryPolicy(max_attempts=2, initial_delay_s=3, jitter=False))
+    def never():
+        tries.append(1)
+        raise ValueError("never")
+
+    @omium.workflow
+    def hopeless():
+        never()
+
+    serve(hopeless)
+
+    with pytest.raises(StepFailed, match="ValueError: never"):
+        omium.run_workflow("hopeless")
+    assert len(tries) == 2
+
+
 class Away(Edge):
     """A server that is gone, and what was asked of it."""
 
