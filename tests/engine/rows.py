@@ -88,8 +88,9 @@ class Rows:
                 "occurrence": 1,
             }
             values |= {"explicit_key": 0, "kind": "step", "generation": now.generation, "epoch": 1}
-            values |= {"status": status, "attempt": 1, "interruptions": 0, "input_digest": f"in:{path}"}
-            values |= {"comparable": "full", "output": b'"out"', "output_digest": digest(b'"out"')}
+            values |= {"status": status, "attempt": 1, "interruptions": 0}
+            values |= {"input_digest": digest(path.encode()), "comparable": "full"}
+            values |= {"output": b'"out"', "output_digest": digest(b'"out"')}
             values |= {"started_us": tx.now_us, "ended_us": tx.now_us}
             values |= {"completed_seq": now.last_seq if status == "completed" else None}
             assert put_step(tx, StepRow(**(values | columns)))

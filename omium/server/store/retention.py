@@ -50,9 +50,11 @@ LAST_SEQ_OF = Sql("""
        ORDER BY completed_seq LIMIT :limit) AS portion
 """)
 DELETE_STEPS = Sql("DELETE FROM steps WHERE execution_id = :execution_id AND completed_seq <= :through")
+DELETE_OTHER_STEPS = Sql("DELETE FROM steps WHERE execution_id = :execution_id")
 DELETE_LOGS = Sql("DELETE FROM step_logs WHERE execution_id = :execution_id AND path = :path")
 LOG_PATH = Sql("SELECT MIN(path) FROM step_logs WHERE execution_id = :execution_id")
 FIRST_SEQ = Sql("SELECT MIN(seq) FROM events WHERE execution_id = :execution_id")
+DELETE_OTHER_EVENTS = Sql("DELETE FROM events WHERE execution_id = :execution_id")
 DELETE_EVENTS = Sql("DELETE FROM events WHERE execution_id = :execution_id AND seq < :before_seq")
 DETAILS = Sql("""
     SELECT input AS first, output AS second
@@ -131,6 +133,8 @@ def take_rest(tx: Tx, row: ExecutionRow) -> list[Values]:
     values = tx.all(OTHER_STEPS, Values, execution_id=row.id)
     values += tx.all(DETAILS, Values, execution_id=row.id)
     values += tx.all(STATES, Values, execution_id=row.id)
+    tx.send(DELETE_OTHER_STEPS, execution_id=row.id)  # these two have no foreign key on PostgreSQL
+    tx.send(DELETE_OTHER_EVENTS, execution_id=row.id)
     tx.execute(DELETE_EXECUTION, execution_id=row.id)  # the rest goes with it
     if tx.value(LINEAGE, lineage_root=row.lineage_root) is None:
         key = {"tenant_id": row.tenant_id, "lineage_root": row.lineage_root}

@@ -11,6 +11,8 @@ from dataclasses import dataclass, fields
 
 from omium.server.db.tx import Sql, SqlValue, Tx
 
+_DIGESTS = ("input_digest", "output_digest")
+
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
@@ -41,16 +43,24 @@ class StepRow:
     completed_seq: int | None
     superseded_seq: int | None
 
+    def __post_init__(self) -> None:
+        """Tell digests in hexadecimal: in the table they are bytes, which take half the room."""
+        for name in _DIGESTS:
+            value = getattr(self, name)
+            if isinstance(value, bytes):
+                object.__setattr__(self, name, value.hex())
+
 
 _NAMES = tuple(field.name for field in fields(StepRow))
-COLUMNS = ", ".join(_NAMES)
+COLUMNS = ", ".join("COALESCE(name, path) AS name" if name == "name" else name for name in _NAMES)
+_VALUES = ", ".join("NULLIF(:name, :path)" if name == "name" else f":{name}" for name in _NAMES)
 _REPLACED = tuple(
     name for name in _NAMES if name not in {"execution_id", "path", "interruptions", "superseded_seq"}
 )
 
 PUT = Sql(f"""
-    INSERT INTO steps ({COLUMNS}) VALUES ({", ".join(f":{name}" for name in _NAMES)})
-    ON CONFLICT (execution_id, path) WHERE superseded_seq IS NULL DO UPDATE
+    INSERT INTO steps ({", ".join(_NAMES)}) VALUES ({_VALUES})
+    ON CONFLICT (execution_id, path, COALESCE(superseded_seq, 0)) DO UPDATE
        SET {", ".join(f"{name} = excluded.{name}" for name in _REPLACED)}
      WHERE steps.status <> 'completed' AND steps.attempt < excluded.attempt
 """)  # a result is recorded once; a later try replaces what is known of the earlier ones
@@ -62,8 +72,11 @@ def put_step(tx: Tx, row: StepRow) -> bool:
 
 
 def column_values(row: StepRow) -> dict[str, SqlValue]:
-    """Return every column of `row` by name."""
-    return {name: getattr(row, name) for name in _NAMES}
+    """Return every column of `row` by name, as `PUT` takes it."""
+    values = {name: getattr(row, name) for name in _NAMES}
+    for name in _DIGESTS:
+        values[name] = bytes.fromhex(values[name]) if values[name] is not None else None
+    return values
 
 
 FIND_LIVE = Sql(f"""
