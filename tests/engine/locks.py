@@ -47,8 +47,8 @@ class LockTx(AnnouncingTx):
             key = params.get(_key(table), params.get("id", params.get("execution_id")))
             if table == "tree_cancels" and text.startswith("INSERT"):
                 return  # who works on that row holds, and waits for, children of the execution only
-            if text.startswith("INSERT INTO effects") and any(name[0] == "effects" for name in self._held):
-                return  # a redo: who makes one has locked what it redoes
+            if text.startswith("INSERT INTO effects"):
+                return  # a new key: who makes a redo has locked what it redoes, others go on to payloads only
             if text.startswith("INSERT INTO executions"):  # nobody else can hold what is new
                 self._held[table, str(key)] = (TABLES.index(table), (params["created_us"], key))
             elif not (table == "effects" and "effect_key" not in params):  # those were locked before

@@ -15,8 +15,9 @@ from omium.jsonvalue import JsonValue
 from omium.models.driver import EffectEnded
 from omium.server.db.tx import Tx
 from omium.server.engine.effect_losses import open_question
+from omium.server.engine.failures import lock_groups
 from omium.server.engine.fence import enter
-from omium.server.engine.late_effects import report_late
+from omium.server.engine.late_effects import list_coming, report_late
 from omium.server.engine.mishaps import make_error
 from omium.server.engine.packing import EffectOutcome, Outcome, Packed
 from omium.server.engine.steps import (
@@ -49,7 +50,15 @@ def end_effect(tx: Tx, packed: Packed[EffectEnded]) -> Outcome:
 def _end_in_time(tx: Tx, packed: Packed[EffectEnded]) -> Outcome:
     write = packed.write
     done = int(write.state == "done")
-    row = enter(tx, packed.lease, events=1, steps=done)
+
+    def lock_first(row: ExecutionRow) -> None:  # what a driver that returns may record beside its return
+        effects.lock_effect(tx, row.tenant_id, write.effect_key)
+        effects.lock_latest(tx, row.tenant_id, row.lineage_root, write.path)
+        error = packed.error or _with_error(packed).error
+        assert error is not None
+        lock_groups(tx, row, list_coming(write.path, error), open_of=[row.id], perhaps=True)
+
+    row = enter(tx, packed.lease, events=1, steps=done, lock_first=lock_first)
     known = effects.lock_effect(tx, row.tenant_id, write.effect_key)
     if known is None or (known.lineage_root, known.path) != (row.lineage_root, write.path):
         raise StepConflict(f"{write.path} in {row.id} was not announced with this key.", path=write.path)

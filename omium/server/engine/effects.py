@@ -48,8 +48,12 @@ def intend_effect(tx: Tx, packed: Packed[EffectIntended]) -> Outcome:
     decides. `EffectBlocked` if it was done with another input, `LimitReached` at the limit of steps.
     """
     write = packed.write
-    row = enter(tx, packed.lease, events=1)
-    known = effects.lock_latest(tx, row.tenant_id, row.lineage_root, write.path)
+
+    def lock(row: ExecutionRow) -> EffectRow | None:
+        return effects.lock_latest(tx, row.tenant_id, row.lineage_root, write.path)
+
+    row = enter(tx, packed.lease, events=1, lock_first=lock)
+    known = lock(row)
     if known is not None and known.state == EffectState.INTENDED:
         if _is_repeat(row, known, write):
             give_back(tx, row, events=1, steps=0)

@@ -15,8 +15,8 @@ from omium.errors import IllegalTransition, LeaseLostProblem, StepConflict
 from omium.models.driver import ExecutionCompleted, ExecutionFailed, ExecutionSuspends, ExecutionWaits, Write
 from omium.server.db.tx import Tx
 from omium.server.engine.compensations import is_compensating
-from omium.server.engine.effect_losses import cut_off
-from omium.server.engine.failures import SERVER, close_occurrence, record_occurrence
+from omium.server.engine.effect_losses import Coming, cut_off
+from omium.server.engine.failures import SERVER, close_occurrence, lock_groups, record_occurrence
 from omium.server.engine.fence import enter, find_under
 from omium.server.engine.packing import Outcome, Packed
 from omium.server.engine.transitions import move
@@ -65,13 +65,21 @@ def fail_execution(tx: Tx, packed: Packed[ExecutionFailed]) -> Outcome:
     def is_same(row: ExecutionRow) -> bool:
         return details.get_details(tx, row.id).error == error.body
 
-    row = _enter_or_repeat(tx, packed, ExecutionStatus.FAILED, is_same, or_else=ExecutionStatus.CANCELLED)
+    code = str(error.info.get("code") or "error")
+    kind = FailureKind.TIMEOUT if code == "timeout" else FailureKind.ERROR
+    coming: list[Coming] = [(kind, write.path, error.info)]
+    row = _enter_or_repeat(
+        tx,
+        packed,
+        ExecutionStatus.FAILED,
+        is_same,
+        or_else=ExecutionStatus.CANCELLED,
+        lock_first=lambda row: lock_groups(tx, row, coming, open_of=[row.id]),
+    )
     if row.status != ExecutionStatus.RUNNING:
         return Outcome(row, row.last_seq)
     cancelled = row.cancel_requested_us is not None
-    code = str(error.info.get("code") or "error")
-    kind = FailureKind.TIMEOUT if code == "timeout" else FailureKind.ERROR
-    row = cut_off(tx, row, [(kind, write.path, error.info)])
+    row = cut_off(tx, row, coming)
     details.set_error(tx, row.id, error.body)
     facts = {"path": write.path, "code": code, "error": str(error.info.get("message") or "")[:500]}
     if cancelled:
@@ -169,13 +177,14 @@ def _enter_or_repeat(
     is_same: Callable[[ExecutionRow], bool],
     *,
     or_else: ExecutionStatus | None = None,
+    lock_first: Callable[[ExecutionRow], object] | None = None,
 ) -> ExecutionRow:
     """Pass the fence; or return the row that this lease has brought to `status`, by the same report.
 
     `or_else` is the status to which the report brings an execution that was asked to stop.
     """
     try:
-        return enter(tx, packed.lease)
+        return enter(tx, packed.lease, lock_first=lock_first)
     except LeaseLostProblem:
         known = find_under(tx, packed.lease, status)
         if known is None and or_else is not None:

@@ -77,11 +77,13 @@ def lock_groups(
     coming: Sequence[tuple[str, str, Mapping[str, object]]] = (),
     *,
     open_of: Collection[str] = (),
+    perhaps: bool = False,
 ) -> None:
     """Lock every group that the transaction is going to change, in one order.
 
     They are those in which `coming`, each (kind, path, error), will be recorded, and those with an open
-    occurrence of the executions `open_of`. One that is not there yet is made here.
+    occurrence of the executions `open_of`. One that is not there yet is made here, unless it is only
+    `perhaps` recorded.
     """
     opened = {each.failure_id for id_ in open_of for each in store.list_open_of_execution(tx, id_)}
     if not opened and len(coming) < 2:  # a single one is locked when it is recorded
@@ -90,7 +92,7 @@ def lock_groups(
     found = [store.find_by_fingerprint(tx, each) for each in described]
     for failure_id in sorted(opened | {each for each in found if each is not None}):
         store.lock_failure(tx, row.tenant_id, failure_id)
-    missing = [each for each, known in zip(described, found, strict=True) if known is None]
+    missing = [each for each, known in zip(described, found, strict=True) if known is None and not perhaps]
     for each in sorted(missing, key=lambda group: group.fingerprint):
         lock_group(tx, row, each)
 

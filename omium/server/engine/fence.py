@@ -8,11 +8,12 @@ Owns that return, and the refusal. What the write does is in the handlers (steps
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from omium.errors import LeaseLostProblem
 from omium.server.db.tx import Tx
-from omium.server.engine.failures import close_occurrences, is_covered_only
+from omium.server.engine.failures import close_occurrences, is_covered_only, lock_groups
 from omium.server.engine.transitions import append_event, move
 from omium.server.principal import Principal
 from omium.server.store import details
@@ -39,14 +40,23 @@ class Lease:
         return self.principal.tenant_id
 
 
-def enter(tx: Tx, lease: Lease, *, events: int = 0, steps: int = 0) -> ExecutionRow:
+def enter(
+    tx: Tx,
+    lease: Lease,
+    *,
+    events: int = 0,
+    steps: int = 0,
+    lock_first: Callable[[ExecutionRow], object] | None = None,
+) -> ExecutionRow:
     """Take `events` numbers and count `steps`, or raise `LeaseLostProblem` (`NotFound` if it is foreign).
 
-    Returns the row with the last of the numbers. It's locked, and its lease runs anew.
+    Returns the row with the last of the numbers. It's locked, and its lease runs anew. A driver that returns
+    closes its failures, so their groups are locked then: who needs a lock that comes before, or another
+    group, takes it in `lock_first`.
     """
     row = _pass(tx, lease, events, steps)
     if row is None:
-        _return(tx, lease)
+        _return(tx, lease, lock_first)
         row = _pass(tx, lease, events, steps)
         assert row is not None, "the row is locked and running under this lease"
     if row.silent:
@@ -70,7 +80,7 @@ def _pass(tx: Tx, lease: Lease, events: int, steps: int) -> ExecutionRow | None:
     )
 
 
-def _return(tx: Tx, lease: Lease) -> None:
+def _return(tx: Tx, lease: Lease, lock_first: Callable[[ExecutionRow], object] | None) -> None:
     """Let a driver that was thought lost go on, or refuse it."""
     row = lock_execution(tx, lease.tenant_id, lease.execution_id)
     if not holds(row, lease):
@@ -80,6 +90,9 @@ def _return(tx: Tx, lease: Lease) -> None:
     ):  # PostgreSQL: the grant was committed while we waited for the lock
         return
     if row.status == ExecutionStatus.FAILED and row.reason == DRIVER_LOST:
+        if lock_first is not None:
+            lock_first(row)
+        lock_groups(tx, row, open_of=[row.id])
         # Somebody who resolved, ignored or replayed the failure has acted on the loss: the driver is too
         # late.
         # What an earlier ignore covers was never open, so there is nothing to close then.

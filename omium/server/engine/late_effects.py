@@ -14,7 +14,7 @@ from omium.errors import StepConflict
 from omium.jsonvalue import JsonValue
 from omium.models.driver import EffectEnded
 from omium.server.db.tx import Tx
-from omium.server.engine.effect_losses import close_question, open_question
+from omium.server.engine.effect_losses import Coming, close_question, open_question
 from omium.server.engine.failures import lock_groups, record_occurrence
 from omium.server.engine.fence import refusal
 from omium.server.engine.mishaps import PackedError, make_error
@@ -51,6 +51,15 @@ def report_late(tx: Tx, packed: Packed[EffectEnded]) -> Outcome:
             path=write.path,
         )
     return _answer(row, known.done_seq or known.intended_seq, known)
+
+
+def list_coming(path: str, error: PackedError) -> list[Coming]:
+    """Return what a report about the effect at `path` may put into the inbox."""
+    duplicated = _duplicated(path, _REDONE)
+    return [
+        (FailureKind.EFFECT_UNKNOWN, path, error.info),
+        (FailureKind.EFFECT_DUPLICATED, path, duplicated.info),
+    ]
 
 
 def _apply(
