@@ -14,6 +14,7 @@ from typing import Any
 
 from omium.clock import Clock
 from omium.sdk.batch import (
+    ENDINGS,
     NEEDS_SERVER,
     NOT_WAITED,
     UNAVAILABLE_AFTER_S,
@@ -71,7 +72,7 @@ class AsyncWriter:
             if kind == "heartbeat" and self._recorder.pending(lease):
                 return spooled_outcome(lease)  # what waits is sent as soon as possible, and is a sign of life
             if kind != "heartbeat":
-                await asyncio.to_thread(self._recorder.drain, lease, within_s)
+                await asyncio.to_thread(self._recorder.drain, lease, within_s, ends=kind in ENDINGS)
         loop = asyncio.get_running_loop()
         deadline_us = seconds_from(self._clock.boot_us(), within_s)
         waiting = _Waiting(lease, kind, body, deadline_us, request.wait, future=loop.create_future())

@@ -33,6 +33,11 @@ UNAVAILABLE_AFTER_S: Final = 300.0  # semantics 3.6
 NEEDS_SERVER: Final = frozenset({"effect.intended", "heartbeat", "compensation.ended", "execution.waits"})
 """Writes that a spool cannot stand in for, because their point is what the server answers."""
 
+ENDINGS: Final = frozenset(
+    {"execution.completed", "execution.failed", "execution.suspends", "execution.waits"}
+)
+"""Writes after which a driver records nothing more under its lease."""
+
 NOT_WAITED: Final = WriteOutcome()
 """The answer to a write that goes along with another."""
 
@@ -50,8 +55,11 @@ class Recorder(Protocol):
         """Say whether something of the execution has not reached the server yet."""
         ...
 
-    def drain(self, lease: Lease, within_s: float, /) -> None:
-        """Send what is held of the execution; `ConnectionLost` if that takes longer than `within_s`."""
+    def drain(self, lease: Lease, within_s: float, /, *, ends: bool = False) -> None:
+        """Send what is held of the execution; `ConnectionLost` if that takes longer than `within_s`.
+
+        `ends` says that a write follows, past the spool, after which nothing is recorded here.
+        """
         ...
 
 

@@ -19,6 +19,7 @@ from typing import cast
 from omium.clock import Clock
 from omium.errors import OmiumError, Suspension
 from omium.sdk.batch import (
+    ENDINGS,
     NEEDS_SERVER,
     NOT_WAITED,
     UNAVAILABLE_AFTER_S,
@@ -87,7 +88,7 @@ class Writer(ForkReset):
             if kind == "heartbeat" and self._recorder.pending(lease):
                 return spooled_outcome(lease)  # what waits is sent as soon as possible, and is a sign of life
             if kind != "heartbeat":
-                self._recorder.drain(lease, within_s)
+                self._recorder.drain(lease, within_s, ends=kind in ENDINGS)
         turn = _Turn(lease, kind, body, seconds_from(self._clock.boot_us(), within_s), request.wait)
         with self._guard:
             self._queue.append(turn)

@@ -20,6 +20,7 @@ from omium.config import Settings
 from omium.errors import ConnectionLost, EffectUnavailable
 from omium.ids import new_id
 from omium.jsonvalue import json_bytes
+from omium.sdk.batch import ENDINGS
 from omium.sdk.draining import Drained, Entry, drain, encode_entry, encode_start, read_entries
 from omium.sdk.flows import Ports, drive_sync
 from omium.sdk.lease import SYSTEM_CLOCK, Lease
@@ -29,10 +30,6 @@ from omium.sdk.spool_bounds import EXECUTION_BYTES_MAX, HOST_BYTES_MAX, SpoolBou
 from omium.sdk.spool_folder import SpoolFolder
 
 SENT_AT_EXIT_S: Final = 1.0  # a script without its server should not seem to hang at its end
-
-_ENDINGS: Final = frozenset(
-    {"execution.completed", "execution.failed", "execution.suspends", "execution.waits"}
-)
 
 _log = logging.getLogger("omium")
 
@@ -88,16 +85,17 @@ class Spool(ForkReset):
     def append(self, lease: Lease, write_type: str, body: bytes) -> None:
         """Record a driver write; it is on the disk when this returns, or recording has ended for good."""
         if lease.recording_gap is None:
-            self._record(lease, encode_entry(write_type, body, lease), ends=write_type in _ENDINGS)
+            self._record(lease, encode_entry(write_type, body, lease), ends=write_type in ENDINGS)
 
     def pending(self, lease: Lease) -> bool:
         """Say whether something of the execution has not reached the server yet."""
         live = self._live.get(lease.execution_id)
         return live is not None and not live.file.is_drained()
 
-    def drain(self, lease: Lease, within_s: float) -> None:
+    def drain(self, lease: Lease, within_s: float, *, ends: bool = False) -> None:
         """Send what this process holds of the execution, before something that needs the server.
 
+        With `ends` the file goes away when all is sent: what follows is the last word, and not for the spool.
         Raises `ConnectionLost` if that is not done `within_s`, `EffectUnavailable` after a recording gap.
         """
         if lease.recording_gap is not None:
@@ -107,6 +105,7 @@ class Spool(ForkReset):
             )
         live = self._live.get(lease.execution_id)
         if live is not None:
+            live.ended = live.ended or ends
             done = self._send_live(live, within_s)
             if done.kept is not None:
                 raise done.kept
@@ -222,7 +221,7 @@ class Spool(ForkReset):
 
     def _send_live(self, live: _Live, within_s: float) -> Drained:
         with live.sending:
-            if live.closed or live.file.is_drained():
+            if live.closed or (live.file.is_drained() and not live.ended):
                 return Drained()
             done = self._send(live.file, live.execution_id, live.leases, within_s)
             with self._guard:

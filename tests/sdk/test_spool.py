@@ -195,6 +195,18 @@ def test_a_file_goes_away_when_its_execution_has_ended_and_all_is_sent(tmp_path,
     assert list(tmp_path.glob("spool/*")) == []
 
 
+def test_a_file_goes_away_when_its_execution_waits_elsewhere(tmp_path, open_spool, server):
+    spool, lease = open_spool(), relaxed()
+    waits = {"type": "execution.waits", "reason": "signal", "wake_at_us": None, "detail": None}
+    record(spool, lease, "a", waits)
+    assert server.names == [["a"], ["execution.waits"]]
+    assert list(tmp_path.glob("spool/*")) == []
+
+    record(spool, relaxed(epoch=2), "b")  # it's resumed here
+    assert spool.send_live()
+    assert server.names[2:] == [["b"]]
+
+
 def test_an_execution_that_is_resumed_here_records_again(tmp_path, open_spool, server):
     spool = open_spool()
     record(spool, relaxed(), {"type": "execution.suspends", "reason": "operator"})

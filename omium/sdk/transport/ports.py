@@ -110,9 +110,9 @@ class Transport(ForkReset):
         """Say whether records of the execution wait here."""
         return self._spooling is not None and self._spooling[0].pending(lease)
 
-    def drain(self, lease: Lease, within_s: float, /) -> None:
+    def drain(self, lease: Lease, within_s: float, /, *, ends: bool = False) -> None:
         """Send what waits here of the execution; see `Spool.drain`."""
-        self._open_spool()[0].drain(lease, within_s)
+        self._open_spool()[0].drain(lease, within_s, ends=ends)
 
     def send_leftovers(self, execution_id: str, /) -> bool:
         """Send what this process holds, and dead ones left, of an execution; say whether there was anything.
