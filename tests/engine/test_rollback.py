@@ -19,6 +19,7 @@ from omium.server.engine.compensations import end_compensation, list_pending
 from omium.server.engine.decisions import decide_effect
 from omium.server.engine.failures import record_occurrence
 from omium.server.engine.rollback import plan_rollback, roll_back
+from omium.server.engine.verify import list_problems
 from omium.server.store import checkpoints, failures
 from omium.server.store.events import list_events
 from omium.server.store.executions import lock_execution
@@ -315,6 +316,45 @@ async def test_a_worker_that_claims_a_rolled_back_execution_is_given_its_compens
     assert (await engine.row(run.id)).reason == "rollback"
     with pytest.raises(LeaseLostProblem):
         await undo.step("search")
+
+
+async def test_a_worker_undoes_what_a_script_has_done_and_each_is_a_step(engine):
+    run = await engine.start("report")
+    await run.step("search")
+    await run.effect("book", output="b-1", compensate="unbook")
+    await run.effect("pay", output="p-1", compensate="refund")
+    await run.fail("write")
+    command = RollbackExecution(to_step="book", reason="no")
+    await engine.write(lambda tx: roll_back(tx, engine.who, run.id, command))
+
+    undo = await engine.claim("report", worker="w1")
+    error = {"type": "ValueError", "message": "no connection"}
+    await undo.write(type="compensation.ended", position=0, error=error)
+    assert (await engine.steps(run.id))["~pay"].status == "failed"
+    undo = await engine.claim("report", execution_id=run.id)
+    await undo.write(type="compensation.ended", position=0, attempt=2, output="x" * 100_000)
+    await undo.write(type="compensation.ended", position=1, output=None)
+
+    row = await engine.row(run.id)
+    assert (row.status, row.reason, row.driver) == ("paused", "rollback", "local")
+    recorded = {
+        path: (each.kind, each.status, each.attempt) for path, each in (await engine.steps(run.id)).items()
+    }
+    assert recorded == {
+        "search": ("step", "completed", 1),
+        "~book": ("compensation", "completed", 1),
+        "~pay": ("compensation", "completed", 2),
+    }
+    assert await list_problems(engine.db) == []
+    again = await engine.resume(run.id)
+    assert [record.path for record in again.grant.records] == ["search"]
+    await again.effect("pay", compensate="refund", attempt=2)
+    await again.fail()
+    await engine.write(lambda tx: roll_back(tx, engine.who, run.id, RollbackExecution(to_step="pay")))
+    undo = await engine.claim("report")
+    await undo.write(type="compensation.ended", position=0, output=None)
+    assert (await engine.steps(run.id))["~pay"].generation == 3
+    assert await list_problems(engine.db) == []
 
 
 async def test_after_the_compensations_the_effects_happen_again_under_new_keys(engine):

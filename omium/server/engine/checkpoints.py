@@ -19,7 +19,7 @@ from omium.models.driver import (
 )
 from omium.server.db.tx import Tx
 from omium.server.engine import compensations
-from omium.server.engine.failures import record_occurrence
+from omium.server.engine.failures import lock_groups, record_occurrence
 from omium.server.engine.fence import enter, find_under
 from omium.server.engine.logs import write_logs
 from omium.server.engine.packing import Outcome, Packed
@@ -77,7 +77,13 @@ def _capture(
 ) -> Outcome:
     error, identity = packed.error, packed.write.id
     assert error is not None
-    row = enter(tx, packed.lease, events=1)
+    coming = [(FailureKind.CAPTURED, path, error.info)]
+    row = enter(
+        tx,
+        packed.lease,
+        events=1,
+        lock_first=lambda row: lock_groups(tx, row, coming, open_of=[row.id], perhaps=True),
+    )
     known = find_event(tx, row, event, {"id": identity})
     if known is not None:
         give_back(tx, row, events=1, steps=0)
@@ -130,5 +136,5 @@ def end_compensation(tx: Tx, packed: Packed[CompensationEnded]) -> Outcome:
         if known is None or not compensations.is_ended(tx, known, write):
             raise
         return Outcome(known, known.last_seq)
-    row = compensations.end_compensation(tx, row, write)
+    row = compensations.end_compensation(tx, row, write, packed.output)
     return Outcome(row, row.last_seq)

@@ -5,8 +5,8 @@
                        -> skipped, by a person
 
 Owns the end of each and of the list. The list is made in rollback.py. Whoever serves the workflow runs it: a
-driver that is granted an execution in paused(rollback) is given nothing else to do, and the grant is over
-with the list.
+driver that is granted an execution in paused(rollback), also one that a script had driven, is given nothing
+else to do, and the grant is over with the list. Each is recorded as a step `~path` of its own.
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ from omium.models.replay import CompensationView
 from omium.server.db.tx import Tx
 from omium.server.engine.failures import as_error, close_in_group, close_occurrences, record_occurrence
 from omium.server.engine.transitions import append_event, move
+from omium.server.engine.values import PackedValue, put_value
 from omium.server.principal import Principal
 from omium.server.store import compensations as store
+from omium.server.store import steps
 from omium.server.store.compensations import CompensationRow, PendingCompensation
+from omium.server.store.effects import find_effect
 from omium.server.store.executions import ExecutionRow, get_execution, lock_execution
 from omium.server.store.failures import list_open_of_execution
-from omium.states import EventType, ExecutionStatus, FailureKind, FailureStatus, PausedReason
+from omium.server.store.steps import StepRow
+from omium.states import EventType, ExecutionStatus, FailureKind, FailureStatus, PausedReason, StepStatus
 
 ROLLBACK_REASONS = frozenset({PausedReason.ROLLBACK.value, PausedReason.ROLLBACK_FAILED.value})
 
@@ -43,8 +47,10 @@ def is_compensating(tx: Tx, row: ExecutionRow) -> bool:
     return row.generation > 1 and has_pending(tx, row)
 
 
-def end_compensation(tx: Tx, row: ExecutionRow, write: CompensationEnded) -> ExecutionRow:
-    """Record how a compensation ended and return the execution's row, which is paused after the last one.
+def end_compensation(
+    tx: Tx, row: ExecutionRow, write: CompensationEnded, output: PackedValue | None = None
+) -> ExecutionRow:
+    """Record how a compensation ended, as the step `~path`, too; return the row, paused after the last one.
 
     `row` is locked and running under the caller's grant. The same write again changes nothing; another end of
     one that has ended is `StepConflict`. `write.error` is stored as it is: redact it first. If the process
@@ -69,6 +75,7 @@ def end_compensation(tx: Tx, row: ExecutionRow, write: CompensationEnded) -> Exe
     about = {"position": found.position, "path": found.path, "effect_key": found.effect_key}
     if failed:
         row = append_event(tx, row, EventType.COMPENSATION_FAILED, {**about, "attempt": write.attempt})
+        _put_step(tx, row, found, write.attempt, StepStatus.FAILED, error=json_bytes(error))
         record_occurrence(
             tx, row, kind=FailureKind.COMPENSATION_FAILED, path=found.path, seq=row.last_seq, error=error
         )
@@ -77,7 +84,57 @@ def end_compensation(tx: Tx, row: ExecutionRow, write: CompensationEnded) -> Exe
     if found.status == "failed":
         _close_item(tx, row, found.path)
     row = append_event(tx, row, EventType.COMPENSATION_COMPLETED, {**about, "attempt": write.attempt})
+    _put_step(tx, row, found, write.attempt, StepStatus.COMPLETED, output=output)
     return row if has_pending(tx, row) else _pause(tx, row, PausedReason.ROLLBACK)
+
+
+def _put_step(
+    tx: Tx,
+    row: ExecutionRow,
+    ended: CompensationRow,
+    attempt: int,
+    status: StepStatus,
+    *,
+    output: PackedValue | None = None,
+    error: bytes | None = None,
+) -> None:
+    """Record the compensation as a step of its own; one of an earlier rollback at the path gives way.
+
+    It's for people who look: no driver looks it up, because no name of a step begins with `~`.
+    """
+    effect = find_effect(tx, row.tenant_id, ended.effect_key)
+    assert effect is not None, "an effect stays as long as its execution"
+    step = StepRow(
+        execution_id=row.id,
+        path=ended.path,
+        name=f"~{effect.name}",
+        occurrence=1,
+        explicit_key=0,
+        kind="compensation",
+        generation=row.generation,
+        epoch=row.epoch,
+        status=status.value,
+        attempt=attempt,
+        interruptions=0,
+        input=None,  # it is called with what the effect recorded, which stands there
+        input_digest=effect.input_digest,
+        comparable="none",
+        output=output.column if output is not None else None,
+        output_digest=output.digest if output is not None else None,
+        error=error,
+        effect_key=None,
+        reused_from=None,
+        edited_by=None,
+        started_us=tx.now_us,
+        ended_us=tx.now_us,
+        completed_seq=row.last_seq if status is StepStatus.COMPLETED else None,
+        superseded_seq=None,
+    )
+    if not steps.put_step(tx, step):
+        steps.supersede_step(tx, row.id, ended.path, row.last_seq)
+        assert steps.put_step(tx, step), "the path has no live row now"
+    if output is not None:
+        put_value(tx, row.tenant_id, output)
 
 
 def _close_item(tx: Tx, row: ExecutionRow, path: str) -> None:

@@ -152,7 +152,11 @@ def build_first_grant(parts: EngineParts, row: ExecutionRow, given: PackedValue,
 def _read(tx: Tx, row: ExecutionRow) -> GrantRows:
     detail = details.get_details(tx, row.id)
     pending = list_pending(tx, row)
-    live = steps.list_live_steps(tx, row.id, limit=_RECORDS_MAX)
+    live = [
+        step
+        for step in steps.list_live_steps(tx, row.id, limit=_RECORDS_MAX)
+        if step.kind != "compensation"  # those are for people
+    ]
     values = fetch_values(
         tx,
         row.tenant_id,

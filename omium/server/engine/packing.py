@@ -107,7 +107,11 @@ def pack_write(vault: Vault, lease: Lease, write: W) -> Packed[W]:
             return Packed(lease, write, output=value(write.output, "The output of the execution"))
         case driver.FailureCaptured() | driver.RecordingGapped() | driver.ExecutionFailed():
             return Packed(lease, write, error=pack_error(vault, write.error))
-        case driver.CompensationEnded() | driver.ExecutionSuspends():
+        case driver.CompensationEnded():
+            if write.error is not None:
+                return Packed(lease, write, error=pack_error(vault, write.error))
+            return Packed(lease, write, output=value(write.output, "The output of the compensation"))
+        case driver.ExecutionSuspends():
             return Packed(
                 lease, write, error=pack_error(vault, write.error) if write.error is not None else None
             )

@@ -64,7 +64,11 @@ def read_source(tx: Tx, row: ExecutionRow) -> Source:
     return Source(
         row=row,
         details=details.get_details(tx, row.id),
-        steps={step.path: step for step in list_live_steps(tx, row.id, limit=STEPS_MAX)},
+        steps={
+            step.path: step
+            for step in list_live_steps(tx, row.id, limit=STEPS_MAX)
+            if step.kind != "compensation"  # what undid an effect is nothing to reuse
+        },
         tried=_read_tries(tx, row.id),
         checkpoints=[
             saved

@@ -42,7 +42,14 @@ EVENTS_PER_READ = 2_000
 ROWS_PER_READ = 500
 FINDINGS_MAX = 1_000
 _RECORDING = frozenset(
-    {"step.completed", "effect.done", "step.reused", "step.patched", "effect.reported_late"}
+    {
+        "step.completed",
+        "effect.done",
+        "step.reused",
+        "step.patched",
+        "effect.reported_late",
+        "compensation.completed",
+    }
 )
 _TIMED = frozenset({WaitingReason.TIMER.value, WaitingReason.RETRY.value})
 

@@ -53,7 +53,8 @@ class Way:
         return RollbackPlan(
             execution_id=execution_id,
             to_seq=self.to_seq,
-            superseded_steps=[step.path for step in self.completed] + self.unfinished,
+            superseded_steps=[step.path for step in self.completed if step.kind != "compensation"]
+            + self.unfinished,
             compensations=[each.path for each in self.compensable],
             uncompensated=[each.path for each in self.effects if not each.effect.compensate],
             cancelled_children=[child.id for child in self.children if is_open(child)],

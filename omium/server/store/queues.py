@@ -37,7 +37,7 @@ def lock_queued(tx: Tx, tenant_id: str, environment: str, queue: str, workflow: 
 LOCK_ROLLED_BACK = Sql(f"""
     SELECT {COLUMNS} FROM executions
      WHERE tenant_id = :tenant_id AND environment = :environment AND queue = :queue AND workflow = :workflow
-       AND status = 'paused' AND reason = 'rollback' AND driver = 'worker'
+       AND status = 'paused' AND reason = 'rollback' AND driver <> 'engine'
        AND EXISTS (SELECT 1 FROM compensations c
                     WHERE c.execution_id = executions.id AND c.generation = executions.generation
                       AND c.status = 'pending')
@@ -50,7 +50,7 @@ LOCK_ROLLED_BACK = Sql(f"""
 def lock_rolled_back(
     tx: Tx, tenant_id: str, environment: str, queue: str, workflow: str
 ) -> ExecutionRow | None:
-    """Return the longest waiting execution of `workflow` with compensations to run, locked, or None."""
+    """Return an execution of `workflow` with compensations to run, whoever drove it, locked, or None."""
     return tx.one_or_none(
         LOCK_ROLLED_BACK,
         ExecutionRow,
