@@ -2,11 +2,13 @@
 
     settings.py   the table of settings, and which value wins     address.py   what a server's address may be
     profiles.py   the file with its profiles                      beside.py    the other distribution
+    agreement.py  whether key and environment belong together
 
 Talks to nobody. docs/configuration.md is the user's page.
 """
 
 from omium.config.address import DEFAULT_BASE_URL, Address, parse_base_url
+from omium.config.agreement import require_environment
 from omium.config.beside import find_other_distribution, warn_about_other_distribution
 from omium.config.profiles import (
     DEFAULT_PROFILE,
@@ -32,6 +34,7 @@ __all__ = [
     "load_settings",
     "parse_base_url",
     "read_config",
+    "require_environment",
     "warn_about_other_distribution",
     "write_profile",
 ]

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from omium.config import Settings, load_settings, warn_about_other_distribution
+from omium.config import Settings, load_settings, require_environment, warn_about_other_distribution
 from omium.jsonvalue import TypeRegistry
 from omium.sdk import capture, carrying
 from omium.sdk.breakers import Breakers
@@ -58,6 +58,7 @@ class Session:
     def __init__(
         self, settings: Settings, *, capture_output: bool = True, transport: Carrier | None = None
     ) -> None:
+        require_environment(settings)
         self.settings = settings
         self.transport = transport or Transport(settings)
         self.link = Link(

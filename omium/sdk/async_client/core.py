@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from pydantic import BaseModel, ValidationError
 from typing_extensions import ParamSpec
 
-from omium.config import Settings, load_settings
+from omium.config import Settings, load_settings, require_environment
 from omium.errors import ConnectionLost
 from omium.jsonvalue import json_bytes
 from omium.models.wire import Page
@@ -55,9 +55,12 @@ class AsyncCore:
         settings: Settings | None = None,
         transport: AsyncHttpxTransport | None = None,
     ) -> None:
-        self.settings: Final = settings or load_settings(
-            base_url=base_url, api_key=api_key, profile=profile, ca_file=ca_file, tls_pin=tls_pin
-        )
+        if settings is None:
+            settings = load_settings(
+                base_url=base_url, api_key=api_key, profile=profile, ca_file=ca_file, tls_pin=tls_pin
+            )
+            require_environment(settings)
+        self.settings: Final = settings
         self._timeout_s = timeout_s
         self._retry_for_s = retry_for_s
         self._transport = transport or AsyncHttpxTransport(
