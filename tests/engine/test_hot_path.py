@@ -14,7 +14,7 @@ USAGE = {"id": "u1", "provider": "local", "model": "m", "input_tokens": 7, "at_u
 
 @pytest.fixture
 def watched(engine):
-    db = WatchedDatabase(engine.db)
+    db = WatchedDatabase(engine.db.once)
     engine.parts = EngineParts(db, engine.parts.vault, engine.parts.policy)
     return db
 

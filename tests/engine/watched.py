@@ -78,6 +78,7 @@ class TwiceDatabase(AnnouncingDatabase):
 
     def __init__(self, db: Database) -> None:
         super().__init__(db, LiveHub())
+        self.once = db
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         def undone(tx: Tx) -> None:
