@@ -39,9 +39,9 @@ $(LOWEST)/.installed-%: requirements/%.txt $(INPUTS)
 	@$(PYTHON) tools/environment.py $(@D) $*
 	@touch $@
 
-$(PEERS)/.installed-%: requirements/%.txt $(wildcard requirements/peers/*.json) $(INPUTS) tools/restate.py
+$(PEERS)/.installed-%: requirements/%.txt $(wildcard requirements/peers/*.json) $(INPUTS) tools/install_restate.py
 	@$(PYTHON) tools/environment.py $(@D) $*
-	@$(PYTHON) tools/restate.py $(@D)
+	@$(PYTHON) tools/install_restate.py $(@D)
 	@touch $@
 
 .PHONY: run

@@ -1,6 +1,6 @@
 """Restate's server, for `make bench`: npm is the one place that has it as a package.
 
-    python3 tools/restate.py .venv-peers
+    python3 tools/install_restate.py .venv-peers
 
 Owns installing requirements/peers/package-lock.json into the folder `restate` of that environment: by hash,
 without running scripts of packages. Without npm it says so and ends well: benchmarks then leave Restate out.
