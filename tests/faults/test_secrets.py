@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.faults.proxy import Proxy
 
 import omium
 from omium.config import load_settings
 from omium.sdk.session import Session, use_session
 from tests.faults.drivers import Asking
+from tests.faults.proxy import Proxy
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 UPPER = ALPHABET[:26] + "234567"

@@ -5,13 +5,13 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tests.faults.proxy import Proxy
 
 from omium.sdk.sealing import load_key
 from omium.sdk.spool import SpoolFile
 from tests.faults.drivers import Crew, crew_of, record_in_spool, run_offline, send_what_is_left, until
 from tests.faults.forks import Forked, needs_strace
 from tests.faults.power_cut import STRACE, list_cuts
+from tests.faults.proxy import Proxy
 
 AT_ONCE = 5
 

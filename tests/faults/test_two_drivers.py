@@ -3,9 +3,9 @@
 import time
 
 import pytest
-from tests.faults.proxy import Proxy
 
 from tests.faults.drivers import SHORT_LEASES, Crew, crew_of, run_relaxed, serve_orders, until
+from tests.faults.proxy import Proxy
 
 AT_ONCE = 4
 STEPS = 6
@@ -52,7 +52,7 @@ def cut_off_script(gate, running, folder) -> None:
     """Cut relaxed drivers off for longer than a lease: nobody takes over, and nothing is lost."""
     proxy = Proxy(running.port)
     with crew_of(running, folder) as crew:
-        orders = [f"r{number}" for number in range(AT_ONCE)]
+        orders = [f"{folder.name}-{number}" for number in range(AT_ONCE)]
         scripts = [crew.start(run_relaxed, proxy.url, order, STEPS) for order in orders]
         enough = gate.random.randrange(AT_ONCE, AT_ONCE * STEPS)
         until(lambda: len(crew.noted()) >= enough, "the moment to cut")
