@@ -183,7 +183,7 @@ class FailureCaptured(Command):
 
 
 class RecordingGapped(Command):
-    """A relaxed driver could record no more (its spool was full): a resume goes on from what is before this."""
+    """A relaxed driver could record no more (its spool was full): a resume goes on from before this."""
 
     type: Literal["recording.gapped"] = "recording.gapped"
     id: str
