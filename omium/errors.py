@@ -365,7 +365,7 @@ class ShuttingDown(Problem):
 
 
 class TooManyStreams(Problem):
-    code, status, title = "too-many-streams", 429, "Too many open streams for this key"
+    code, status, title = "too-many-streams", 429, "Too many open streams or waiting workers"
     retryable = True
 
 

@@ -94,6 +94,7 @@ def server_metrics(server: ServerContext) -> Iterable[Metric]:
     """Return what the server's own parts say."""
     uptime_s = (server.clock.now_us() - server.started_us) / 1_000_000
     return [
-        gauge("omium_streams_open", "Open streams and long polls.", server.streams.open),
+        gauge("omium_streams_open", "Open streams.", server.streams.open),
+        gauge("omium_polls_open", "Workers that wait for work.", server.polls.open),
         gauge("omium_uptime_seconds", "Time since the start.", uptime_s),
     ]

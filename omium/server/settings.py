@@ -63,10 +63,14 @@ class ServerSettings:
         "OMIUM_CONNECTIONS_PER_ADDRESS_MAX",
         "Open connections per address; loopback and proxies have none.",
     )
-    streams_max: int = _setting(256, "OMIUM_STREAMS_MAX", "Open streams and long polls in all.")
+    streams_max: int = _setting(256, "OMIUM_STREAMS_MAX", "Open streams in all.")
     streams_per_principal_max: int = _setting(
         8, "OMIUM_STREAMS_PER_PRINCIPAL_MAX", "The same per key or user."
     )
+    polls_max: int = _setting(
+        512, "OMIUM_POLLS_MAX", "Workers that wait for work, in all; streams leave fewer connections to them."
+    )
+    polls_per_principal_max: int = _setting(64, "OMIUM_POLLS_PER_PRINCIPAL_MAX", "The same per key or user.")
     requests_per_key_per_s: float = _setting(10_000.0, "OMIUM_REQUESTS_PER_KEY_PER_S", "Rate of one key.")
     requests_per_tenant_per_s: float = _setting(
         20_000.0, "OMIUM_REQUESTS_PER_TENANT_PER_S", "The same of a tenant."
@@ -106,7 +110,14 @@ class ServerSettings:
     )
 
     def __post_init__(self) -> None:
-        for name in ("body_bytes_max", "header_bytes_max", "connections_max", "streams_max", "keep_alive_s"):
+        for name in (
+            "body_bytes_max",
+            "header_bytes_max",
+            "connections_max",
+            "streams_max",
+            "polls_max",
+            "keep_alive_s",
+        ):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be above zero; it is {getattr(self, name)}.")
         if not 0 < self.heartbeat_s < self.self_fence_s < self.lease_s:

@@ -144,9 +144,23 @@ async def test_the_server_has_only_so_many_streams(make_app_client):
             assert (await other.get("/v1/log/stream")).status_code == 429
 
 
+async def test_waiting_workers_take_no_stream_and_have_a_bound_of_their_own(make_app_client):
+    async with make_app_client(streams_per_principal_max=1, polls_per_principal_max=2) as opened:
+        client = AppClient(Application(opened.server, [follow_log, wait_for_work]), opened.clock, opened.key)
+        waiting = [asyncio.create_task(client.get("/v1/wait")) for _ in range(2)]
+        await until(lambda: client.server.polls.open == 2)
+        refused = await client.get("/v1/wait")
+        async with open_stream(client, "/v1/log/stream"):
+            await until(lambda: client.server.streams.open == 1)
+        client.server.live.wake("queue", "q")
+        await asyncio.gather(*waiting)
+
+    assert (refused.status_code, refused.json()["code"]) == (429, "too-many-streams")
+
+
 async def test_a_long_poll_wakes_when_there_is_work(client):
     waiting = asyncio.create_task(client.get("/v1/wait"))
-    await until(lambda: client.server.streams.open == 1)
+    await until(lambda: client.server.polls.open == 1)
     LOG.append(b"work")
     client.server.live.wake("queue", "q")
 
@@ -155,9 +169,9 @@ async def test_a_long_poll_wakes_when_there_is_work(client):
 
 async def test_a_long_poll_ends_when_the_client_goes_away(client):
     async with open_stream(client, "/v1/wait"):
-        await until(lambda: client.server.streams.open == 1)
+        await until(lambda: client.server.polls.open == 1)
 
-    assert client.server.streams.open == 0
+    assert client.server.polls.open == 0
 
 
 async def test_hints_of_one_execution_merge_and_too_many_end_the_watch():

@@ -35,6 +35,7 @@ class ServerContext:
     auth: Authenticator
     hosts: HostPolicy
     streams: StreamQuota
+    polls: StreamQuota
     per_key: TokenBuckets
     per_tenant: TokenBuckets
     per_address: TokenBuckets
@@ -82,6 +83,11 @@ def build_context(
         auth=Authenticator(db, key_file, clock, settings.key_cache_s),
         hosts=HostPolicy(settings),
         streams=StreamQuota(settings.streams_max, settings.streams_per_principal_max),
+        polls=StreamQuota(
+            min(settings.polls_max, settings.connections_max - settings.streams_max),
+            settings.polls_per_principal_max,
+            "waiting workers",
+        ),
         per_key=buckets(settings.requests_per_key_per_s, "key"),
         per_tenant=buckets(settings.requests_per_tenant_per_s, "tenant"),
         per_address=buckets(settings.requests_per_address_per_s, "address without a valid key"),

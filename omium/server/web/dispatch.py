@@ -167,7 +167,8 @@ class Application:
         )
         if not (endpoint.stream or endpoint.long_poll):
             return _as_answer(await endpoint.handler(call), endpoint)
-        with server.streams.hold(principal.id) if not endpoint.is_public else nullcontext():
+        quota = server.polls if endpoint.long_poll else server.streams
+        with quota.hold(principal.id) if not endpoint.is_public else nullcontext():
             return await self._answer_slowly(endpoint, call, request, scope, send)
 
     async def _admit(self, endpoint: Endpoint, request: Request, address: str) -> Principal:

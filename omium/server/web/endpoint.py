@@ -121,7 +121,8 @@ def endpoint(
     `body`, `query` and `reply` are pydantic models, None for no body, no query parameters, an empty reply
     (204). `problems` are those that the handler's own work may raise; what any endpoint may answer (401, 403,
     413, 429, 500, 503, 507 and so on) is added by the table. `stream` (server-sent events) and `long_poll`
-    count against the quota of open streams. `body_bytes_max` lowers or raises the body cap for this endpoint.
+    count against the quotas of open streams and of waiting workers. `body_bytes_max` lowers or raises the
+    body cap for this endpoint.
     `raw_body` hands `call.raw_body` over unparsed, of any media type. Where the reply's model has
     `secret_fields`, those are shown once: the stored reply has none of them, and a repeat answers 409
     `secret-not-repeatable`.

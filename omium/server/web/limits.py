@@ -1,4 +1,4 @@
-"""Limits: token buckets per key, tenant and address, and the quota of open streams.
+"""Limits: token buckets per key, tenant and address, and the quotas of open streams and of waiting workers.
 
 Owns counters in memory, for this process: they protect the server, they are no billing. Sizes are bounded,
 the clock is handed in. What is over answers 429 with Retry-After.
@@ -59,9 +59,13 @@ class TokenBuckets:
 
 
 class StreamQuota:
-    """How many streams and long polls are open, in all and per principal; the rest is for plain requests."""
+    """How many streams, or long polls, are open, in all and per principal; the rest is for plain requests.
 
-    def __init__(self, total_max: int, per_principal_max: int) -> None:
+    Each of the two has its own: the workers of a key do not keep people from watching, nor the reverse.
+    """
+
+    def __init__(self, total_max: int, per_principal_max: int, what: str = "open streams") -> None:
+        self._what = what
         self._total_max = total_max
         self._per_principal_max = per_principal_max
         self._by_principal: defaultdict[str, int] = defaultdict(int)
@@ -72,12 +76,11 @@ class StreamQuota:
         """Count one stream while the block runs, or raise `TooManyStreams`."""
         if self._by_principal[principal_id] >= self._per_principal_max:
             raise TooManyStreams(
-                f"This key has {self._per_principal_max} open streams already; close one, or use"
-                " a key of its own.",
+                f"This key has {self._per_principal_max} {self._what} already; end one, or use another key.",
                 limit=self._per_principal_max,
             )
         if self.open >= self._total_max:
-            raise TooManyStreams(f"The server has {self._total_max} open streams already; try again later.")
+            raise TooManyStreams(f"The server has {self._total_max} {self._what} already; try again later.")
         self._by_principal[principal_id] += 1
         self.open += 1
         try:
