@@ -40,13 +40,39 @@ def test_a_step_has_one_index(indexes):
     assert [name for table, name, _ in indexes if table == "steps"] == ["steps_by_path"]
 
 
-def test_digests_take_half_the_room_and_a_name_that_is_the_path_none(indexes):
-    row = steps.StepRow(
-        **dict.fromkeys(steps.StepRow.__dataclass_fields__)
-        | {"path": "search", "name": "search", "input_digest": b"\xab" * 32, "output_digest": b"\xcd" * 32}
-    )
+def make_row(**columns):
+    return steps.StepRow(**dict.fromkeys(steps.StepRow.__dataclass_fields__) | {"occurrence": 1} | columns)
+
+
+def test_digests_take_half_the_room():
+    row = make_row(path="search", input_digest=b"\xab" * 32, output_digest=b"\xcd" * 32)
 
     assert (row.input_digest, row.output_digest) == ("ab" * 32, "cd" * 32)
     values = steps.column_values(row)
     assert (values["input_digest"], values["output_digest"]) == (b"\xab" * 32, b"\xcd" * 32)
-    assert "NULLIF(:name, :path)" in steps.PUT.text
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "occurrence", "stored"),
+    [
+        ("search", "search", 1, None),
+        ("report/search", "search", 1, None),
+        ("report/search#2", "search", 2, None),
+        ("search#2", "search#2", 1, None),
+        ("search[key]", "search", 1, "search"),
+        ("search#2", "search", 3, "search"),
+    ],
+)
+def test_a_name_that_follows_from_its_path_takes_no_room(path, name, occurrence, stored):
+    row = make_row(path=path, name=name, occurrence=occurrence, input_digest="ab", comparable="full")
+
+    values = steps.column_values(row)
+
+    assert (values["name"], values["comparable"]) == (stored, None)
+    assert steps.StepRow(**values) == row
+
+
+def test_what_cannot_be_compared_says_so():
+    row = make_row(path="search", name="search", input_digest="ab", comparable="none")
+
+    assert steps.column_values(row)["comparable"] == "none"

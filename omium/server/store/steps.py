@@ -12,6 +12,7 @@ from dataclasses import dataclass, fields
 from omium.server.db.tx import Sql, SqlValue, Tx
 
 _DIGESTS = ("input_digest", "output_digest")
+_USUALLY_COMPARABLE = "full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +45,25 @@ class StepRow:
     superseded_seq: int | None
 
     def __post_init__(self) -> None:
-        """Tell digests in hexadecimal: in the table they are bytes, which take half the room."""
+        """Tell what the table keeps short: digests as bytes, the usual `name` and `comparable` as NULL."""
         for name in _DIGESTS:
             value = getattr(self, name)
             if isinstance(value, bytes):
                 object.__setattr__(self, name, value.hex())
+        usual = {"name": _usual_name(self.path, self.occurrence), "comparable": _USUALLY_COMPARABLE}
+        for name, value in usual.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
 
 
 _NAMES = tuple(field.name for field in fields(StepRow))
-COLUMNS = ", ".join("COALESCE(name, path) AS name" if name == "name" else name for name in _NAMES)
-_VALUES = ", ".join("NULLIF(:name, :path)" if name == "name" else f":{name}" for name in _NAMES)
+COLUMNS = ", ".join(_NAMES)
 _REPLACED = tuple(
     name for name in _NAMES if name not in {"execution_id", "path", "interruptions", "superseded_seq"}
 )
 
 PUT = Sql(f"""
-    INSERT INTO steps ({", ".join(_NAMES)}) VALUES ({_VALUES})
+    INSERT INTO steps ({COLUMNS}) VALUES ({", ".join(f":{name}" for name in _NAMES)})
     ON CONFLICT (execution_id, path, COALESCE(superseded_seq, 0)) DO UPDATE
        SET {", ".join(f"{name} = excluded.{name}" for name in _REPLACED)}
      WHERE steps.status <> 'completed' AND steps.attempt < excluded.attempt
@@ -76,7 +80,17 @@ def column_values(row: StepRow) -> dict[str, SqlValue]:
     values = {name: getattr(row, name) for name in _NAMES}
     for name in _DIGESTS:
         values[name] = bytes.fromhex(values[name]) if values[name] is not None else None
+    if row.name == _usual_name(row.path, row.occurrence):
+        values["name"] = None
+    if row.comparable == _USUALLY_COMPARABLE:
+        values["comparable"] = None
     return values
+
+
+def _usual_name(path: str, occurrence: int) -> str:
+    """Return the last name of `path`, without the number of its occurrence."""
+    last = path.rpartition("/")[2]
+    return last.removesuffix(f"#{occurrence}") if occurrence > 1 else last
 
 
 FIND_LIVE = Sql(f"""

@@ -171,7 +171,7 @@ CREATE TABLE steps (
   interruptions   {int64} NOT NULL,
   input           {bytes},
   input_digest    {bytes} NOT NULL,
-  comparable      {text}  NOT NULL CHECK (comparable IN ('full', 'partial', 'none')),
+  comparable      {text}  CHECK (comparable IN ('partial', 'none')),
   output          {bytes},
   output_digest   {bytes},
   error           {bytes},
@@ -185,7 +185,8 @@ CREATE TABLE steps (
   CHECK ((status = 'completed') = (completed_seq IS NOT NULL))
 ) {strict};
 CREATE UNIQUE INDEX steps_by_path ON steps (execution_id, path, COALESCE(superseded_seq, 0));
--- The only index: a step is written once and seldom listed. Its name is NULL where it is the path.
+-- The only index: a step is written once and seldom listed. `name` is NULL where it follows from the path,
+-- `comparable` where it is 'full'.
 
 -- On PostgreSQL a foreign key costs a look and a lock with each row. Whoever writes these two has changed the
 -- execution's row in the same transaction, and retention deletes them first.
