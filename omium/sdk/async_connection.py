@@ -15,7 +15,7 @@ from omium.sdk.flows import Http, HttpAnswer
 from omium.sdk.lease import SYSTEM_CLOCK
 from omium.sdk.wire import CONNECT_TIMEOUT_S, AnswerReader, Target, encode_request, lost
 
-IDLE_MAX: Final = 8
+IDLE_MAX: Final = 32  # as many executions begin beside each other without opening one again
 
 
 class AsyncConnections:

@@ -18,7 +18,7 @@ from omium.sdk.lease import SYSTEM_CLOCK
 from omium.sdk.process import ForkReset
 from omium.sdk.wire import CONNECT_TIMEOUT_S, READ_BYTES, AnswerReader, Target, encode_request, lost
 
-IDLE_MAX: Final = 8
+IDLE_MAX: Final = 32  # as many executions begin beside each other without opening one again
 
 
 class Connections(ForkReset):

@@ -136,6 +136,22 @@ def test_requests_at_once_have_a_connection_each(server, connect):
     assert server.connections == 3
 
 
+def test_what_two_dozen_requests_at_once_opened_is_kept_for_the_next_two_dozen(server, connect):
+    requests = [get(f"/{number}") for number in range(24)]
+    all_are_there = threading.Barrier(len(requests))
+
+    def answer_together(*_):
+        all_are_there.wait(60)
+        return 200, None
+
+    server.handler = answer_together
+    pool = connect(server)
+    for _ in range(2):
+        pool.together(requests)
+
+    assert server.connections == 24
+
+
 def test_a_connection_that_the_server_closed_while_idle_is_replaced_without_a_word(server, connect):
     pool = connect(server)
     pool.http(get())
