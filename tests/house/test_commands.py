@@ -38,3 +38,17 @@ def test_every_target_for_people_has_a_line_in_make_help():
     ]
 
     assert silent == []
+
+
+def test_no_tool_has_the_name_of_a_package_that_others_import():
+    tools = {path.stem for path in (tree.ROOT / "tools").glob("*.py")}
+    imported = re.compile(r"(?m)^\s*(?:import|from) (\w+)")
+    found = [
+        f"{name}: {root}"
+        for name, text in tree.list_tracked_text()
+        if name.endswith(".py") and not name.startswith("tools/")
+        for root in imported.findall(text)
+        if root in tools
+    ]
+
+    assert found == []  # mypy reads tools/ as modules of the top level: one named like a package hides it
