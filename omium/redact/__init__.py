@@ -2,6 +2,7 @@
 
     names.py    which names speak of a secret
     text.py     which parts of a text are one
+    packed.py   which bytes are text
     screen.py   which documents need no closer look
 
 Owns the walk over JSON values. Two uses: `has_secret` decides whether a recorded output is stored sealed
@@ -17,6 +18,7 @@ from typing import Final
 
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.redact.names import Strength, judge_name
+from omium.redact.packed import PACKED_TAGS, read_packed
 from omium.redact.screen import may_hold_secret
 from omium.redact.text import Span, find_secrets, is_secret_value
 
@@ -70,8 +72,23 @@ class _Walk:
         if isinstance(value, list):  # "api_keys": ["…", "…"]
             return [self.value(item, strength) for item in value]
         if isinstance(value, dict):
+            for tag, packed in value.items():
+                if len(value) == 1 and tag in PACKED_TAGS and isinstance(packed, str):
+                    return REDACTED if self.is_packed_secret(packed, strength) else value
+                break
             return self.members(value)
         return value
+
+    def is_packed_secret(self, packed: str, strength: Strength) -> bool:
+        """Say whether bytes hold a secret; they are masked as a whole."""
+        before, text = self.count, read_packed(packed)
+        if text is None:
+            return False
+        if is_secret_value(text, strength):
+            self.count += 1
+        else:
+            self.text(text)
+        return self.count > before
 
     def members(self, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
         made: dict[str, JsonValue] = {}

@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from omium.redact.names import ENDINGS, NAME_CHARACTERS_MAX, Strength, judge_name
+from omium.redact.packed import PACKED_TAGS
 
 _MIN_RUN: Final = 16  # no token, key or signature is shorter
 _RUN_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+/=.~"
@@ -40,11 +41,14 @@ _HEADER = re.compile(rb"(?:earer|EARER|asic|ASIC)[ \t]{1,8}[A-Za-z0-9._~+/-]{16}
 _URL = re.compile(rb"""://(?:[^\s/:@"'<>\\]{0,1024}+:[^\s/@"'<>\\]{1,1024}+|[A-Za-z0-9_.-]{20,256}+)@""")
 _NAMED = re.compile(rb"(?:%s)s?[^a-z0-9]{0,%d}?[:=]" % (b"|".join(_ENDINGS), NAME_CHARACTERS_MAX))
 _PAIRED = re.compile(rb"(?:%s)s?[^a-z0-9]{0,%d}?[:=,]" % (b"|".join(_ENDINGS), NAME_CHARACTERS_MAX))
+_PACKED = tuple(b'"%b"' % tag.encode() for tag in PACKED_TAGS)
 _NO_SECRET_VALUE = frozenset(b"-0123456789tfn{")  # a number, a constant, an object: judged by its own names
 
 
 def may_hold_secret(data: bytes) -> bool:
     """Say whether `data`, a text or the compact JSON of a value (UTF-8), may hold a secret."""
+    if b'"$:' in data and any(tag in data for tag in _PACKED):
+        return True  # in base64 nothing can be ruled out
     if b"\\" in data:
         for escape, meant in _ESCAPES:
             data = data.replace(escape, meant)

@@ -286,3 +286,53 @@ def test_time_grows_no_faster_than_the_text(seed, around):
 
     spent_s = measure_s(1_000_000)
     assert spent_s < 1.0 or spent_s < 8 * measure_s(250_000)
+
+
+@pytest.mark.parametrize("secret", SECRETS.values(), ids=SECRETS)
+@pytest.mark.parametrize("kind", [bytes, bytearray])
+def test_a_secret_inside_of_bytes_is_found(secret, kind):
+    value = encode({"file": kind(f"export X={secret}\n".encode()), "other": 1})
+
+    assert has_secret(value)
+    assert redact(value) == ({"file": REDACTED, "other": 1}, 1)
+
+
+def test_a_secret_in_a_text_that_json_cannot_hold_is_found():
+    value = encode([f"\ud800 {SECRETS['openai']}"])
+    assert has_secret(value)
+    assert redact(value)[0] == [REDACTED]
+
+
+def test_bytes_under_the_name_of_a_secret_are_one():
+    assert has_secret(encode({"api_key": RANDOM.encode()}))
+    assert redact(encode({"api_key": RANDOM.encode(), "n": 1}))[0] == {"api_key": REDACTED, "n": 1}
+    assert redact(encode({"password": b"your-password"}))[1] == 0
+
+
+def test_bytes_that_hold_none_stay_as_they_are():
+    value = encode({"text": b"nothing to see", "picture": b"\x89PNG\xff" * 1000, "known": b"a hunter2 b"})
+
+    assert not has_secret(value)
+    assert redact(value) == (value, 0)
+    shown, count = redact(value, ["hunter2"])
+    assert (shown, count) == ({**value, "known": REDACTED}, 1)
+
+
+@pytest.mark.parametrize(
+    "form", [{"$:bytes": "no base64!"}, {"$:bytes": 3}, {"$:bytes": "YQ==", "b": 1}, {"$:bytes": ""}]
+)
+def test_what_only_looks_like_bytes_is_looked_at_as_data(form):
+    assert redact(form) == (form, 0)
+
+
+def test_a_picture_costs_no_more_than_a_look_at_its_beginning(monkeypatch):
+    looked_at = []
+    decode = base64.b64decode
+
+    def note(data, *more, **options):
+        looked_at.append(len(data))
+        return decode(data, *more, **options)
+
+    monkeypatch.setattr("omium.redact.packed.base64.b64decode", note)
+    redact(encode(b"\xff\xd8" + bytes(3_000_000)))
+    assert max(looked_at) <= 1024
