@@ -20,6 +20,7 @@ from omium.safetext import safe_text
 
 BACKUP_WARN_S: Final = 7 * 86_400
 CLOCK_WARN_S: Final = 5.0
+FREE_WARN_BYTES: Final = 256 * 2**20
 LOG_WARN_BYTES: Final = 512 * 2**20
 _SQLITE: Final = b"SQLite format 3\x00"
 _WAL: Final = b"\x02\x02"  # bytes 18 and 19: written and read by way of a write-ahead log
@@ -63,6 +64,13 @@ def check_database_file(folder: Path) -> Iterator[Finding]:
             f"{described}: something keeps the log from being reused",
             "End programs that hold the file open, then restart the server",
         )
+    elif free_bytes(head) > max(FREE_WARN_BYTES, file.stat().st_size // 2):
+        yield Finding(
+            "warn",
+            "Database",
+            f"{described}; {size(free_bytes(head))} of the file are free inside, for new records",
+            "If it will not be needed, stop the server and give it back: omium db compact",
+        )
     else:
         yield Finding("ok", "Database", described)
     if not (folder / "keys.json").is_file():
@@ -73,6 +81,12 @@ def check_database_file(folder: Path) -> Iterator[Finding]:
             "Put it back from where you keep it (omium db restore BACKUP --keys FILE)",
         )
     yield from _check_backups(folder)
+
+
+def free_bytes(head: bytes) -> int:
+    """Return how much of a SQLite file is free pages, from its first 100 bytes."""
+    page_bytes = int.from_bytes(head[16:18], "big")
+    return (65_536 if page_bytes == 1 else page_bytes) * int.from_bytes(head[36:40], "big")
 
 
 def check_postgres(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""`omium db backup|restore|verify|migrate|export|new-key`: the operator's own.
+"""`omium db backup|restore|verify|migrate|compact|export|new-key`: the operator's own.
 
 Against a running server `backup` and `verify` go through it: nobody else may open its file. The others work
 on the files of a stopped one and say so when it runs. These import the server: they take its place. What
@@ -15,6 +15,7 @@ from omium.cli import backups
 from omium.cli.context import Common, for_server, for_this_machine
 from omium.cli.export import export
 from omium.cli.folder import Data, DatabaseUrl, Offline, settings_of
+from omium.cli.words import size
 
 if TYPE_CHECKING:
     from omium.models.server import Verification
@@ -89,6 +90,23 @@ def migrate(common: Common, data: Data = None, database: DatabaseUrl = None) -> 
         common.output.json({"applied": applied})
     else:
         common.output.say(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
+
+
+@app.command("compact")
+@for_this_machine
+def compact(common: Common, data: Data = None, database: DatabaseUrl = None) -> None:
+    """Give free space inside a stopped server's file back. A running one reuses it instead.
+
+    \b
+    omium db compact --data ./omium
+    """
+    from omium.server.db.offline import compact_file
+
+    before_bytes, after_bytes = compact_file(settings_of(data, database).database)
+    if common.output.as_json:
+        common.output.json({"before_bytes": before_bytes, "after_bytes": after_bytes})
+    else:
+        common.output.say(f"The database had {size(before_bytes)}, and has {size(after_bytes)} now.")
 
 
 app.command("export")(export)

@@ -73,6 +73,18 @@ def test_a_log_that_only_grows_and_an_old_backup_are_warnings(folder):
     assert "30 d old" in found["Backups"].detail
 
 
+def test_much_free_space_inside_the_file_is_worth_a_word(folder):
+    file = folder / "omium.sqlite"
+    content = bytearray(file.read_bytes())
+    content[36:40] = (400 * 2**20 // 4096).to_bytes(4, "big")
+    file.write_bytes(content)
+
+    database = by_name(check_database_file(folder))["Database"]
+
+    assert (database.level, "omium db compact" in database.remedy) == ("warn", True)
+    assert "400 MiB" in database.detail
+
+
 @pytest.mark.parametrize(
     ("mount", "syncs", "preloaded", "level", "word"),
     [

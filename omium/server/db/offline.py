@@ -1,4 +1,4 @@
-"""What the `omium db` commands do to a database without a server: back up, restore, migrate.
+"""What the `omium db` commands do to a database without a server: back up, restore, migrate, compact.
 
 Synchronous, one call each, with errors that a person can act on. A backup may also be taken while a server
 runs.
@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from omium.clock import SystemClock
-from omium.errors import StorageError
+from omium.errors import ConfigError, StorageError
 from omium.server.db.backup import copy_sqlite, restore_sqlite
 from omium.server.db.lock import FileLock
 from omium.server.db.migrate import FOLDER, list_migrations, migrate_sqlite
@@ -74,6 +74,35 @@ def migrate_file(url: str, migrations: Path = FOLDER) -> list[str]:
         explained = translate(error)
         if explained is error:
             raise StorageError(f"{path} cannot be migrated: {error}.") from error
+        raise explained from error
+    finally:
+        lock.release()
+
+
+def compact_file(url: str) -> tuple[int, int]:
+    """Give the free pages of the SQLite file at `url` back to the disk; returns its bytes before and after.
+
+    Needs as much free space as the file has content. Dies in the middle: the file is as it was. Raises
+    `DatabaseLocked` (a server runs), `StorageFull`, `StorageError`; `ConfigError` for PostgreSQL.
+    """
+    if is_postgres(url):
+        raise ConfigError("PostgreSQL looks after its free space by itself (autovacuum).")
+    path = sqlite_path(url).resolve()
+    if not path.exists():
+        raise StorageError(f"There is no database {path}; `omium serve` makes one.")
+    lock = FileLock(path)
+    try:
+        with closing(connect_writer(path, _BUSY_TIMEOUT_S)) as connection:
+            # Of the log, too, nothing is left: a size is compared with a size.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            before_bytes = path.stat().st_size
+            connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            return before_bytes, path.stat().st_size
+    except sqlite3.Error as error:
+        explained = translate(error)
+        if explained is error:
+            raise StorageError(f"{path} cannot be compacted: {error}.") from error
         raise explained from error
     finally:
         lock.release()
