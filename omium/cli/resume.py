@@ -12,6 +12,7 @@ from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.options import Here, Target, Yes
 from omium.cli.waiting import wait_for_end
 from omium.cli.worker import end_as, run_here
+from omium.clock import US_PER_S
 from omium.errors import ConfigError
 from omium.states import FINAL_STATUSES, ExecutionStatus, Runner
 
@@ -27,6 +28,12 @@ def resume(
     target: Target = None,
     max_steps: Annotated[
         int | None, typer.Option("--max-steps", min=1, help="Raise the limit that it is paused for.")
+    ] = None,
+    max_duration_s: Annotated[
+        int | None, typer.Option("--max-duration-s", min=1, help="The same of the time that it may run.")
+    ] = None,
+    max_payload_bytes: Annotated[
+        int | None, typer.Option("--max-payload-bytes", min=1, help="The same of what it may record.")
     ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until a worker has run it.")] = False,
     yes: Yes = False,
@@ -45,7 +52,12 @@ def resume(
     with common.client() as client:
         detail = client.get_execution(find_execution_id(client, execution_id))
         unserved = detail.runner.runner is Runner.NONE and detail.status not in FINAL_STATUSES
-        if max_steps is None and (
+        command = ResumeExecution(
+            max_steps=max_steps,
+            max_duration_us=None if max_duration_s is None else max_duration_s * US_PER_S,
+            max_payload_bytes=max_payload_bytes,
+        )
+        if command == ResumeExecution() and (
             here or target or (unserved and agrees(common.output, detail.workflow, yes=yes))
         ):
             common.use_here()
@@ -56,7 +68,6 @@ def resume(
             if common.output.as_json:
                 common.output.json(detail)
             return
-        command = ResumeExecution() if max_steps is None else ResumeExecution(max_steps=max_steps)
         answer = client.resume_execution(detail.id, command)
         assert isinstance(answer, ResumeAnswer), "without a process to grant it to, it is queued"
         if wait:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from omium.models.wire import Command, Count, Digest, Json, Name, Path, Reply, TimestampUs
+from omium.models.wire import Amount, Command, Count, Digest, Json, Name, Path, Reply, TimestampUs
 from omium.states import CancelOutcome, Driver, Durability, ExecutionStatus, Runner, StepStatus, Takeover
 
 Comparable = Literal["full", "partial", "none"]
@@ -34,10 +34,14 @@ class CodeVersion(Command):
 
 
 class Limits(Command):
-    """Limits of one execution; None is the tenant's default."""
+    """Limits of one execution; None is none. One that is reached pauses it (`limit`) before its next step."""
 
     max_steps: Count | None = None
     max_interruptions: Count = 5
+    max_duration_us: Amount | None = None
+    """How long drivers may hold it, all together: time in which it waits or is paused does not count."""
+    max_payload_bytes: Amount | None = None
+    """How much JSON it may record as inputs, outputs and states."""
 
 
 class StartExecution(Command):
@@ -247,7 +251,9 @@ class ResumeExecution(Command):
     """The epoch whose process (`ExecutionDetail.process`) the caller has seen to be gone on its own host: a
     running execution is then taken over at once. Needs `process`."""
     max_steps: Count | None = None
-    """Raises the limit of an execution that is paused for it."""
+    """Raises the limit of an execution that is paused for it; so do the next two."""
+    max_duration_us: Amount | None = None
+    max_payload_bytes: Amount | None = None
     comment: str = ""
 
 

@@ -18,6 +18,7 @@ Path = Annotated[str, StringConstraints(max_length=1024)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 TimestampUs = Annotated[int, Field(ge=0, lt=2**62)]
 Count = Annotated[int, Field(ge=0, lt=2**31)]
+Amount = Annotated[int, Field(ge=0, lt=2**62)]
 Tokens = Annotated[int, Field(ge=0, le=10**8)]
 
 

@@ -63,6 +63,7 @@ class Rows:
             values |= {"status": "running", "generation": 1, "epoch": 1, "last_seq": 0, "interruptions": 0}
             values |= {"steps_completed": 0, "silent": 0, "lineage_root": id_, "started_by": "key_test"}
             values |= {"max_interruptions": 5, "interruption_streak": 0, "interruption_steps": 0}
+            values |= {"ran_us": 0, "payload_bytes": 0}
             values |= {"created_us": tx.now_us, "started_us": tx.now_us, "updated_us": tx.now_us}
             row = ExecutionRow(**(values | RUNNING | columns))
             assert insert_execution(tx, row)

@@ -36,7 +36,7 @@ def save_checkpoint(tx: Tx, packed: Packed[CheckpointSaved]) -> Outcome:
     """Save a state under a name; its id is made by the driver, so the same id is the same state."""
     write, state = packed.write, packed.output
     assert state is not None
-    row = enter(tx, packed.lease, events=1)
+    row = enter(tx, packed.lease, events=1, payload_bytes=packed.payload_bytes)
     saved = CheckpointRow(
         id=write.id,
         execution_id=row.id,
@@ -53,7 +53,7 @@ def save_checkpoint(tx: Tx, packed: Packed[CheckpointSaved]) -> Outcome:
         known = checkpoints.find_checkpoint(tx, row.id, write.id)
         if known is None or (known.state_digest, known.name) != (state.digest, write.name):
             raise StepConflict(f"The checkpoint id {write.id} is taken; make a new one for each state.")
-        give_back(tx, row, events=1, steps=0)
+        give_back(tx, row, events=1, steps=0, payload_bytes=packed.payload_bytes)
         return Outcome(row, known.seq)
     put_value(tx, row.tenant_id, state)
     number_event(

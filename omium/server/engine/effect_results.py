@@ -58,12 +58,13 @@ def _end_in_time(tx: Tx, packed: Packed[EffectEnded]) -> Outcome:
         assert error is not None
         lock_groups(tx, row, list_coming(write.path, error), open_of=[row.id], perhaps=True)
 
-    row = enter(tx, packed.lease, events=1, steps=done, lock_first=lock_first)
+    counted = packed.payload_bytes
+    row = enter(tx, packed.lease, events=1, steps=done, payload_bytes=counted, lock_first=lock_first)
     known = effects.lock_effect(tx, row.tenant_id, write.effect_key)
     if known is None or (known.lineage_root, known.path) != (row.lineage_root, write.path):
         raise StepConflict(f"{write.path} in {row.id} was not announced with this key.", path=write.path)
     if known.state != EffectState.INTENDED or known.execution_id != row.id:
-        give_back(tx, row, events=1, steps=done)
+        give_back(tx, row, events=1, steps=done, payload_bytes=counted)
         return report_late(tx, packed)
     if done:
         return _record_done(tx, row, packed, known)

@@ -18,11 +18,12 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 
-from omium.errors import EffectBlocked, LimitReached, StepConflict
+from omium.errors import EffectBlocked, StepConflict
 from omium.models.driver import EffectIntended
 from omium.server.db.tx import Tx
 from omium.server.engine.effect_losses import lost_between, open_question
 from omium.server.engine.fence import enter
+from omium.server.engine.limits import find_reached
 from omium.server.engine.packing import EffectOutcome, Outcome, Packed
 from omium.server.engine.steps import keep_values, make_step, record_extras, release_former
 from omium.server.engine.transitions import number_event
@@ -52,19 +53,19 @@ def intend_effect(tx: Tx, packed: Packed[EffectIntended]) -> Outcome:
     def lock(row: ExecutionRow) -> EffectRow | None:
         return effects.lock_latest(tx, row.tenant_id, row.lineage_root, write.path)
 
-    row = enter(tx, packed.lease, events=1, lock_first=lock)
+    row = enter(tx, packed.lease, events=1, payload_bytes=packed.payload_bytes, lock_first=lock)
     known = lock(row)
     if known is not None and known.state == EffectState.INTENDED:
         if _is_repeat(row, known, write):
-            give_back(tx, row, events=1, steps=0)
+            give_back(tx, row, events=1, steps=0, payload_bytes=packed.payload_bytes)
             return Outcome(row, known.intended_seq, _permission(known))
         if known.mode == "once":
             return _question(tx, row, known)
     if known is None or known.compensated or _may_call_again(known):
-        _refuse_beyond_limit(row)
+        _refuse_beyond_limit(row, packed.payload_bytes)
         return _announce(tx, row, packed, known)
     if known.state == EffectState.UNKNOWN:
-        give_back(tx, row, events=1, steps=0)
+        give_back(tx, row, events=1, steps=0, payload_bytes=packed.payload_bytes)
         return Outcome(row, None, EffectOutcome(known.effect_key, EffectState.UNKNOWN, may_call=False))
     assert known.state in _ANSWERED
     return _answer_recorded(tx, row, packed, known)
@@ -166,7 +167,7 @@ def _answer_recorded(tx: Tx, row: ExecutionRow, packed: Packed[EffectIntended], 
     outcome = EffectOutcome(known.effect_key, EffectState(known.state), may_call=False, output=output)
     live = steps.find_live_step(tx, row.id, write.path)
     if live is not None and live.status == StepStatus.COMPLETED:
-        give_back(tx, row, events=1, steps=0)
+        give_back(tx, row, events=1, steps=0, payload_bytes=packed.payload_bytes)
         return Outcome(row, live.completed_seq, outcome)
     attempt = max(write.attempt, live.attempt + 1 if live is not None else 1)
     if live is not None:
@@ -187,13 +188,11 @@ def _answer_recorded(tx: Tx, row: ExecutionRow, packed: Packed[EffectIntended], 
     return Outcome(row, row.last_seq, outcome)
 
 
-def _refuse_beyond_limit(row: ExecutionRow) -> None:
-    if row.max_steps is not None and row.steps_completed >= row.max_steps:
-        raise LimitReached(
-            f"{row.id} has completed {row.steps_completed} steps, its limit; resume it with a higher one.",
-            limit="max_steps",
-            max_steps=row.max_steps,
-        )
+def _refuse_beyond_limit(row: ExecutionRow, payload_bytes: int) -> None:
+    uncounted = replace(row, payload_bytes=row.payload_bytes - payload_bytes)  # this very intent is within
+    reached = find_reached(uncounted, row.updated_us)
+    if reached is not None:
+        raise reached.problem(row.id)
 
 
 def _in_use(row: ExecutionRow, path: str) -> StepConflict:

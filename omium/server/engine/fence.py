@@ -46,29 +46,35 @@ def enter(
     *,
     events: int = 0,
     steps: int = 0,
+    payload_bytes: int = 0,
     lock_first: Callable[[ExecutionRow], object] | None = None,
 ) -> ExecutionRow:
-    """Take `events` numbers and count `steps`, or raise `LeaseLostProblem` (`NotFound` if it is foreign).
+    """Take `events` numbers and count what is recorded, or raise `LeaseLostProblem` (`NotFound` if foreign).
 
     Returns the row with the last of the numbers. It's locked, and its lease runs anew. A driver that returns
     closes its failures, so their groups are locked then: who needs a lock that comes before, or another
     group, takes it in `lock_first`.
     """
-    row = _pass(tx, lease, events, steps)
+    row = _pass(tx, lease, events, steps, payload_bytes)
     if row is None:
         _return(tx, lease, lock_first)
-        row = _pass(tx, lease, events, steps)
+        row = _pass(tx, lease, events, steps, payload_bytes)
         assert row is not None, "the row is locked and running under this lease"
     if row.silent:
-        give_back(tx, row, events=events, steps=steps)
-        quiet = replace(row, last_seq=row.last_seq - events, steps_completed=row.steps_completed - steps)
+        give_back(tx, row, events=events, steps=steps, payload_bytes=payload_bytes)
+        quiet = replace(
+            row,
+            last_seq=row.last_seq - events,
+            steps_completed=row.steps_completed - steps,
+            payload_bytes=row.payload_bytes - payload_bytes,
+        )
         append_event(tx, quiet, EventType.EXECUTION_RETURNED, {"after": "silence"}, silent=0)
-        row = _pass(tx, lease, events, steps)
+        row = _pass(tx, lease, events, steps, payload_bytes)
         assert row is not None
     return row
 
 
-def _pass(tx: Tx, lease: Lease, events: int, steps: int) -> ExecutionRow | None:
+def _pass(tx: Tx, lease: Lease, events: int, steps: int, payload_bytes: int) -> ExecutionRow | None:
     return pass_fence(
         tx,
         lease.tenant_id,
@@ -77,6 +83,7 @@ def _pass(tx: Tx, lease: Lease, events: int, steps: int) -> ExecutionRow | None:
         lease.lease_digest,
         events=events,
         steps=steps,
+        payload_bytes=payload_bytes,
     )
 
 

@@ -34,6 +34,12 @@ class Packed(Generic[W]):
     logs: PackedLines | None = None
 
     @property
+    def payload_bytes(self) -> int:
+        """How much JSON the execution records with it; the input of an effect came with its intent."""
+        values = [self.output] if isinstance(self.write, driver.EffectEnded) else [self.input, self.output]
+        return sum(value.size_bytes for value in values if value is not None)
+
+    @property
     def usage(self) -> list[RecordUsage]:
         """What the write reports of provider calls; recorded even if the write is refused."""
         match self.write:

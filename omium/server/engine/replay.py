@@ -184,6 +184,11 @@ def _insert(tx: Tx, packed: PackedReplay, source: Source) -> ExecutionRow:
         started_us=None,
         ended_us=None,
         updated_us=tx.now_us,
+        max_duration_us=was.max_duration_us,
+        max_payload_bytes=was.max_payload_bytes,
+        ran_us=0,
+        run_since_us=None,
+        payload_bytes=0,
     )
     if not insert_execution(tx, row):  # another tenant's id: random, so nobody meets one by chance
         raise ExecutionExists("This execution id cannot be used; make a new one.")

@@ -16,7 +16,6 @@ from omium.errors import (
     CompensationPending,
     EffectUnresolved,
     InvalidRequest,
-    LimitReached,
     ParentFinal,
     Problem,
     ScopeMissing,
@@ -29,6 +28,7 @@ from omium.server.engine.compensations import has_pending
 from omium.server.engine.failures import close_occurrences
 from omium.server.engine.fence import STAYS_OPEN
 from omium.server.engine.grants import Taker, build_grant, give_grant, make_taker, new_token
+from omium.server.engine.limits import find_reached, raised_columns
 from omium.server.engine.losses import interrupt
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.policy import Policy
@@ -160,7 +160,9 @@ def _prepare(
     unresolved = effects.list_unresolved(tx, row.id)
     if unresolved:
         raise _unresolved(row, unresolved)
-    _refuse_limit(row, command)
+    reached = find_reached(row, tx.now_us, command)
+    if reached is not None:
+        raise reached.problem(row.id)
     if row.status == ExecutionStatus.FAILED:
         close_occurrences(
             tx,
@@ -176,8 +178,7 @@ def _prepare(
 
 def _fresh_budget(command: ResumeExecution) -> dict[str, Any]:
     """Return the columns that a person's word resets: the interruption streak, a limit that was raised."""
-    fresh: dict[str, Any] = {"interruption_streak": 0}
-    return fresh if command.max_steps is None else {**fresh, "max_steps": command.max_steps}
+    return {"interruption_streak": 0, **raised_columns(command)}
 
 
 def _refuse_ended_parent(tx: Tx, row: ExecutionRow) -> None:
@@ -186,16 +187,6 @@ def _refuse_ended_parent(tx: Tx, row: ExecutionRow) -> None:
         raise ParentFinal(
             f"{row.id} was started by {parent.id}, which is {parent.status}; replay the parent instead.",
             parent_id=parent.id,
-        )
-
-
-def _refuse_limit(row: ExecutionRow, command: ResumeExecution) -> None:
-    most = command.max_steps if command.max_steps is not None else row.max_steps
-    if most is not None and row.steps_completed >= most:
-        raise LimitReached(
-            f"{row.id} has completed {row.steps_completed} of {most} steps; give a higher `max_steps`.",
-            limit="max_steps",
-            max_steps=most,
         )
 
 

@@ -147,6 +147,11 @@ def _make_row(tx: Tx, packed: PackedStart, parent: ExecutionRow | None) -> Execu
         started_us=started_us if local else None,
         ended_us=None,
         updated_us=tx.now_us,
+        max_duration_us=command.limits.max_duration_us,
+        max_payload_bytes=command.limits.max_payload_bytes,
+        ran_us=0,
+        run_since_us=started_us if local else None,
+        payload_bytes=0,
     )
 
 

@@ -13,6 +13,7 @@ from omium.ids import derived_id, is_id
 from omium.jsonvalue import JsonValue, canonical_bytes, digest
 from omium.models.execution import StartExecution
 from omium.server.engine.grants import Taker, make_taker, new_token
+from omium.server.engine.limits import digested
 from omium.server.engine.values import PackedValue, Vault
 from omium.server.principal import Principal
 from omium.states import Driver, Durability, Takeover
@@ -90,7 +91,7 @@ def _digest_request(principal: Principal, command: StartExecution, packed: Packe
         "input_digest": command.input_digest,
         "comparable": command.comparable,
         "parent": [command.parent_id, command.parent_path],
-        "limits": command.limits.model_dump(mode="json"),
+        "limits": dict(digested(command.limits)),
     }
     return digest(canonical_bytes(asked))
 

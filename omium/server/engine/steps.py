@@ -36,7 +36,13 @@ StepWrite = StepCompleted | StepAttemptFailed | EffectEnded
 def complete_step(tx: Tx, packed: Packed[StepCompleted]) -> Outcome:
     """Record the result of a plain step; the same result of the same attempt again gets the same answer."""
     write = packed.write
-    row = enter(tx, packed.lease, events=2 if write.supersedes else 1, steps=1)
+    row = enter(
+        tx,
+        packed.lease,
+        events=2 if write.supersedes else 1,
+        steps=1,
+        payload_bytes=packed.payload_bytes,
+    )
     if write.supersedes:
         row = _replace(tx, row, packed)
     if write.attempt > 1:
@@ -56,10 +62,10 @@ def fail_attempt(tx: Tx, packed: Packed[StepAttemptFailed]) -> Outcome:
     What was recorded inside the step during this try is superseded, but never an effect (semantics 2.4).
     """
     write = packed.write
-    row = enter(tx, packed.lease, events=1)
+    row = enter(tx, packed.lease, events=1, payload_bytes=packed.payload_bytes)
     repeated = record_attempt(tx, row, packed)
     if repeated:
-        give_back(tx, row, events=1, steps=0)
+        give_back(tx, row, events=1, steps=0, payload_bytes=packed.payload_bytes)
         return Outcome(row, _seq_of(tx, row, write.path, write.attempt))
     final = write.delay_us is None
     if write.attempt > 1:
@@ -230,8 +236,14 @@ def _repeat(tx: Tx, row: ExecutionRow, packed: Packed[StepCompleted]) -> Outcome
     known = steps.find_live_step(tx, row.id, packed.write.path)
     if known is None or not _is_same(known, packed):
         raise conflict(row, packed.write.path, packed.write.attempt)
-    give_back(tx, row, events=1, steps=1)
-    row = replace(row, last_seq=row.last_seq - 1, steps_completed=row.steps_completed - 1)
+    counted = packed.payload_bytes
+    give_back(tx, row, events=1, steps=1, payload_bytes=counted)
+    row = replace(
+        row,
+        last_seq=row.last_seq - 1,
+        steps_completed=row.steps_completed - 1,
+        payload_bytes=row.payload_bytes - counted,
+    )
     return Outcome(row, known.completed_seq)
 
 

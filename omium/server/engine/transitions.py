@@ -36,6 +36,8 @@ FOLDED = (
     "suspend",
     "cancel_outcome",
     "max_steps",
+    "max_duration_us",
+    "max_payload_bytes",
 )
 _FOLDED_NAMES = frozenset(FOLDED)
 
@@ -64,8 +66,9 @@ def move(
 ) -> ExecutionRow:
     """Change the status to `to`, append `event`, set further `columns`, and return the new row.
 
-    What follows from the status is set here: `queued_us`, `ended_us`, `started_us`; a timer (`wake_us`) and a
-    requested pause (`suspend`) end with the status that they belong to. Raises `IllegalTransition`.
+    What follows from the status is set here: `queued_us`, `ended_us`, `started_us`; a timer (`wake_us`), a
+    requested pause (`suspend`) and the time for which a driver holds it end with the status that they belong
+    to. Raises `IllegalTransition`.
     """
     if not may_become(ExecutionStatus(row.status), to):
         raise illegal_transition(row, to)
@@ -82,6 +85,9 @@ def move(
         changed["cancel_requested_us"] = None
     if to is ExecutionStatus.RUNNING and row.started_us is None:
         changed["started_us"] = tx.now_us
+    if row.run_since_us is not None:
+        changed["ran_us"] = row.ran_us + max(tx.now_us - row.run_since_us, 0)
+    changed["run_since_us"] = tx.now_us if to is ExecutionStatus.RUNNING else None
     return _write(tx, row, replace(row, **(changed | columns)), event, data or {})
 
 

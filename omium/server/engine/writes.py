@@ -21,6 +21,7 @@ from omium.server.db.tx import Tx
 from omium.server.engine import checkpoints, effect_results, effects, ending, steps
 from omium.server.engine.fence import Lease
 from omium.server.engine.grants import digest_token
+from omium.server.engine.limits import find_reached
 from omium.server.engine.packing import EffectOutcome, Outcome, Packed, pack_write
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.usage import insert_usage
@@ -171,5 +172,4 @@ def _must_suspend(row: ExecutionRow) -> str | None:
     """Return the paused reason for which the driver shall stop before its next step, if there is one."""
     if row.suspend is not None:
         return row.suspend
-    beyond = row.max_steps is not None and row.steps_completed >= row.max_steps
-    return PausedReason.LIMIT.value if beyond else None
+    return PausedReason.LIMIT.value if find_reached(row, row.updated_us) is not None else None

@@ -55,6 +55,11 @@ class ExecutionRow:
     started_us: int | None
     ended_us: int | None
     updated_us: int
+    max_duration_us: int | None
+    max_payload_bytes: int | None
+    ran_us: int  # for which drivers have held it, but for the one that holds it since `run_since_us`
+    run_since_us: int | None
+    payload_bytes: int  # of JSON that it has recorded
 
 
 _NAMES = tuple(field.name for field in fields(ExecutionRow))
@@ -126,6 +131,7 @@ def update_execution(tx: Tx, was: ExecutionRow, row: ExecutionRow) -> bool:
 FENCE = Sql(f"""
     UPDATE executions
        SET last_seq = last_seq + :events, steps_completed = steps_completed + :steps,
+           payload_bytes = payload_bytes + :payload_bytes,
            lease_touched_us = :lease_now_us, updated_us = :now_us
      WHERE id = :id AND tenant_id = :tenant_id AND epoch = :epoch AND lease_digest = :lease_digest
        AND status = 'running'
@@ -134,9 +140,17 @@ FENCE = Sql(f"""
 
 
 def pass_fence(
-    tx: Tx, tenant_id: str, execution_id: str, epoch: int, lease_digest: str, *, events: int, steps: int
+    tx: Tx,
+    tenant_id: str,
+    execution_id: str,
+    epoch: int,
+    lease_digest: str,
+    *,
+    events: int,
+    steps: int,
+    payload_bytes: int,
 ) -> ExecutionRow | None:
-    """Take `events` numbers, count `steps` and extend the lease; None unless the grant is the current one.
+    """Take `events` numbers, count what is recorded and extend the lease; None under another grant.
 
     The row that is returned carries the last of the numbers, and is locked until the transaction ends.
     """
@@ -149,6 +163,7 @@ def pass_fence(
         lease_digest=lease_digest,
         events=events,
         steps=steps,
+        payload_bytes=payload_bytes,
         now_us=tx.now_us,
         lease_now_us=tx.lease_now_us,
     )
@@ -156,12 +171,20 @@ def pass_fence(
 
 GIVE_BACK = Sql("""
     UPDATE executions
-       SET last_seq = last_seq - :events, steps_completed = steps_completed - :steps
+       SET last_seq = last_seq - :events, steps_completed = steps_completed - :steps,
+           payload_bytes = payload_bytes - :payload_bytes
      WHERE id = :id AND last_seq = :last_seq
 """)  # in the transaction that took them, so nobody has seen them
 
 
-def give_back(tx: Tx, row: ExecutionRow, *, events: int, steps: int) -> None:
+def give_back(tx: Tx, row: ExecutionRow, *, events: int, steps: int, payload_bytes: int = 0) -> None:
     """Return numbers that `pass_fence` took for a write that turned out to be a repeat."""
-    given = tx.execute(GIVE_BACK, id=row.id, last_seq=row.last_seq, events=events, steps=steps)
+    given = tx.execute(
+        GIVE_BACK,
+        id=row.id,
+        last_seq=row.last_seq,
+        events=events,
+        steps=steps,
+        payload_bytes=payload_bytes,
+    )
     assert given == 1, f"{row.id}: its numbers were taken in this transaction, nobody can have taken more"
