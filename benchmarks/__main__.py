@@ -10,13 +10,12 @@ fails leaves its rows out and makes the exit code 1.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import time
 
 from benchmarks.page import PAGE, show_table, write_page
-from benchmarks.processes import ROOT
+from benchmarks.processes import ROOT, plain_environment
 from benchmarks.rows import ROUNDS, Row, progress, read_rows, write_rows
 
 MODULES = (
@@ -25,6 +24,15 @@ MODULES = (
     "http_hot_path",
     "slow_disk_http",
     "slow_disk_workflows",
+    "postgres_against_sqlite",
+    "sdk_cpu",
+    "long_execution",
+    "recovery",
+    "hundred_thousand",
+    "database_size",
+    "start_up",
+    "import_cost",
+    "help_cost",
 )
 """In the order of the table: speed, then size."""
 
@@ -34,13 +42,12 @@ TIMEOUT_S = 1_800
 def run_module(name: str, rounds: int, *, quick: bool) -> list[Row] | None:
     """Return the rows of one module, None if it failed."""
     command = [sys.executable, "-m", f"benchmarks.{name}", "--json", "--rounds", str(rounds)]
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     progress(name)
     started_s = time.perf_counter()
     done = subprocess.run(
         command + ["--quick"] * quick,
         cwd=ROOT,
-        env=environment,
+        env=plain_environment(),
         stdout=subprocess.PIPE,
         text=True,
         timeout=TIMEOUT_S,

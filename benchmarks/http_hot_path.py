@@ -27,7 +27,7 @@ def measure(options: Options) -> list[Row]:
             name="http_hot_path",
             what="durable step by HTTP, 64 connections",
             goals=(0.40, 20.0),
-            bound_by="the CPU of one core: most of it goes to checking and packing a step, little to SQLite",
+            bound_by="the CPU of one core: what Python does for every step, part by part below",
         )
     ]
 

@@ -15,9 +15,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -45,6 +46,9 @@ uvloop.run(uvicorn.Server(config).serve(sockets=[listener]))
 """
 
 
+Exchange = Generator[bytes, bytes, None]
+
+
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """What a server did under load."""
@@ -55,25 +59,31 @@ class Loaded:
 
 
 class Connection(asyncio.Protocol):
-    """Sends the next request as soon as the answer is complete."""
+    """Sends what an exchange yields, one request after the other, and hands it the body of each answer."""
 
-    def __init__(self, make_request: Callable[[], bytes], latencies: list[float]) -> None:
-        self.make_request, self.latencies = make_request, latencies
+    def __init__(self, exchange: Exchange, latencies: list[float] | None = None) -> None:
+        self.exchange = exchange
+        self.latencies: list[float] = [] if latencies is None else latencies
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with the first request."""
         self.transport = transport
-        self.send()
+        self.send(None)
 
-    def send(self) -> None:
-        """Send a request and note when."""
-        request = self.make_request()
+    def send(self, answer: bytes | None) -> None:
+        """Send the next request and note when; `done` when there is none."""
+        try:
+            request = next(self.exchange) if answer is None else self.exchange.send(answer)
+        except StopIteration:
+            self.done.set_result(None)
+            return
         self.sent_s = time.perf_counter()
         self.transport.write(request)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
-        """Collect the answer; when it is whole, ask again."""
+        """Collect the answer; when it is whole, go on."""
         self.buffer += data
         head, separator, rest = self.buffer.partition(b"\r\n\r\n")
         if not separator:
@@ -81,16 +91,32 @@ class Connection(asyncio.Protocol):
         length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
         if len(rest) < length:
             return
-        if b" 200 " not in head[:16] or b'"problem":{' in rest:
-            raise SystemExit(f"unexpected answer: {self.buffer!r}")
         self.latencies.append(time.perf_counter() - self.sent_s)
         self.buffer = b""
-        self.send()
+        if b" 200 " not in head[:16] or b'"problem":{' in rest:
+            self.done.set_exception(RuntimeError(f"unexpected answer: {head!r} {rest!r}"))
+            return
+        self.send(rest)
 
 
-def make_requests(server: Server, connections: int) -> list[Callable[[], bytes]]:
-    """Start an execution for each connection; return what makes its next request, a step every time."""
-    return [_writer_of(server) for _ in range(connections)]
+def make_requests(server: Server, connections: int) -> list[Exchange]:
+    """Start an execution for each connection; return the endless exchanges that write its steps."""
+    return [_repeat(_writer_of(server)) for _ in range(connections)]
+
+
+def make_constant_requests(connections: int) -> list[Exchange]:
+    """Return exchanges of requests of the same size, the same ones every time."""
+    body = json.dumps({"groups": [{"writes": [{"output": OUTPUT, "filler": "x" * 320}]}]}).encode()
+    request = (
+        b"POST /v1/writes HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        b"authorization: Bearer x\r\nuser-agent: bench\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+    )
+    return [_repeat(lambda: request) for _ in range(connections)]
+
+
+def _repeat(make_request: Callable[[], bytes]) -> Exchange:
+    while True:
+        yield make_request()
 
 
 def _writer_of(server: Server) -> Callable[[], bytes]:
@@ -120,32 +146,30 @@ def _writer_of(server: Server) -> Callable[[], bytes]:
     return lambda: b"%b%bs%09d%b" % (head, before, next(numbers), after)
 
 
-def make_constant_requests(connections: int) -> list[Callable[[], bytes]]:
-    """Return what makes requests of the same size, the same ones every time."""
-    body = json.dumps({"groups": [{"writes": [{"output": OUTPUT, "filler": "x" * 320}]}]}).encode()
-    request = (
-        b"POST /v1/writes HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
-        b"authorization: Bearer x\r\nuser-agent: bench\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
-    )
-    return [lambda: request] * connections
-
-
 def cpu_s(pid: int) -> float:
     """Return the CPU time that a process has used, all its threads together."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def load(port: int, pid: int, requests: list[Callable[[], bytes]], seconds: float) -> Loaded:
-    """Send `requests` over a connection each, for so many seconds."""
-    return uvloop.run(_load(port, pid, requests, seconds))
+def load(
+    port: int,
+    pid: int,
+    requests: list[Exchange],
+    seconds: float,
+    end: Callable[[], None] = lambda: None,
+) -> Loaded:
+    """Send `requests` over a connection each, for so many seconds; `end` is called in the middle of it."""
+    return uvloop.run(_load(port, pid, requests, seconds, end))
 
 
-async def _load(port: int, pid: int, requests: list[Callable[[], bytes]], seconds: float) -> Loaded:
+async def _load(
+    port: int, pid: int, requests: list[Exchange], seconds: float, end: Callable[[], None]
+) -> Loaded:
     loop, latencies = asyncio.get_running_loop(), list[float]()
     made = [
-        await loop.create_connection(lambda make=make: Connection(make, latencies), "127.0.0.1", port)  # type: ignore[misc]
-        for make in requests
+        await loop.create_connection(partial(Connection, exchange, latencies), "127.0.0.1", port)
+        for exchange in requests
     ]
     await asyncio.sleep(min(0.5, seconds))  # warm up: caches, the key's row, the log file
     latencies.clear()
@@ -155,6 +179,7 @@ async def _load(port: int, pid: int, requests: list[Callable[[], bytes]], second
     rate = count / (time.perf_counter() - started_s)
     cpu_us = (cpu_s(pid) - started_cpu_s) / count * 1e6
     p99_ms = statistics.quantiles(latencies, n=100)[98] * 1000
+    end()
     for transport, _ in made:
         transport.abort()
     return Loaded(rate, p99_ms, cpu_us)

@@ -46,7 +46,7 @@ def make_page(rows: Sequence[Row], rounds: int, machine: str, notes: str) -> str
         [
             introduction.strip(),
             "",
-            f"{machine} Medians of {rounds} alternating rounds, least and most in brackets.",
+            f"{machine} Medians of {rounds} alternating rounds (`--rounds`), least and most in brackets.",
             f"{sum(goal.is_met is True for goal in goals)} of {len(goals)} goals are met.",
             "",
             *_table(rows),

@@ -1,6 +1,6 @@
 """CPU of the client's process per recorded step: ours alone, in tasks and in threads, and its peers.
 
-    python benchmarks/sdk_cpu.py [--json] [--rounds 3] [--steps 3000]
+    python -m benchmarks.sdk_cpu [--json] [--rounds 3] [--quick]
 
 A step is one write with a 500-byte result, from the flow to the outcome, against a server in another process
 that answers a constant. Rounds alternate, medians are compared. Bound by the CPU of the client's core; what
@@ -9,25 +9,25 @@ the server does with a write is in the other rows.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import http.client
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
 
+from benchmarks.rows import Goal, Options, Rounds, Row, run_module
 from omium.config import Settings
 from omium.sdk.flows import Flow, Lease, WriteOutcome, drive_async, drive_sync, write
 from omium.sdk.transport import Transport
 
+STEPS = 3_000
 GOALS_US = {"ours, alone": 250, "ours, 16 tasks": 200, "ours, 64 tasks": 60}
 
 SERVER = """
@@ -178,48 +178,41 @@ def cpu_s() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def measure(way: Callable[[int, int], None], port: int, steps: int) -> tuple[float, float]:
-    """Return (CPU, wall) microseconds per step."""
+def measure_way(way: Callable[[int, int], None], port: int, steps: int) -> float:
+    """Return the CPU microseconds per step of one way."""
     way(port, 64)
-    cpu_before, before = cpu_s(), time.perf_counter()
+    before_s = cpu_s()
     way(port, steps)
-    return (cpu_s() - cpu_before) / steps * 1e6, (time.perf_counter() - before) / steps * 1e6
+    return (cpu_s() - before_s) / steps * 1e6
 
 
-def main() -> None:
-    """Measure, and print a table or JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=3000)
-    asked = parser.parse_args()
-    rounds: dict[str, list[tuple[float, float]]] = {name: [] for name in WAYS}
+def measure(options: Options) -> list[Row]:
+    """Take every way, in turn."""
+    steps = int(options.choose(STEPS, 192))
     with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         port = int(server.stdout.readline())
-        for _ in range(asked.rounds):
-            for name, way in WAYS.items():
-                rounds[name].append(measure(way, port, asked.steps // (5 if name.startswith("httpx") else 1)))
+        rounds = Rounds()
+        rounds.run(
+            options.rounds,
+            {
+                name: partial(measure_way, way, port, steps // (5 if name.startswith("httpx") else 1))
+                for name, way in WAYS.items()
+            },
+        )
         server.kill()
-    rows: list[dict[str, Any]] = [
-        {
-            "way": name,
-            "cpu_us": round(statistics.median(cpu for cpu, _ in seen), 1),
-            "cpu_us_spread": [round(min(cpu for cpu, _ in seen), 1), round(max(cpu for cpu, _ in seen), 1)],
-            "wall_us": round(statistics.median(wall for _, wall in seen), 1),
-            "goal_us": GOALS_US.get(name),
-        }
-        for name, seen in rounds.items()
+    figures = {name: rounds.figure(name) for name in WAYS}
+    return [
+        Row(
+            name="sdk_cpu",
+            what="CPU of the client's process per recorded step",
+            unit="µs",
+            figures=list(figures.values()),
+            goals=[Goal(name, figures[name].value, limit, unit=" µs") for name, limit in GOALS_US.items()],
+            bound_by="the CPU of the client's core; its server answers a constant",
+        )
     ]
-    if asked.json:
-        print(json.dumps(rows, indent=2))
-        return
-    print(f"{'way':22}{'CPU µs/step':>12}{'spread':>20}{'wall µs':>10}{'goal':>8}")
-    for row in rows:
-        low, high = row["cpu_us_spread"]
-        goal = f"≤ {row['goal_us']}" if row["goal_us"] else ""
-        print(f"{row['way']:22}{row['cpu_us']:>12}{f'{low} to {high}':>20}{row['wall_us']:>10}{goal:>8}")
 
 
 if __name__ == "__main__":
-    main()
+    run_module(measure, __doc__)
