@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def backup(
     common: Common,
     target: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="The new file; a server takes only a name.")
+        str | None, typer.Argument(metavar="FILE", help="The new file; a server takes only a name.")
     ] = None,
     with_keys: Annotated[
         bool, typer.Option("--with-keys", help="Copy the key file, too: whoever has both reads everything.")

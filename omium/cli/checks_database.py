@@ -32,6 +32,11 @@ _MUST_BE_ON: Final[Mapping[str, str]] = {
 
 def check_database_file(folder: Path) -> Iterator[Finding]:
     """Look at the database, keys and backups in the data folder `folder`."""
+    if not os.access(folder, os.R_OK | os.X_OK):
+        yield Finding(
+            "warn", "Data folder", f"this user may not look into {folder}", "Run as the server's user"
+        )
+        return
     yield from _check_modes(folder)
     file = folder / "omium.sqlite"
     if not file.is_file():

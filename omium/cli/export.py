@@ -26,7 +26,7 @@ def export(
     common: Common,
     file: Annotated[Path, typer.Argument(metavar="BACKUP", help="A backup (SQLite); never the live file.")],
     table: Annotated[
-        str | None, typer.Argument(metavar="[TABLE]", help="Which table. [default: list them]")
+        str | None, typer.Argument(metavar="TABLE", help="Which table. [default: list them]")
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of JSON lines.")] = False,
 ) -> None:

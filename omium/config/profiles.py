@@ -79,7 +79,8 @@ def read_config(folder: Path) -> ConfigFile:
     except FileNotFoundError:
         return ConfigFile(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}.") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"{path} cannot be read: {why}.") from error
     found = _parse(path, text)
     holds_key = any("api_key" in profile for profile in found.profiles.values())
     if holds_key and os.name == "posix" and stat.S_IMODE(mode) & 0o077:

@@ -165,7 +165,8 @@ def _api_key(chosen: _Chosen, argument: str | None, stored: Mapping[str, object]
         try:
             key = Path(path).expanduser().read_text("utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{KEY_FILE_VARIABLE}={path} cannot be read: {error}.") from error
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise ConfigError(f"{KEY_FILE_VARIABLE}={path} cannot be read: {why}.") from error
         chosen.sources["api_key"] = KEY_FILE_VARIABLE
     else:
         key = chosen.first("api_key", argument, stored.get("api_key"), where).strip()

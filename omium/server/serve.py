@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
 import os
 import resource
@@ -177,6 +178,13 @@ def refuse_strangers_in_clear(settings: ServerSettings) -> None:
         )
 
 
+_REMEDIES = {
+    errno.EADDRINUSE: "Stop what uses the port (a server that runs already?), or choose another with --port",
+    errno.EACCES: "Ports below 1024 are for privileged users; choose another with --port",
+    errno.EADDRNOTAVAIL: "This machine has no such address; choose another with --host",
+}
+
+
 @contextlib.contextmanager
 def bind(settings: ServerSettings) -> Iterator[socket.socket]:
     """Bind the address before anything else is opened, so that a taken port is noticed first."""
@@ -194,9 +202,9 @@ def bind(settings: ServerSettings) -> Iterator[socket.socket]:
         try:
             listener.bind(address)
         except OSError as error:
+            remedy = _REMEDIES.get(error.errno or 0, "Choose another with --host or --port")
             raise ConfigError(
-                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. Stop what uses"
-                " the port, or choose another with --port."
+                f"Cannot listen on {settings.host} port {settings.port}: {error.strerror}. {remedy}."
             ) from error
         yield listener
 

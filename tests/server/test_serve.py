@@ -87,8 +87,15 @@ def test_a_taken_port_is_named(running_server, tmp_path):
     second = run(tmp_path / "other", port=str(running_server.port))
 
     assert second.returncode == 1
-    assert "port" in second.stderr
+    assert "Stop what uses the port" in second.stderr
     assert "Traceback" not in second.stderr
+
+
+def test_an_address_that_is_not_this_machines_is_named(tmp_path):
+    second = run(tmp_path / "other", OMIUM_HOST="192.0.2.1", OMIUM_TLS="1")
+
+    assert second.returncode == 1
+    assert "no such address; choose another with --host" in second.stderr
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "omium.example"])
