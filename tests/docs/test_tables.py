@@ -7,6 +7,7 @@ import pytest
 
 from omium.cli import ending
 from omium.errors import problem_classes
+from omium.models.account import Retention
 from omium.server.engine.transitions import FOLDED
 from omium.server.routes.keys import DEFAULT_SCOPES
 from omium.server.settings import ServerSettings
@@ -16,6 +17,8 @@ from tests.docs.pages import ROOT
 CLI = (ROOT / "docs" / "cli.md").read_text()
 ERRORS = (ROOT / "docs" / "errors.md").read_text()
 EVENTS = (ROOT / "docs" / "events.md").read_text()
+FAILURES = (ROOT / "docs" / "failures.md").read_text()
+LANGGRAPH = (ROOT / "docs" / "langgraph.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
@@ -75,3 +78,21 @@ def test_every_scope_has_a_row_that_says_whether_it_is_usual():
     rows = re.findall(r"^\| `([a-z]+)` \| (yes)? ?\| ", OPERATIONS, re.MULTILINE)
 
     assert dict(rows) == {scope.value: "yes" if scope in DEFAULT_SCOPES else "" for scope in Scope}
+
+
+def test_how_long_executions_are_kept_is_what_holds():
+    days = Retention()
+
+    assert days.completed_days == days.cancelled_days
+    kept = f"kept {days.completed_days} days after their end, failed ones {days.failed_days}"
+    assert kept in OPERATIONS.replace("\n", " ")
+    assert f"{days.failed_days} days after a failed execution" in FAILURES.replace("\n", " ")
+
+
+def test_the_lines_of_langgraph_that_are_named_are_those_that_are_tested():
+    makefile = (ROOT / "Makefile").read_text()
+    older = re.search(r"^LINES := (.+)$", makefile, re.MULTILINE)[1].split()
+    locked = (ROOT / "requirements" / "dev.txt").read_text()
+    newest = re.search(r"^langgraph==(\d+\.\d+)", locked, re.MULTILINE)[1]
+
+    assert f"tested with LangGraph {', '.join(older)} and {newest}" in LANGGRAPH
