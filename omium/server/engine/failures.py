@@ -20,11 +20,13 @@ from omium.server.db.tx import Tx
 from omium.server.engine.failure_groups import counted, covered_by_ignore, describe, lock_group
 from omium.server.store import failures as store
 from omium.server.store import lineage
-from omium.server.store.executions import ExecutionRow
+from omium.server.store.executions import ExecutionRow, find_execution
 from omium.server.store.failures import FailureRow, OccurrenceRow
-from omium.states import FailureStatus
+from omium.states import FailureKind, FailureStatus
 
 SERVER = "omium"  # who disposes where nobody asked
+CAUSES_MAX = 64  # causes of causes, replays of replays
+_CASCADING = frozenset({FailureKind.ERROR, FailureKind.TIMEOUT, FailureKind.CAPTURED})
 
 
 def record_occurrence(
@@ -41,7 +43,7 @@ def record_occurrence(
 
     Runs in the transaction of that event, so a crash leaves both or neither; for an event that was recorded
     before, the first id is returned and nothing changes. `error` is stored as it is: redact it first.
-    `cause_id` makes it a cascade; without, the cause is looked for (a failed child, a patched source).
+    `cause_id` makes it a cascade; without, the cause is looked for (a failed child, an output given by hand).
     """
     known = store.find_occurrence_at(tx, row.id, seq)
     if known is not None:
@@ -58,7 +60,7 @@ def record_occurrence(
         epoch=row.epoch,
         seq=seq,
         status=FailureStatus.IGNORED if covered else FailureStatus.OPEN,
-        cause_id=cause_id or _find_cause(tx, row, path, group.id),
+        cause_id=cause_id or _find_cause(tx, row, kind, path, group.id),
         error=json_bytes(as_error(error)),
         code_digest=code,
         created_us=tx.now_us,
@@ -191,23 +193,41 @@ def close_in_group(
     return changed
 
 
-def _find_cause(tx: Tx, row: ExecutionRow, path: str, failure_id: str) -> str | None:
-    """Return what this occurrence follows from: a failed child's, or that of a patched replay's source.
+def _find_cause(tx: Tx, row: ExecutionRow, kind: str, path: str, failure_id: str) -> str | None:
+    """Return the occurrence at the root of what this one follows from; None if it's a root itself.
 
-    A patched replay that fails in the same group again is the same failure, not a consequence of the patch.
+    A failed child, and an output that a person gave: for an effect that nobody knew of, or as a patch of a
+    replay. What fails in the same group again is the same failure, not a consequence.
     """
-    child = lineage.find_failed_child_occurrence(tx, row.id, path)
-    if child is not None:
-        return child
-    if row.replay_of is None or not _has_patched_output(tx, row.id):
+    if kind not in _CASCADING:  # a lost driver, an unknown effect: no output that was read has led to that
         return None
-    source = store.list_of_execution(tx, row.replay_of, limit=1)
-    return source[0].id if source and source[0].failure_id != failure_id else None
+    near = (
+        lineage.find_failed_child_occurrence(tx, row.id, path)
+        or lineage.find_decided_question(tx, row.id)
+        or _find_patched(tx, row)
+    )
+    cause = store.find_occurrence(tx, row.tenant_id, near) if near is not None else None
+    for _ in range(CAUSES_MAX):
+        if cause is None or cause.cause_id is None:
+            break
+        cause = store.find_occurrence(tx, row.tenant_id, cause.cause_id) or cause
+    return cause.id if cause is not None and cause.failure_id != failure_id else None
 
 
-def _has_patched_output(tx: Tx, execution_id: str) -> bool:
-    edits = lineage.find_edits(tx, execution_id)
-    return edits is not None and any(edit["target"] != "input" for edit in json.loads(edits))
+def _find_patched(tx: Tx, row: ExecutionRow) -> str | None:
+    """Return the newest failure of what a patched replay was made of, also over replays in between."""
+    edits = lineage.find_edits(tx, row.id)
+    patched = edits is not None and any(edit["target"] != "input" for edit in json.loads(edits))
+    if row.replay_of is None or not (patched or lineage.has_edited_step(tx, row.id)):
+        return None
+    source_id: str | None = row.replay_of
+    for _ in range(CAUSES_MAX):
+        found = store.list_of_execution(tx, source_id, limit=1) if source_id is not None else []
+        if found or source_id is None:
+            return found[0].id if found else None
+        source = find_execution(tx, row.tenant_id, source_id)
+        source_id = source.replay_of if source is not None else None
+    return None
 
 
 def find_code_digest(tx: Tx, execution_id: str, epoch: int | None = None) -> str | None:

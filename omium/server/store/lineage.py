@@ -10,12 +10,26 @@ from dataclasses import dataclass
 from omium.server.db.sql import Sql
 from omium.server.db.tx import Tx
 from omium.server.store.executions import COLUMNS, ExecutionRow
+from omium.server.store.steps import scope_bounds
 
 FAILED_CHILD = Sql("""
     SELECT o.id
       FROM executions AS e JOIN failure_occurrences AS o ON o.execution_id = e.id
-     WHERE e.parent_id = :execution_id AND e.parent_path = :path AND e.status IN ('failed', 'cancelled')
+     WHERE e.parent_id = :execution_id AND e.status IN ('failed', 'cancelled')
+       AND (e.parent_path = :path OR (e.parent_path > :lowest AND e.parent_path < :beyond))
      ORDER BY o.created_us DESC, o.seq DESC LIMIT 1
+""")
+EDITED_STEP = Sql("""
+    SELECT 1 FROM steps
+     WHERE execution_id = :execution_id AND superseded_seq IS NULL AND edited_by IS NOT NULL LIMIT 1
+""")
+DECIDED = Sql("""
+    SELECT o.id
+      FROM effects AS e JOIN failure_occurrences AS o ON o.execution_id = e.execution_id AND o.path = e.path
+      JOIN failures AS f ON f.id = o.failure_id
+     WHERE e.execution_id = :execution_id AND e.decided_by IS NOT NULL AND e.state IN ('done', 'skipped')
+       AND f.kind = 'effect-unknown'
+     ORDER BY e.ended_us DESC, o.seq DESC LIMIT 1
 """)
 EDITS = Sql("SELECT edits FROM execution_details WHERE execution_id = :execution_id AND edits IS NOT NULL")
 CODE = Sql(
@@ -48,8 +62,21 @@ LAST_CODE = Sql("""
 
 
 def find_failed_child_occurrence(tx: Tx, execution_id: str, path: str) -> str | None:
-    """Return the newest occurrence of the failed child that the step at `path` started."""
-    return tx.one_or_none(FAILED_CHILD, str, execution_id=execution_id, path=path)
+    """Return the newest occurrence of a failed child that the step at `path`, or one inside it, started."""
+    lowest, beyond = scope_bounds(path)
+    return tx.one_or_none(
+        FAILED_CHILD, str, execution_id=execution_id, path=path, lowest=lowest, beyond=beyond
+    )
+
+
+def has_edited_step(tx: Tx, execution_id: str) -> bool:
+    """Say whether one of the recorded outputs that an execution goes on from was given by a person."""
+    return tx.value(EDITED_STEP, execution_id=execution_id) is not None
+
+
+def find_decided_question(tx: Tx, execution_id: str) -> str | None:
+    """Return the occurrence of the newest unknown effect whose output a person has given."""
+    return tx.one_or_none(DECIDED, str, execution_id=execution_id)
 
 
 def find_edits(tx: Tx, execution_id: str) -> bytes | None:
