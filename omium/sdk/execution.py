@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
-from omium.errors import ConfigError
+from omium.errors import ConfigError, ConnectionLost
 from omium.jsonvalue import input_record
 from omium.sdk import current, life
 from omium.sdk.calling import call_async_step, call_step, find_active_frame
@@ -23,6 +23,7 @@ from omium.sdk.coroutines import is_async
 from omium.sdk.driving import Driving
 from omium.sdk.flows import drive_sync
 from omium.sdk.joining import Joined, start_local
+from omium.sdk.offline import begin_offline
 from omium.sdk.options import Retry, WorkflowOptions, make_step_options
 from omium.sdk.registry import find_workflow
 from omium.sdk.session import Session, current_session
@@ -91,7 +92,12 @@ class Execution:
         self._completed = True
 
     def __enter__(self) -> Self:
-        self._begin(drive_sync(start_local(self._beginning, self._session.prepare), self._session.link.ports))
+        session, beginning = self._session, self._beginning
+        try:
+            joined = drive_sync(start_local(beginning, session.prepare), session.link.ports)
+        except ConnectionLost as error:
+            joined = begin_offline(session, beginning, error)
+        self._begin(joined)
         return self
 
     def __exit__(
@@ -110,7 +116,12 @@ class Execution:
             self._deactivate()
 
     async def __aenter__(self) -> Self:
-        self._begin(await self._session.drive_async(start_local(self._beginning, self._session.aprepare)))
+        session, beginning = self._session, self._beginning
+        try:
+            joined = await session.drive_async(start_local(beginning, session.aprepare))
+        except ConnectionLost as error:
+            joined = begin_offline(session, beginning, error)
+        self._begin(joined)
         return self
 
     async def __aexit__(

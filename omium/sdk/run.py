@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
+from omium.errors import ConnectionLost
 from omium.jsonvalue import input_record
 from omium.sdk import runner
 from omium.sdk.calling import bind, find_active_frame
@@ -19,6 +20,7 @@ from omium.sdk.children import Target, arun_child, await_queued, name_of, run_ch
 from omium.sdk.code_version import describe_code
 from omium.sdk.flows import Flow, drive_sync
 from omium.sdk.joining import ask_replay, join_execution, start_queued
+from omium.sdk.offline import go_on_offline
 from omium.sdk.registry import REGISTRY, Workflow, find_workflow
 from omium.sdk.runner import Task
 from omium.sdk.session import Session, current_session
@@ -93,14 +95,20 @@ def resume(execution_id: str) -> Any:
     serves it goes on, and this waits.
     """
     session = current_session()
-    joined = drive_sync(join_execution(execution_id, _find_sync, session.prepare), session.link.ports)
+    try:
+        joined = drive_sync(join_execution(execution_id, _find_sync, session.prepare), session.link.ports)
+    except ConnectionLost as error:
+        joined = go_on_offline(session, execution_id, error, _find_sync)
     return runner.join(session, joined)
 
 
 async def aresume(execution_id: str) -> Any:
     """Go on with an execution as `resume` does, from async code."""
     session = current_session()
-    joined = await session.drive_async(join_execution(execution_id, _find, session.aprepare))
+    try:
+        joined = await session.drive_async(join_execution(execution_id, _find, session.aprepare))
+    except ConnectionLost as error:
+        joined = go_on_offline(session, execution_id, error, _find)
     return await runner.ajoin(session, joined)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from omium.errors import ConfigError, ConnectionLost, Suspension
-from omium.jsonvalue import decode, json_bytes
+from omium.jsonvalue import decode
 from omium.sdk.calls import Call
 from omium.sdk.context import Frame, outside
 from omium.sdk.coroutines import is_async
@@ -22,10 +22,10 @@ from omium.sdk.flows import drive_async, drive_sync
 from omium.sdk.inputs import restore_call
 from omium.sdk.joining import Joined, start_local, wait_for
 from omium.sdk.life import end_quietly, live
+from omium.sdk.offline import begin_offline
 from omium.sdk.registry import Workflow
 from omium.sdk.session import Session
-from omium.sdk.starting import Beginning, Granted, make_driving, start_offline
-from omium.states import Durability
+from omium.sdk.starting import Beginning, Granted, make_driving
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def run(session: Session, task: Task) -> Any:
         try:
             joined = drive_sync(start_local(task.beginning, session.prepare), session.link.ports)
         except ConnectionLost as error:
-            joined = _start_offline(session, task.beginning, error)
+            joined = begin_offline(session, task.beginning, error)
     return _finish(session, joined, task.workflow, task.call)
 
 
@@ -53,18 +53,8 @@ async def arun(session: Session, task: Task) -> Any:
     try:
         joined = await session.drive_async(start_local(task.beginning, session.aprepare))
     except ConnectionLost as error:
-        joined = _start_offline(session, task.beginning, error)
+        joined = begin_offline(session, task.beginning, error)
     return await _afinish(session, joined, task.workflow, task.call)
-
-
-def _start_offline(session: Session, beginning: Beginning, error: ConnectionLost) -> Joined:
-    """Begin a relaxed execution without its server; raise `error` where that cannot be."""
-    relaxed = beginning.durability is Durability.RELAXED
-    if not relaxed or beginning.parent is not None or beginning.idempotency_key is not None:
-        raise error  # an id that only the server can derive
-    granted, lease, body = start_offline(beginning)
-    session.transport.start_offline(lease, json_bytes(body))  # type: ignore[arg-type]  # JSON by its makers
-    return Joined(lease.execution_id, granted)
 
 
 def join(session: Session, joined: Joined) -> Any:

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from omium.config import Settings, load_settings, require_environment, warn_about_other_distribution
 from omium.jsonvalue import TypeRegistry
@@ -41,6 +41,10 @@ class Carrier(BeatPorts, Protocol):
 
     def send_leftovers(self, execution_id: str, /) -> bool:
         """Send what this host holds of an execution; say whether there was anything."""
+        ...
+
+    def adopt(self, execution_id: str, /) -> list[tuple[str, dict[str, Any]]] | None:
+        """Take over what a dead process began and recorded here while the server was away."""
         ...
 
     def hurry(self, within_s: float, /) -> None:

@@ -100,6 +100,14 @@ class SpoolFile:
         taken._look_through()
         return taken
 
+    def adopt(self) -> None:
+        """Go on with a file that was taken over, as if this process had made it; a torn end goes away."""
+        with self._lock:
+            self._truncate(self._whole_end)
+            flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
+            fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags | os.O_APPEND)
+            self._ours = True
+
     @property
     def size_bytes(self) -> int:
         """How long the file is."""

@@ -29,6 +29,8 @@ from omium.sdk.spool import SpoolFile
 from omium.sdk.spool_bounds import EXECUTION_BYTES_MAX, HOST_BYTES_MAX, SpoolBounds
 from omium.sdk.spool_folder import SpoolFolder
 
+_LAST: Final = ENDINGS | {"recording.gapped"}  # nothing goes on behind these without the server
+
 SENT_AT_EXIT_S: Final = 1.0  # a script without its server should not seem to hang at its end
 
 _log = logging.getLogger("omium")
@@ -146,17 +148,26 @@ class Spool(ForkReset):
             else:
                 file.remove()
 
-    def read_unsent(self, execution_id: str) -> list[tuple[str, dict[str, Any]]]:
-        """Return (type, write) of what waits here of an execution, oldest first: for lookups meanwhile."""
-        found: list[tuple[str, dict[str, Any]]] = []
+    def adopt(self, execution_id: str) -> list[tuple[str, dict[str, Any]]] | None:
+        """Take over what a dead process recorded of an execution that it began while the server was away.
+
+        Returns (type, body) of its start and its writes, in order, and goes on with the file. None if there
+        is no such file, or if a part of the execution is elsewhere: at the server, in another file, nowhere.
+        """
         with self._leftovers:
-            for path in self.folder.list_paths(execution_id):
-                taken = self.folder.take_over(path)
-                if taken is not None:
-                    found += _decode(taken[0])
-                    taken[0].close()
-        live = self._live.get(execution_id)
-        return found + (_decode(live.file) if live is not None else [])
+            paths = self.folder.list_paths(execution_id)
+            taken = self.folder.take_over(paths[0]) if len(paths) == 1 else None
+            if taken is None:
+                return None
+            file, _ = taken
+            found = [] if file.damaged else _decode(file)
+            if not found or found[0][0] != "start" or any(kind in _LAST for kind, _ in found):
+                file.close()
+                return None
+            file.adopt()
+            with self._guard:
+                self._live[execution_id] = _Live(file, execution_id)
+            return found
 
     def close(self, within_s: float = SENT_AT_EXIT_S) -> None:
         """Send what can be sent quickly and let go; what is left is for the next process."""
@@ -192,8 +203,8 @@ class Spool(ForkReset):
             if live is None:
                 file = self.folder.create(lease.execution_id, self._start, self._clock.now_us())
                 live = self._live[lease.execution_id] = _Live(file, lease.execution_id)
-            if (lease.epoch, lease.token) not in live.leases:
-                live.leases[lease.epoch, lease.token] = lease
+            if live.leases.get((lease.epoch, lease.token)) is not lease:
+                live.leases[lease.epoch, lease.token] = lease  # the driver's own, which has to hear answers
                 live.ended = False  # it was resumed
             live.users += 1
             return live

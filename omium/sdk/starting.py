@@ -93,16 +93,24 @@ def start_offline(
     The grant has epoch 1 and a token of its own; the server takes it as it is when it is back (3.7).
     """
     body = make_start(beginning, clock=clock)
-    grant: dict[str, object] = {
+    grant = make_offline_grant(body)
+    sent_us = clock.boot_us()
+    lease = Lease.from_grant(grant, sent_us=sent_us, durability=Durability.RELAXED)
+    return Granted(grant["execution"], grant, sent_us), lease, {**body, "started_at_us": clock.now_us()}
+
+
+def make_offline_grant(start: Mapping[str, object]) -> dict[str, Any]:
+    """Return the grant that the driver of an offline `start` (a StartExecution) gives itself."""
+    return {
         "execution": {
-            "id": body["id"],
-            "workflow": beginning.workflow,
+            "id": start["id"],
+            "workflow": start["workflow"],
             "generation": 1,
             "durability": Durability.RELAXED.value,
             "status": "running",
         },
         "epoch": 1,
-        "lease_token": body["lease_token"],
+        "lease_token": start["lease_token"],
         "lease_s": 30.0,
         "heartbeat_s": 10.0,
         "self_fence_s": 20.0,
@@ -110,11 +118,6 @@ def start_offline(
         "checkpoints": {},
         "compensations": [],
     }
-    sent_us = clock.boot_us()
-    lease = Lease.from_grant(grant, sent_us=sent_us, durability=Durability.RELAXED)
-    execution = grant["execution"]
-    assert isinstance(execution, dict)
-    return Granted(execution, grant, sent_us), lease, {**body, "started_at_us": clock.now_us()}
 
 
 def take_up(

@@ -449,8 +449,9 @@ def test_nothing_is_left_running_afterwards(server):
     def flow():
         return double(1)
 
+    before = set(threading.enumerate())
     flow()
-    names = {thread.name for thread in threading.enumerate()}
+    names = {thread.name for thread in set(threading.enumerate()) - before}
 
     assert not any(name.startswith("omium-") and name != "omium-heartbeat" for name in names)
     assert json.dumps(server.newest()["status"]) == '"completed"'

@@ -8,6 +8,7 @@ from omium.jsonvalue import InputRecord
 from omium.sdk.flows import drive_sync
 from omium.sdk.joining import start_local
 from omium.sdk.options import WorkflowOptions
+from omium.sdk.session import current_session
 from omium.sdk.starting import Beginning
 from omium.states import Durability
 from tests.sdk.edge import Edge, grant
@@ -111,6 +112,97 @@ def test_the_spool_is_sent_before_the_grant_that_would_shut_it_out():
     assert [method for method, *_ in edge.requests] == ["POST", "GET", "POST"]
 
 
+OFFLINE = """
+    import os, sys, omium
+    import omium.sdk.transport.ports as ports
+
+    ports.LEFTOVERS_WITHIN_S = 0  # nobody has to wait for this server
+
+    @omium.step
+    def work(x):
+        with open("ran.txt", "a") as file:
+            file.write(f"{x}\\n")
+        return x * x
+
+    @omium.step(retry=omium.RetryPolicy(max_attempts=2, initial_delay_s=0))
+    def outer():
+        work(7)
+        if not os.path.exists("failed"):
+            open("failed", "w").close()
+            raise ValueError("once")
+        return work(8)
+
+    @omium.workflow(durability="relaxed")
+    def squares(n):
+        done = [work(x) for x in range(n)]
+        omium.checkpoint("draft", {"done": done})
+        done.append(outer())
+        if not os.path.exists("again"):
+            open("again", "w").write(omium.execution_id())
+            os.kill(os.getpid(), 9)
+        return [*done, work(n), omium.load_checkpoint("draft")["done"]]
+
+    if __name__ == "__main__":
+        print(omium.resume(sys.argv[1]) if sys.argv[1:] else squares(2))
+"""
+
+
+def test_an_execution_that_began_and_died_offline_goes_on_offline_from_its_spool(server):
+    script = server.write("offline.py", OFFLINE)
+    server.running.kill()
+    assert server.run(script)[0] == -9
+    execution_id = (server.folder / "again").read_text()
+
+    code, out, err = server.run(script, execution_id)
+
+    assert (code, out) == (0, "[0, 1, 64, 4, [0, 1]]\n"), err
+    assert (server.folder / "ran.txt").read_text().split() == ["0", "1", "7", "7", "8", "2"]
+    server.running.restart()
+    current_session().transport.spool.send_leftovers(execution_id, within_s=60)
+    detail = server.detail(execution_id)
+    # Seven with the first `outer/work`, which its failed try has taken along.
+    assert (detail["status"], detail["attempt"], len(detail["steps"])) == ("completed", 1, 7)
+    assert rejected_of(server) == []
+
+
+def test_what_the_server_knows_in_part_does_not_go_on_without_it(server, monkeypatch):
+    monkeypatch.setattr("omium.sdk.transport.ports.LEFTOVERS_WITHIN_S", 0)
+    monkeypatch.setattr("omium.sdk.starting.PATIENCE_S", 0)
+    script = server.write("dies.py", DIES)
+    (server.folder / "server.pid").write_text(str(server.running.pid))
+    assert server.run(script)[0] == 7
+    server.running.restart()
+    execution_id = server.newest()["id"]
+    server.running.kill()
+
+    with pytest.raises(ConnectionLost):
+        omium.resume(execution_id)
+
+    assert len([*(server.folder / "config" / "spool").glob("*.spool")]) == 1
+
+
+def test_a_block_begins_offline_too_unless_its_id_may_be_known_to_the_server(server, monkeypatch):
+    monkeypatch.setattr("omium.sdk.transport.ports.LEFTOVERS_WITHIN_S", 0)
+    server.running.kill()
+
+    with omium.start_execution("block", durability="relaxed") as execution:
+        assert execution.step("one", lambda: 1) == 1
+    with (
+        pytest.raises(ConnectionLost),
+        omium.start_execution("block", execution_id="ex_01k9zzzzzzzzzzzzzzzzzzzzzz", durability="relaxed"),
+    ):
+        pass
+
+    server.running.restart()
+    flush()
+    detail = server.newest()
+    assert (detail["id"], detail["workflow"], detail["status"]) == (execution.id, "block", "completed")
+
+
+def rejected_of(server):
+    return [*(server.folder / "config" / "spool").glob("rejected/*.spool")]
+
+
 GAP = """
     import os, sys, omium
     from omium.sdk.session import current_session
@@ -188,6 +280,4 @@ def test_a_strict_execution_is_not_begun_without_its_server(server, monkeypatch)
 
 
 def flush():
-    from omium.sdk.session import current_session
-
     assert current_session().transport.spool.send_live(within_s=30.0)

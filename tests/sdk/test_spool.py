@@ -34,7 +34,7 @@ from omium.sdk.flows import HttpAnswer, Write
 from omium.sdk.sealing import load_key
 from omium.sdk.spool import SpoolFile
 from omium.sdk.spool_folder import list_spooled
-from omium.sdk.spooling import Spool
+from omium.sdk.spooling import Spool, _decode
 from omium.states import Durability
 from tests.sdk.fakes import WriteServer, away, checkpoint, make_lease, problem_answer, usage
 
@@ -108,6 +108,17 @@ def record(spool, lease, *names):
     return [writer.write(Write(lease, checkpoint(name) if isinstance(name, str) else name)) for name in names]
 
 
+def unsent_names(spool, execution_id):
+    """The names of what waits here: left by dead processes, then our own."""
+    taken = [spool.folder.take_over(path) for path in spool.folder.list_paths(execution_id)]
+    dead = [file for file, _ in filter(None, taken)]
+    own = [spool._live[execution_id].file] if execution_id in spool._live else []
+    names = [write["name"] for file in [*dead, *own] for _, write in _decode(file)]
+    for file in dead:
+        file.close()
+    return names
+
+
 def files(tmp_path):
     return [name for name, rejected, _ in list_spooled(tmp_path / "spool") if not rejected]
 
@@ -132,7 +143,7 @@ def test_a_relaxed_write_is_on_the_disk_when_it_returns_and_not_at_the_server(
     assert outcome.spooled
     assert server.bodies == []
     assert synced[-1] == (tmp_path / "spool" / files(tmp_path)[0]).stat().st_size
-    assert [write["name"] for _, write in spool.read_unsent("ex_1")] == ["a"]
+    assert unsent_names(spool, "ex_1") == ["a"]
 
 
 def test_spool_and_key_are_private_and_hold_no_clear_text(tmp_path, open_spool):
@@ -385,7 +396,7 @@ def test_the_next_process_sends_what_a_dead_one_left(tmp_path, open_spool, serve
     record(dead, relaxed(), *"ab")
     die(dead)
     spool = open_spool()
-    assert [write["name"] for _, write in spool.read_unsent("ex_1")] == ["a", "b"]
+    assert unsent_names(spool, "ex_1") == ["a", "b"]
 
     done = spool.send_leftovers()
 
@@ -558,7 +569,7 @@ PROGRAM = """
     import sys, itertools
     from pathlib import Path
     from omium.config import Settings
-    from omium.sdk.spooling import Spool
+    from omium.sdk.spooling import Spool, _decode
     from tests.sdk.test_spool import relaxed, checkpoint
     from omium.jsonvalue import json_bytes
     spool = Spool(Settings(folder=Path(sys.argv[1]), api_key="om_a"), None)
@@ -607,7 +618,7 @@ def test_a_forked_child_leaves_its_parents_file_alone(tmp_path, open_spool):
             os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
     record(spool, lease, "b")
-    assert [write["name"] for _, write in spool.read_unsent("ex_1")] == ["a", "b"]
+    assert unsent_names(spool, "ex_1") == ["a", "b"]
     assert len(files(tmp_path)) == 2
     assert open_spool().send_leftovers("ex_1").sent == 0, "the parent lives and holds the lock"
 
@@ -627,3 +638,77 @@ def test_two_processes_at_once_agree_on_one_key(tmp_path):
     keys = {program.communicate("", timeout=60)[0] for program in programs}
     assert keys == {load_key(tmp_path / "c").hex() + "\n"}
     assert [path.name for path in (tmp_path / "c").iterdir()] == ["spool.key"]
+
+
+# Going on offline.
+
+
+def start_of(execution_id="ex_1"):
+    return json.dumps({"id": execution_id, "workflow": "w", "lease_token": "t"}).encode()
+
+
+def test_a_file_that_is_adopted_goes_on_where_it_was(open_spool, server):
+    dead, lease = open_spool(), relaxed()
+    dead.start(lease, start_of())
+    record(dead, lease, "a")
+    die(dead)
+    spool = open_spool()
+
+    assert [kind for kind, _ in spool.adopt("ex_1")] == ["start", "checkpoint.saved"]
+    record(spool, relaxed(), "b", "c")
+    die(spool)
+
+    assert unsent_after_start(open_spool()) == ["a", "b", "c"]
+
+
+def test_a_torn_end_goes_away_when_its_file_is_adopted(tmp_path, open_spool):
+    dead, lease = open_spool(), relaxed()
+    dead.start(lease, start_of())
+    record(dead, lease, "a")
+    die(dead)
+    path = tmp_path / "spool" / files(tmp_path)[0]
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"\x40\x00\x00\x00torn")
+    spool = open_spool()
+
+    assert len(spool.adopt("ex_1")) == 2
+    record(spool, relaxed(), "b")
+    die(spool)
+
+    assert path.read_bytes().startswith(whole)
+    assert unsent_after_start(open_spool()) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        [],
+        [{"type": "execution.completed", "output": 1}],
+        [{"type": "recording.gapped", "id": "oc_1", "error": {}}],
+    ],
+    ids=["sent in part", "ended", "gapped"],
+)
+def test_what_is_not_all_here_or_has_ended_is_not_adopted(tmp_path, open_spool, left):
+    dead, lease = open_spool(), relaxed()
+    if left:
+        dead.start(lease, start_of())
+    record(dead, lease, "a", *left)
+    die(dead)
+    spool = open_spool()
+
+    assert spool.adopt("ex_1") is None
+    assert len(files(tmp_path)) == 1
+
+
+def test_the_file_of_a_living_process_is_not_adopted(open_spool):
+    alive, lease = open_spool(), relaxed()
+    alive.start(lease, start_of())
+
+    assert open_spool().adopt("ex_1") is None
+
+
+def unsent_after_start(spool):
+    """Adopt, so that the start is looked at, and return the names behind it."""
+    (kind, _), *writes = spool.adopt("ex_1")
+    assert kind == "start"
+    return [write["name"] for _, write in writes]

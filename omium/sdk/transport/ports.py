@@ -12,7 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import AsyncGenerator, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from omium.clock import Clock
 from omium.config import Settings
@@ -135,6 +135,12 @@ class Transport(ForkReset):
         for loop, known in loops:
             with contextlib.suppress(RuntimeError):  # it has ended
                 loop.call_soon_threadsafe(known.writer.hurry, within_s)
+
+    def adopt(self, execution_id: str, /) -> list[tuple[str, dict[str, Any]]] | None:
+        """Take over what a dead process began here while the server was away; see `Spool.adopt`."""
+        if not (self.settings.folder / "spool").exists():
+            return None
+        return self.spool.adopt(execution_id)
 
     def flush(self) -> None:
         """Send what waits to go along with the next write."""
