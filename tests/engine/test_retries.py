@@ -2,6 +2,7 @@
 
 import pytest
 
+from omium.clock import US_PER_S
 from omium.errors import StepConflict
 from omium.server.store.attempts import list_attempts
 
@@ -126,3 +127,26 @@ async def test_a_retried_step_counts_the_interruptions_that_cut_it(engine):
     await run.fail_step("search", delay_us=10)
     await engine.expire()
     assert (await engine.steps(run.id))["search"].interruptions == 1
+
+
+async def test_a_long_delay_is_waited_for_without_a_driver(engine):
+    """The failed try and the wait travel together; the next driver finds the try and its number."""
+    run = await engine.worker_run()
+    due_us = engine.clock.now_us() + 3600 * US_PER_S
+    error = {"type": "Busy", "message": "come back in an hour"}
+    failed = {"type": "step.attempt_failed", "error": error, "delay_us": 3600 * US_PER_S}
+    waits = {"type": "execution.waits", "reason": "retry", "wake_at_us": due_us}
+    for _ in range(2):  # the answer was lost
+        answer = await run.send(failed | engine.about("search"), waits)
+    assert answer.results[1].problem is None
+    row = await engine.row(run.id)
+    assert (row.status, row.reason, row.wake_us, row.worker_id) == ("waiting", "retry", due_us, None)
+
+    assert await engine.advance(3599) == 0
+    assert (await engine.ask()).grants == []
+    await engine.advance(2)
+    again = await engine.claim()
+    (record,) = again.grant.records
+    assert (record.path, record.status, record.attempt) == ("search", "retrying", 1)
+    await again.step("search", attempt=2)
+    assert (await engine.row(run.id)).interruptions == 0
