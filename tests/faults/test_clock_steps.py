@@ -14,7 +14,7 @@ from omium.server.engine.values import Vault
 from omium.server.seal import KeyFile
 from omium.server.store.tenants import insert_tenant
 from tests.engine.harness import Engine, Run, principal
-from tests.faults.drivers import SHORT_LEASES, crew_of, serve_orders, until
+from tests.faults.drivers import crew_of, serve_orders, until
 from tests.faults.planted import plant
 from tests.serverfixture import RunningServer
 
@@ -164,8 +164,8 @@ def wait_for_an_hour(crew) -> str:
 def test_workers_do_not_notice_that_their_servers_clock_jumps(gate, tmp_path):
     offset = tmp_path / "offset"
     offset.write_text("0")
-    environment = {"OMIUM_BALLAST_BYTES": "0", **SHORT_LEASES}
-    running = RunningServer(tmp_path / "data", environment, ("-m", "tests.faults.wall_clock", str(offset)))
+    ballast = {"OMIUM_BALLAST_BYTES": "0"}
+    running = RunningServer(tmp_path / "data", ballast, ("-m", "tests.faults.wall_clock", str(offset)))
     try:
         running.bootstrap()
         for number in range(gate.rounds(short=1, long=60)):
