@@ -2,16 +2,14 @@
 
     python -m benchmarks.help_cost [--json] [--rounds 3] [--quick]
 
-Both print to a pipe, with compiled bytecode, in turn.
+CPU time, in turn, with compiled bytecode; nobody looks at what is printed.
 """
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import time
 
-from benchmarks.processes import INSTALL_PEERS, PEERS_PYTHON, ROOT, open_folder, plain_environment
+from benchmarks.processes import INSTALL_PEERS, PEERS_PYTHON, open_folder, run_for_cpu_ms
 from benchmarks.rows import Goal, Missing, Options, Rounds, Row, run_module
 
 OMIUM, MINIMAL, DBOS = "Omium", "minimal Typer", "DBOS"
@@ -40,11 +38,11 @@ def measure(options: Options) -> list[Row]:
         def help_of_dbos() -> float:
             if not PEERS_PYTHON.exists():
                 raise Missing(INSTALL_PEERS)
-            return help_ms([str(PEERS_PYTHON.parent / "dbos"), "--help"])
+            return run_for_cpu_ms([str(PEERS_PYTHON.parent / "dbos"), "--help"])
 
         contenders = {
-            OMIUM: lambda: help_ms([sys.executable, "-m", "omium", "--help"]),
-            MINIMAL: lambda: help_ms([sys.executable, str(minimal), "--help"]),
+            OMIUM: lambda: run_for_cpu_ms([sys.executable, "-m", "omium", "--help"]),
+            MINIMAL: lambda: run_for_cpu_ms([sys.executable, str(minimal), "--help"]),
         }
         if not options.quick:
             contenders |= {DBOS: help_of_dbos}
@@ -52,20 +50,13 @@ def measure(options: Options) -> list[Row]:
     return [
         Row(
             name="help_cost",
-            what="`omium --help`",
+            what="`omium --help`, CPU",
             unit="ms",
             figures=[rounds.figure(name) for name in contenders],
             goals=[Goal(f"beside {MINIMAL}", rounds.ratio(OMIUM, MINIMAL), 1.3, unit=" ×")],
             bound_by="importing Typer and Rich; commands load what they need when they run",
         )
     ]
-
-
-def help_ms(command: list[str]) -> float:
-    """Return the milliseconds until the help is printed."""
-    started_s = time.perf_counter()
-    subprocess.run(command, env=plain_environment(), cwd=ROOT, check=True, capture_output=True)
-    return (time.perf_counter() - started_s) * 1000
 
 
 if __name__ == "__main__":

@@ -2,18 +2,17 @@
 
     python -m benchmarks.import_cost [--json] [--rounds 3] [--quick]
 
-Compiled bytecode is there, as in use. Each round starts a bare Python and one that imports, in turn.
+CPU time, with compiled bytecode there, as in use. Each round starts a bare Python and one that imports, in
+turn.
 """
 
 from __future__ import annotations
 
 import statistics
-import subprocess
 import sys
-import time
 from pathlib import Path
 
-from benchmarks.processes import INSTALL_PEERS, PEERS_PYTHON, ROOT, plain_environment
+from benchmarks.processes import INSTALL_PEERS, PEERS_PYTHON, run_for_cpu_ms
 from benchmarks.rows import Figure, Goal, Options, Row, figure_of, run_module
 
 OURS = {"Omium": "omium", "httpx": "httpx", "pydantic": "pydantic"}
@@ -47,7 +46,7 @@ def measure(options: Options) -> list[Row]:
     return [
         Row(
             name="import_cost",
-            what="`import omium` beyond a bare Python",
+            what="`import omium` beyond a bare Python, CPU",
             unit="ms",
             figures=figures,
             goals=[Goal("over bare Python", statistics.median(seen[OMIUM]), 40, unit=" ms")],
@@ -57,10 +56,8 @@ def measure(options: Options) -> list[Row]:
 
 
 def start_ms(python: Path, code: str) -> float:
-    """Return the milliseconds of a Python that runs `code`."""
-    started_s = time.perf_counter()
-    subprocess.run([python, "-c", code], env=plain_environment(), cwd=ROOT, check=True)
-    return (time.perf_counter() - started_s) * 1000
+    """Return the milliseconds of CPU of a Python that runs `code`."""
+    return run_for_cpu_ms([python, "-c", code])
 
 
 if __name__ == "__main__":

@@ -12,27 +12,32 @@ import subprocess
 import sys
 import time
 
-from benchmarks.load import load, make_requests
+from benchmarks.load import cpu_s, load, make_requests
 from benchmarks.processes import ROOT, Server, open_folder, open_server, plain_environment
-from benchmarks.rows import Goal, Options, Rounds, Row, run_module
+from benchmarks.rows import Goal, Options, Rounds, Row, figure_of, run_module
 
 READY, KILLED, IMPORTS = "Omium", "Omium, after kill -9 under load", "only Python and its imports"
+CPU = "Omium's CPU until it is ready"
 
 
 def measure(options: Options) -> list[Row]:
     """Start on an empty folder, start after a kill, start nothing, in turn."""
     connections, seconds = int(options.choose(64, 4)), options.choose(2.0, 0.2)
-    rounds = Rounds()
+    rounds, spent_s = Rounds(), list[float]()
     rounds.run(
         options.rounds,
-        {READY: start_empty, KILLED: lambda: start_after_kill(connections, seconds), IMPORTS: start_imports},
+        {
+            READY: lambda: start_empty(spent_s),
+            KILLED: lambda: start_after_kill(connections, seconds),
+            IMPORTS: start_imports,
+        },
     )
     return [
         Row(
             name="start_up",
             what="start to ready",
             unit="s",
-            figures=[rounds.figure(READY), rounds.figure(KILLED), rounds.figure(IMPORTS)],
+            figures=[*(rounds.figure(name) for name in (READY, KILLED, IMPORTS)), figure_of(CPU, spent_s)],
             goals=[
                 Goal("start to ready", rounds.figure(READY).value, 1, unit=" s"),
                 Goal("after kill -9", rounds.figure(KILLED).value, 3, unit=" s"),
@@ -42,10 +47,11 @@ def measure(options: Options) -> list[Row]:
     ]
 
 
-def start_empty() -> float:
-    """Return the seconds to ready on an empty folder."""
+def start_empty(spent_s: list[float]) -> float:
+    """Return the seconds to ready on an empty folder; `spent_s` gets how many of them it computed."""
     with open_folder() as folder:
         server = Server(folder / "data")
+        spent_s.append(cpu_s(server.pid))
         server.kill()
     return server.ready_s
 
