@@ -6,6 +6,7 @@ empty database. Every transaction is run twice, the first time undone.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import hypothesis
@@ -13,7 +14,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from omium.server.engine import losses
 from omium.server.seal import KeyFile
+from tests.engine.test_machine import Machine as Effects
+from tests.engine.test_machine import find_problems
 from tests.faults.gate import Gate
 from tests.properties import planted
 from tests.properties.breakers import Breakers
@@ -84,6 +88,23 @@ def test_breakers_do_what_the_reference_says(gate, in_memory):
 )
 def test_the_inbox_does_what_the_reference_says(gate, in_memory):
     try_histories(gate, Inbox, in_memory, 60, 20_000)
+
+
+@pytest.mark.gate(
+    promise="An effect is called at most once, and one that nobody knows the outcome of waits for a person",
+    fault="the same, with effects: intents, results, late reports and decisions of any driver, in any order",
+)
+def test_effects_keep_their_invariants(gate, tmp_path):
+    bound = {"url": str(tmp_path / "omium.sqlite"), "key_file": KeyFile.open(tmp_path / "keys")}
+    try_histories(gate, Effects, bound, 10, 4_000)
+    assert asyncio.run(find_problems(bound["url"])) == []
+
+
+@pytest.mark.planted(bug="A lost driver's effects stay announced", gate="test_effects_keep_their_invariants")
+def test_the_machine_of_effects_finds_what_nobody_will_report(trial, tmp_path, monkeypatch):
+    monkeypatch.setattr(losses, "cut_off", lambda _tx, row, *_coming: row)
+    bound = {"url": str(tmp_path / "omium.sqlite"), "key_file": KeyFile.open(tmp_path / "keys")}
+    try_histories(trial, Effects, bound, 300, 300)
 
 
 BUGS = {
