@@ -203,7 +203,8 @@ class Reference:
         return "ok"
 
     def sweep(self, now: float, *, served: bool) -> None:
-        if self.status == "running" and now - self.heard_at > (SILENT_S if self.silent else LEASE_S):
+        # Sweeps go on until there is nothing left to do: a driver may fall silent and be given up in one go.
+        while self.status == "running" and now - self.heard_at > (SILENT_S if self.silent else LEASE_S):
             self._lose()
         if self.status == "running" and self.cancel_at is not None and now - self.cancel_at >= CANCEL_GRACE_S:
             self._move("cancelled")
