@@ -3,8 +3,9 @@
     python -m benchmarks.sdk_cpu [--json] [--rounds 3] [--quick]
 
 A step is one write with a 500-byte result, from the flow to the outcome, against a server in another process
-that answers a constant. Rounds alternate, medians are compared. Bound by the CPU of the client's core; what
-the server does with a write is in the other rows.
+that answers a constant; a whole step is a call under `@omium.step` with that result: identity, digest of the
+input, lookup, capture, encoding, and the write. Rounds alternate, medians are compared. Bound by the CPU of
+the client's core; what the server does with a write is in the other rows.
 """
 
 from __future__ import annotations
@@ -22,13 +23,24 @@ from typing import Any
 
 import httpx
 
+import omium
 from benchmarks.rows import Goal, Options, Rounds, Row, run_module
 from omium.config import Settings
+from omium.sdk.book import Book
+from omium.sdk.driving import Driving
 from omium.sdk.flows import Flow, Lease, WriteOutcome, drive_async, drive_sync, write
+from omium.sdk.lease import SYSTEM_CLOCK
+from omium.sdk.session import Session
 from omium.sdk.transport import Transport
 
 STEPS = 3_000
-GOALS_US = {"ours, alone": 250, "ours, 16 tasks": 200, "ours, 64 tasks": 60}
+GOALS_US = {
+    "whole step, alone": 250,
+    "whole step, 16 tasks": 200,
+    "ours, alone": 250,
+    "ours, 16 tasks": 200,
+    "ours, 64 tasks": 60,
+}
 
 SERVER = """
 import asyncio, json, httptools
@@ -127,6 +139,75 @@ def ours_in_tasks(port: int, steps: int, tasks: int) -> None:
     asyncio.run(main())
 
 
+@omium.step
+def sync_step(number: int) -> dict[str, str]:
+    """A step that does nothing but return."""
+    return {"text": "x" * 470}
+
+
+@omium.step
+async def async_step(number: int) -> dict[str, str]:
+    """A step that does nothing but return."""
+    return {"text": "x" * 470}
+
+
+def make_driving(session: Session, number: int) -> Driving:
+    """Return the drive of an execution that the constant server takes."""
+    lease = make_lease(number)
+    lease.acked_us = SYSTEM_CLOCK.boot_us()
+    return Driving(lease, Book(), session.link, workflow="benchmark")
+
+
+def open_session(port: int) -> Session:
+    """Return a process's session with the constant server."""
+    return Session(Settings(base_url=f"http://127.0.0.1:{port}", api_key="om_key"))
+
+
+def steps_alone(port: int, steps: int) -> None:
+    """Whole steps, one after the other in one thread."""
+    session = open_session(port)
+    driving = make_driving(session, 0)
+    with session.active(driving), driving.open_root().entered():
+        for number in range(steps):
+            sync_step(number)
+    session.close()
+
+
+def steps_in_threads(port: int, steps: int) -> None:
+    """Whole steps in 16 threads, an execution each."""
+    session = open_session(port)
+
+    def run(thread: int) -> None:
+        driving = make_driving(session, thread)
+        with session.active(driving), driving.open_root().entered():
+            for number in range(steps // 16):
+                sync_step(number)
+
+    threads = [threading.Thread(target=run, args=(thread,)) for thread in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    session.close()
+
+
+def steps_in_tasks(port: int, steps: int, tasks: int) -> None:
+    """Whole steps in tasks of one loop, an execution each."""
+    session = open_session(port)
+
+    async def run(task: int) -> None:
+        driving = make_driving(session, task)
+        with session.active(driving), driving.open_root().entered():
+            for number in range(steps // tasks):
+                await async_step(number)
+
+    async def main() -> None:
+        await asyncio.gather(*(run(task) for task in range(tasks)))
+
+    asyncio.run(main())
+    session.close()
+
+
 def http_client(port: int, steps: int) -> None:
     """The standard library's client, one after the other."""
     connection, lease = http.client.HTTPConnection("127.0.0.1", port), make_lease()
@@ -161,6 +242,11 @@ def httpx_in_tasks(port: int, steps: int) -> None:
 
 
 WAYS: dict[str, Callable[[int, int], None]] = {
+    "whole step, alone": steps_alone,
+    "whole step, 16 threads": steps_in_threads,
+    "whole step, 1 task": lambda port, steps: steps_in_tasks(port, steps, 1),
+    "whole step, 16 tasks": lambda port, steps: steps_in_tasks(port, steps, 16),
+    "whole step, 64 tasks": lambda port, steps: steps_in_tasks(port, steps, 64),
     "ours, alone": ours_alone,
     "ours, 16 threads": ours_in_threads,
     "ours, 1 task": lambda port, steps: ours_in_tasks(port, steps, 1),

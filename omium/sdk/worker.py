@@ -104,6 +104,11 @@ class Worker:
             return self._running.run_here(granted)
         return None
 
+    @property
+    def left(self) -> int:
+        """How many executions could not be given back, because the server was away when this stopped."""
+        return len(self._running.left)
+
     def stop(self) -> None:
         """Take no more work; let the steps that run end, and give the rest back."""
         self._stopping.set()
