@@ -50,11 +50,15 @@ class CommitLost(Exception):
 class _Statement:
     """A statement with one choice of parameter types, as one connection knows it."""
 
-    __slots__ = ("columns", "name", "text", "transformer", "types", "uses")
+    __slots__ = ("columns", "formats", "is_command", "name", "text", "transformer", "types", "uses")
 
-    def __init__(self, text: bytes, types: Sequence[int], connection: PgConnection) -> None:
+    def __init__(
+        self, text: bytes, types: Sequence[int], connection: PgConnection, *, is_command: bool = False
+    ) -> None:
         self.text = text
         self.types = types
+        self.formats = [_BINARY] * len(types)
+        self.is_command = is_command  # prepared under its own text, so that it is seen on the wire
         self.name = b""  # prepared under this name; b"" while it is not
         self.uses = 0
         self.columns: list[str] | None = None
@@ -113,7 +117,9 @@ class PostgresWire:
         """Run BEGIN, SAVEPOINT, RELEASE or ROLLBACK with the next statement."""
         statement = self._commands.get(text)
         if statement is None:
-            statement = self._commands[text] = _Statement(text.encode(), (), self._connection)
+            statement = self._commands[text] = _Statement(
+                text.encode(), (), self._connection, is_command=True
+            )
         self._posted.append((statement, ()))
 
     def begin(self, text: str) -> None:
@@ -256,12 +262,12 @@ class PostgresWire:
     def _send(self, entry: _Entry) -> bool:
         """Queue one statement in libpq; True if it is prepared on the way."""
         statement, values = entry
-        formats = [_BINARY] * len(values)
+        formats = statement.formats
         statement.uses += 1
         fresh = not statement.name and statement.uses >= PREPARED_AT_USE
         if fresh:
             self._prepared += 1
-            statement.name = b"s%d" % self._prepared
+            statement.name = statement.text if statement.is_command else b"s%d" % self._prepared
             self._libpq.send_prepare(statement.name, statement.text, statement.types)
         if statement.name:
             self._libpq.send_query_prepared(statement.name, values, formats, _BINARY)
