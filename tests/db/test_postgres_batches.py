@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from omium.errors import OutcomeUnknown, StorageBusy
-from omium.server.db import postgres_batches
+from omium.server.db import postgres, postgres_batches, postgres_connection
 from omium.server.db.tx import ConstraintViolated, Sql
 from tests.db import schema
 from tests.db.proxy import Proxy
@@ -18,7 +18,15 @@ RAISE = Sql("UPDATE items SET size = size + 1 WHERE id = :id")
 
 
 @pytest.fixture
-async def one_lane(open_any, postgres_url):
+def slow_machine(monkeypatch):
+    """However long it takes: a batch is not too old, and no statement too slow."""
+    monkeypatch.setattr(postgres_batches, "BATCH_S", 60)
+    monkeypatch.setattr(postgres, "STATEMENT_S", 60)
+    monkeypatch.setattr(postgres_connection, "LOCK_TIMEOUT_MS", 60_000)
+
+
+@pytest.fixture
+async def one_lane(open_any, postgres_url, slow_machine):
     """A database whose works all meet in one batch when they are submitted together."""
     return await open_any(postgres_url, postgres_writers=1)
 
@@ -253,9 +261,11 @@ async def test_an_old_batch_takes_no_further_work(one_lane, monkeypatch):
     assert one_lane.counters().batches == 5
 
 
-async def test_batches_of_several_servers_that_want_the_same_rows_add_up(open_any, postgres_url):
-    databases = [await open_any(postgres_url) for _ in range(2)]
-    names = [f"i{n}" for n in range(4)]
+async def test_batches_of_several_servers_that_want_the_same_rows_add_up(
+    open_any, postgres_url, slow_machine
+):
+    databases = [await open_any(postgres_url, postgres_lone_writers=1) for _ in range(2)]
+    names = [f"i{n}" for n in range(3)]
     await databases[0].write(lambda tx: [insert(tx, name) for name in names])
 
     def work(number):
@@ -265,10 +275,10 @@ async def test_batches_of_several_servers_that_want_the_same_rows_add_up(open_an
 
         return run
 
-    await asyncio.gather(*(databases[number % 2].write(work(number)) for number in range(60)))
+    await asyncio.gather(*(databases[number % 2].write(work(number)) for number in range(30)))
 
     for name in names:
-        assert (await databases[0].read(lambda tx, name=name: tx.one(schema.FIND, Item, id=name))).size == 60
+        assert (await databases[0].read(lambda tx, name=name: tx.one(schema.FIND, Item, id=name))).size == 30
 
 
 async def test_statements_that_are_not_used_any_more_are_forgotten(one_lane, monkeypatch):
