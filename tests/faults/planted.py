@@ -303,6 +303,30 @@ def seal_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(values, "has_secret", lambda _value: False)
 
 
+@bug("read-then-write")
+def look_outside_of_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look in a transaction of its own whether a request was answered before; then do what it asks."""
+    from omium.server.store import idempotency as store
+    from omium.server.web.idempotency import Answer, Database, IdempotentRequest
+
+    find_record = store.find_record
+
+    async def mutate(
+        self: IdempotentRequest, db: Database, work: Callable[..., object], status: int
+    ) -> Answer:
+        known = await db.read(
+            lambda tx: find_record(tx, self.tenant_id, self.principal_id, self.endpoint, self.key)
+        )
+        if known is not None:
+            return self._repeat(known)
+        return await db.write(lambda tx: self.run(tx, work, status))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(IdempotentRequest, "mutate", mutate)
+    monkeypatch.setattr(store, "find_record", lambda *_key: None)
+    insert_record = store.insert_record
+    monkeypatch.setattr(store, "insert_record", lambda tx, **record: insert_record(tx, **record) or True)
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server

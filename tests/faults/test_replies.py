@@ -1,5 +1,6 @@
 """A network that loses, doubles, delays and reorders: each thing asked for happens once, with one answer."""
 
+import contextlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,7 +9,8 @@ import pytest
 
 import omium
 from omium.config import load_settings
-from omium.errors import OmiumError
+from omium.errors import OmiumError, SecretNotRepeatable
+from omium.models.account import CreateKey
 from omium.sdk import exchange
 from omium.sdk.session import Session, use_session
 from tests.faults.unreliable import Unreliable, split_answer
@@ -52,7 +54,7 @@ class Shop:
         self.run = shop
 
 
-def lose_replies(gate, running, tmp_path, monkeypatch, seeds) -> None:
+def lose_replies(gate, running, tmp_path, monkeypatch, seeds, chance: float = 0.08) -> None:
     """Run a shop for each seed through a network of its own and count what is not as without mishaps."""
     monkeypatch.setenv("OMIUM_API_KEY", running.api_key)
     monkeypatch.setenv("OMIUM_CONFIG_DIR", str(tmp_path / "config"))
@@ -61,7 +63,7 @@ def lose_replies(gate, running, tmp_path, monkeypatch, seeds) -> None:
     asking = httpx.Client(base_url=running.base_url, headers=running.headers, timeout=TIMEOUT_S)
     with asking:
         for seed in seeds:
-            try_seed(gate, running, asking, monkeypatch, seed)
+            try_seed(gate, running, asking, monkeypatch, seed, chance)
 
 
 def ask(asking: httpx.Client, path: str):
@@ -70,9 +72,9 @@ def ask(asking: httpx.Client, path: str):
     return reply.json()
 
 
-def try_seed(gate, running, asking, monkeypatch, seed: int) -> None:
+def try_seed(gate, running, asking, monkeypatch, seed: int, chance: float) -> None:
     orders = [f"o{seed}-{number}" for number in range(ORDERS)]
-    shop, network = Shop(), Unreliable(running.port, f"{gate.seed} {seed}")
+    shop, network = Shop(), Unreliable(running.port, f"{gate.seed} {seed}", chance)
     monkeypatch.setenv("OMIUM_BASE_URL", network.url)
     session = Session(load_settings())
     use_session(session)
@@ -80,6 +82,8 @@ def try_seed(gate, running, asking, monkeypatch, seed: int) -> None:
         output = shop.run(orders)
         queued = {omium.run_workflow(QUEUED, idempotency_key=f"{seed}", wait=False) for _ in range(2)}
         gate.lost(len(queued) - 1, f"one key began {queued}")
+        with omium.Client() as client, contextlib.suppress(SecretNotRepeatable):
+            client.create_key(CreateKey(name=f"of {seed}"))  # who asks again does not see the secret again
     except (OmiumError, omium.Suspended) as error:
         output = repr(error)
     finally:
@@ -89,6 +93,8 @@ def try_seed(gate, running, asking, monkeypatch, seed: int) -> None:
     look(gate, asking, shop, orders, output)
     begun = ask(asking, f"/v1/executions?workflow={QUEUED}&limit=500")["items"]
     gate.lost(len(begun) - seed - 1, f"{len(begun)} were queued by {seed + 1} keys")
+    keys = [key["name"] for key in ask(asking, "/v1/keys?limit=500")["items"]]
+    gate.lost(abs(keys.count(f"of {seed}") - 1), f"{keys.count(f'of {seed}')} keys were made of one request")
     for each in network.doubled:
         if each.request.startswith(MUTATING) and split_answer(each.first) != split_answer(each.second):
             gate.lost(1, f"two answers to {each.request[:80]!r}: {each.first!r}\n and {each.second!r}")
@@ -125,3 +131,9 @@ def test_a_bad_network_doubles_nothing(gate, serve, tmp_path, monkeypatch):
 def test_the_gate_catches_a_repeat_that_is_taken_for_new(trial, serve, tmp_path, monkeypatch):
     seeds = trial.each(short=20, long=200, what="seeds")
     lose_replies(trial, serve(bug="repeat-is-new"), tmp_path, monkeypatch, seeds)
+
+
+@pytest.mark.planted(bug="Read, then write", gate="test_a_bad_network_doubles_nothing")
+def test_the_gate_catches_a_look_outside_of_the_transaction(trial, serve, tmp_path, monkeypatch):
+    seeds = trial.each(short=20, long=200, what="seeds")
+    lose_replies(trial, serve(bug="read-then-write"), tmp_path, monkeypatch, seeds, chance=0.25)
