@@ -116,7 +116,7 @@ def _bootstrap(settings: Settings, token_file: Path, tenant: str, environment: E
         raise ConfigError(
             f"{token_file} can be read only by the user that runs the server; run `omium init` as that user."
         ) from error
-    with Client(settings.base_url, profile=settings.profile) as client:
+    with Client(settings=settings) as client:  # its key, if any, is not what this asks for
         try:
             command = Bootstrap(token=token, tenant=tenant, environment=environment)
             return client.bootstrap_server(command).api_key

@@ -82,6 +82,7 @@ def _serve(output: Output, target: str, queue: str, concurrency: int, isolation:
         f"Serving {', '.join(sorted(workflows))} on {current_session().settings.base_url}, queue {queue}, "
         f"{concurrency} at a time. Ctrl-C stops."
     )
+    left = 0
     if isolation == "process":
         _hand_down()
         supervisor = Supervisor(Service(target, queue), concurrency=concurrency)
@@ -91,7 +92,8 @@ def _serve(output: Output, target: str, queue: str, concurrency: int, isolation:
         serving = Worker(current_session(), workflows, queue=queue, concurrency=concurrency)
         with serving.signals():
             serving.run()
-    output.say("Stopped: what ran has ended or was given back.")
+        left = serving.left
+    output.say("Stopped." if left else "Stopped: what ran has ended or was given back.")
 
 
 def _log_to_stderr() -> None:
