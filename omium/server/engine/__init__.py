@@ -19,7 +19,7 @@ Flow of a driver's execution
     leases.py    finds leases that ran out; losses.py: an interruption, or a failure `driver-lost`, and
                  effect_losses.py: what was announced and not reported is unknown; late_effects.py hears it
     resume.py    a person, a program or a restarted driver goes on
-    cancel.py    a cancel or a pause is a request; timers.py ends waiting
+    cancel.py    a cancel or a pause is a request; timers.py ends waiting; limits.py says when it is enough
     failures.py, replay.py, rollback.py, compensations.py, decisions.py: what people do about what went wrong
     transitions.py  the only place that changes a status or numbers an event
 

@@ -1,10 +1,10 @@
 """Losses: a driver is gone, and what becomes of its execution (the table of semantics 3.4).
 
-    driver worker                         interruption + 1, queued; paused if a pause or an effect waits for
-    it driver local, takeover auto           the same, if a worker serves it now driver local, strict
-    failed `driver-lost`, an inbox item; its driver may still return driver local, relaxed
-    stays running, `silent`; much later failed `driver-lost` too many interruptions in a row       failed
-    `crash-loop`, an inbox item
+    driver worker                  interruption + 1, queued; paused if a pause or an effect waits for it
+    driver local, takeover auto    the same, if a worker serves it now
+    driver local, strict           failed `driver-lost`, an inbox item; its driver may still return
+    driver local, relaxed          stays running, `silent`; much later failed `driver-lost`
+    too many interruptions in a row       failed `crash-loop`, an inbox item
 
 One path for all of them, whoever noticed: the sweep of leases, or a process that proved that the former one
 is gone. If the process dies before the commit the execution still runs under a lease that is over, and the
