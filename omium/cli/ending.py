@@ -7,8 +7,9 @@ next, where the error does not say it.
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, cast
 
 from omium.errors import ConnectionLost, OmiumError, Problem, Suspension
 from omium.safetext import safe_text
@@ -50,6 +51,20 @@ def describe(error: OmiumError | Suspension) -> str:
         following = following.replace(" ID", f" {named[0]}")
     end = "" if words.endswith((".", "!", "?")) else "."
     return f"{words}{end} {following}"
+
+
+def describe_invalid(error: Exception) -> str | None:
+    """Return what is wrong with what was typed, if `error` is our own model's refusal of it; else None."""
+    if type(error).__name__ != "ValidationError":  # pydantic is loaded only by commands that need it
+        return None
+    names = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)]
+    ours = [name for name in names if not name.startswith("pydantic")]
+    faults: list[dict[str, object]] = getattr(error, "errors", list)()
+    if not faults or not ours or not ours[-1].startswith("omium."):
+        return None  # it comes out of somebody else's code
+    where = ".".join(map(str, cast("tuple[object, ...]", faults[0]["loc"])))
+    words = str(faults[0]["msg"]).removeprefix("Value error, ")
+    return safe_text(f"{where}: {words}".strip(": ").rstrip(".") + ".")
 
 
 def exit_code(error: OmiumError | Suspension) -> int:

@@ -33,7 +33,7 @@ def run(arguments: list[str] | None = None) -> int:
     import typer
 
     from omium.cli.application import app
-    from omium.cli.ending import FAILED, INTERRUPTED, describe, exit_code
+    from omium.cli.ending import FAILED, INTERRUPTED, WRONG_USE, describe, describe_invalid, exit_code
     from omium.errors import OmiumError, Suspension
 
     command = typer.main.get_command(app)
@@ -51,6 +51,10 @@ def run(arguments: list[str] | None = None) -> int:
         print(f"omium: {describe(error)}", file=sys.stderr)
         return exit_code(error)
     except Exception as error:  # Click's own usage errors carry the code and the words
+        refused = describe_invalid(error)
+        if refused is not None:
+            print(f"omium: {refused}", file=sys.stderr)
+            return WRONG_USE
         show = getattr(error, "show", None)
         if show is None:
             raise

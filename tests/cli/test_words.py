@@ -54,3 +54,23 @@ def test_a_terminal_with_little_room_shows_what_happened_and_when(cli):
 
     assert "execution.started" in lines[0]
     assert max(map(len, lines)) <= 40
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["keys", "create", "--name", ""], "omium: name: String should have at least 1 character."),
+        (["keys", "create", "--name", "x" * 10_000], "omium: name: String should have at most"),
+    ],
+)
+def test_what_a_model_refuses_is_a_sentence(cli, typed, said):
+    refused = cli(*typed)
+
+    assert (refused.code, refused.err.startswith(said)) == (2, True), refused.err
+    assert len(refused.err.splitlines()) == 1
+
+
+def test_what_the_users_own_models_refuse_keeps_its_frames(cli, tmp_path):
+    (tmp_path / "broken.py").write_text("import pydantic\npydantic.TypeAdapter(int).validate_python('x')\n")
+
+    assert 'broken.py", line 2' in cli("run", "broken.py:report").err
