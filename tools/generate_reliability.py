@@ -6,7 +6,7 @@
 
 `make torture` does the first. A report replaces what is known of its gate; gates that were not run keep what
 they have, and those that are no longer in tests/faults are dropped. A gate that has been run in its short
-form only is shown as such. Nothing of the machine gets into either file.
+form only, or not yet, is shown as such. Nothing of the machine gets into either file.
 """
 
 from __future__ import annotations
@@ -87,14 +87,20 @@ class Planted:
     date: str
 
 
-def list_marked(marker: str) -> Iterator[tuple[str, ast.expr]]:
-    """Yield each test in tests/faults that has `marker`, as "file::function", with the marker's call."""
+def list_marked(marker: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield each test in tests/faults that has `marker`, as "file::function", with what the marker says."""
     for path in sorted(GATES.glob("test_*.py")):
         for node in ast.parse(path.read_text("utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                for decorator in node.decorator_list:
-                    if ast.unparse(decorator).startswith(f"pytest.mark.{marker}("):
-                        yield f"{path.relative_to(ROOT).as_posix()}::{node.name}", decorator
+                for call in node.decorator_list:
+                    if isinstance(call, ast.Call) and ast.unparse(call.func) == f"pytest.mark.{marker}":
+                        told = {word.arg or "": read_text(word.value) for word in call.keywords}
+                        yield f"{path.relative_to(ROOT).as_posix()}::{node.name}", told
+
+
+def read_text(value: ast.expr) -> str:
+    """Return a text in the source as it is meant; an expression as it is written."""
+    return str(value.value) if isinstance(value, ast.Constant) else ast.unparse(value)
 
 
 def read_reports(folder: Path, date: str) -> tuple[dict[str, Gate], dict[str, Planted]]:
@@ -123,10 +129,15 @@ def merge(record: dict[str, Any], gates: dict[str, Gate], planted: dict[str, Pla
         if gate.form == "long" or test not in known or known[test].form == "short":
             known[test] = gate
     bugs = {entry["test"]: Planted(**entry) for entry in record["planted"]} | planted
-    alive = {test for marker in ("gate", "planted") for test, _ in list_marked(marker)}
+    for test, told in list_marked("gate"):
+        known.setdefault(test, Gate(test, told["promise"], told["fault"], 0, "", 0, "none", ""))
+    for test, told in list_marked("planted"):
+        bugs.setdefault(test, Planted(test, told["gate"], told["bug"], 0, "", ""))
     return {
-        "gates": [asdict(known[test]) for test in sorted(known) if test in alive],
-        "planted": [asdict(bugs[test]) for test in sorted(bugs) if test in alive],
+        "gates": [asdict(known[test]) for test, _ in sorted(list_marked("gate"), key=lambda pair: pair[0])],
+        "planted": [
+            asdict(bugs[test]) for test, _ in sorted(list_marked("planted"), key=lambda pair: pair[0])
+        ],
     }
 
 
@@ -146,18 +157,26 @@ def make_page(record: dict[str, Any]) -> str:
 def describe(gate: Gate, planted: Iterable[Planted]) -> list[str]:
     """Return a gate's paragraph and its list."""
     short = " (short form)" if gate.form == "short" else ""
+    tried = f"{gate.tried:,} {gate.what}{short}, **{gate.lost} lost**, {gate.date}"
+    if gate.form == "none":
+        tried = "in `make test` only, not yet in a long run"
     figures = [f"{name}: {value:,} {unit}".strip() for name, (value, unit) in sorted(gate.figures.items())]
     lines = [
         f"**{gate.promise.rstrip('.')}.**\n",
         f"- Fault: {gate.fault.rstrip('.')}.",
-        f"- Tried: {gate.tried:,} {gate.what}{short}, **{gate.lost} lost**, {gate.date}.",
+        f"- Tried: {tried}.",
     ]
     if figures:
         lines.append(f"- At most: {'; '.join(figures)}.")
     found = [bug for bug in planted if bug.gate == gate.function]
-    lines += [f"- Planted: “{bug.bug}”. Found after {bug.tried:,} {bug.what}." for bug in found]
+    lines += [f"- Planted: “{bug.bug}”. {tell_found(bug)}" for bug in found]
     lines.append(f"- Gate: `{gate.test}`")
     return lines
+
+
+def tell_found(bug: Planted) -> str:
+    """Say how soon a planted bug was found."""
+    return f"Found after {bug.tried:,} {bug.what}." if bug.tried else "A test finds it."
 
 
 def read_title(module: str) -> str:
@@ -182,13 +201,15 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
     record = json.loads(RECORD.read_text("utf-8")) if RECORD.exists() else {"gates": [], "planted": []}
-    if arguments.folder is not None:
-        date = dt.datetime.now(dt.UTC).date().isoformat()
-        record = merge(record, *read_reports(arguments.folder, date))
-        show_table(record)
-    page = make_page(record)
     if arguments.check:
-        return int(PAGE.read_text("utf-8") != page)
+        return int(PAGE.read_text("utf-8") != make_page(record))
+    gates: dict[str, Gate] = {}
+    planted: dict[str, Planted] = {}
+    if arguments.folder is not None:
+        gates, planted = read_reports(arguments.folder, dt.datetime.now(dt.UTC).date().isoformat())
+    record = merge(record, gates, planted)
+    show_table(record)
+    page = make_page(record)
     RECORD.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", "utf-8")
     PAGE.write_text(page, "utf-8")
     return 0
