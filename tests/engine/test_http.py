@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from omium.ids import new_id
+from omium.server.engine.rollback import CHILDREN_AT_ONCE
 from omium.states import Scope
 from tests.engine.harness import digest_of, process
 
@@ -179,3 +180,24 @@ async def test_revoking_a_key_pauses_what_it_started(client, keep_running):
     assert (shown["status"], shown["reason"]) == (
         ("queued", None) if keep_running else ("paused", "key-revoked")
     )
+
+
+@pytest.mark.parametrize("end", ["cancel", "rollback"])
+async def test_more_children_than_one_transaction_takes_are_cancelled_with_their_parent(client, end):
+    grant = await start(client)
+    address = f"/v1/executions/{grant['execution']['id']}"
+    for number in range(CHILDREN_AT_ONCE + 2):
+        parent = {"parent_id": grant["execution"]["id"], "parent_path": f"c{number}"}
+        await start(client, "worker", id=None, **parent)
+    wait = {"type": "execution.waits", "reason": "signal"}
+    group = {"execution_id": grant["execution"]["id"], "epoch": 1, "lease_token": "t" * 32, "writes": [wait]}
+    await client.post("/v1/writes", json={"groups": [group]})
+
+    for _ in range(2):  # the answer was lost
+        body = {"reason": "wrong", "to_seq": 1} if end == "rollback" else {}
+        answer = await client.post(f"{address}/{end}", json=body, headers=KEY)
+        assert answer.status_code == 200, answer.text
+        if end == "rollback":
+            assert len(answer.json()["plan"]["cancelled_children"]) == CHILDREN_AT_ONCE + 2
+    queued = (await client.get("/v1/executions?status=queued")).json()
+    assert queued["items"] == []
