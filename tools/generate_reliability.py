@@ -30,9 +30,9 @@ INTRODUCTION = """\
 
 What Omium promises, what tries to break each promise, and how often that was tried. Every promise has a
 *gate*: a test in `tests/faults` that brings the fault about and counts what was lost. Each gate has a short
-form in `make test` and a long one in `make torture`. The numbers below are of the last runs of the long forms;
-those may be scaled down, so the count is what was really tried. Where it says so, a bug was planted beside the
-product to see that the gate finds it.
+form in `make test` and a long one in `make torture`. The numbers below are of the last runs of the long
+forms; those may be scaled down, so the count is what was really tried. Where it says so, a bug was planted
+beside the product to see that the gate finds it.
 
 `make torture` takes hours, `make torture PYTEST_ARGS="--torture-scale 0.1"` a tenth of that, and with
 `-k NAME` in it only some gates run. A gate that loses something prints its seed and the command that makes
