@@ -98,7 +98,7 @@ class Drawer:
                     elif parameter["required"] or chance.random() < 0.3:
                         asked.append((name, self._draw(chance, schema, name, 0)))
                 case "header":
-                    if parameter["required"]:
+                    if parameter["required"] or chance.random() < 0.7:
                         headers[name.lower()] = f"k{chance.getrandbits(64)}"
         if place == "query":
             asked = [

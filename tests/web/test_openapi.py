@@ -32,7 +32,8 @@ def test_every_endpoint_is_described(endpoint: Endpoint):
     assert {str(problem.status) for problem in list_problems(endpoint)} <= operation["responses"].keys()
     named = {parameter["name"] for parameter in operation.get("parameters", [])}
     assert set(endpoint.path_parameters) <= named
-    assert ("Idempotency-Key" in named) == (endpoint.idempotent is Idempotency.KEYED)
+    takes_key = endpoint.idempotent is Idempotency.KEYED or endpoint.optional_key
+    assert ("Idempotency-Key" in named) == takes_key
     assert bool(operation["security"]) != endpoint.is_public
 
 

@@ -70,6 +70,7 @@ TAGS = ("executions",)
         SecretNotRepeatable,
     ),
     summary="Start an execution, here or on a worker",
+    optional_key=True,
     tags=TAGS,
 )
 async def start_execution(call: Call[StartExecution]) -> Grant | Execution:

@@ -59,6 +59,7 @@ async def plan_replay(call: Call[PlanReplay]) -> ReplayPlan:
         PlanStale,
     ),
     summary="Start a new execution from what this one has recorded",
+    optional_key=True,
     tags=TAGS,
 )
 async def replay_execution(call: Call[ReplayExecution]) -> ReplayAnswer:

@@ -73,6 +73,7 @@ class Endpoint:
     media_type: str = "application/json"
     body_bytes_max: int | None = None
     raw_body: bool = False
+    optional_key: bool = False
     tags: tuple[str, ...] = ()
 
     @property
@@ -114,6 +115,7 @@ def endpoint(
     media_type: str = "application/json",
     body_bytes_max: int | None = None,
     raw_body: bool = False,
+    optional_key: bool = False,
     tags: tuple[str, ...] = (),
 ) -> Callable[[Handler], Endpoint]:
     """Declare the decorated handler as the one that answers `method` `path`; the name becomes the `Endpoint`.
@@ -123,6 +125,7 @@ def endpoint(
     413, 429, 500, 503, 507 and so on) is added by the table. `stream` (server-sent events) and `long_poll`
     count against the quotas of open streams and of waiting workers. `body_bytes_max` lowers or raises the
     body cap for this endpoint.
+    `optional_key` says that an Idempotency-Key may stand in for the natural key that the body could carry.
     `raw_body` hands `call.raw_body` over unparsed, of any media type. Where the reply's model has
     `secret_fields`, those are shown once: the stored reply has none of them, and a repeat answers 409
     `secret-not-repeatable`.
@@ -151,6 +154,7 @@ def endpoint(
             media_type="text/event-stream" if stream else media_type,
             body_bytes_max=body_bytes_max,
             raw_body=raw_body,
+            optional_key=optional_key,
             tags=tags,
         )
         _refuse_contradictions(declared)

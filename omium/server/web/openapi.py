@@ -155,7 +155,7 @@ def _inline(schema: Any, definitions: dict[str, Any]) -> Any:
 
 
 def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
-    if endpoint.idempotent is Idempotency.KEYED:
+    if endpoint.idempotent is Idempotency.KEYED or endpoint.optional_key:
         description = (
             "Any new text, the same when the request is repeated: then it has one effect and one answer."
         )
@@ -164,7 +164,7 @@ def _headers(endpoint: Endpoint) -> list[dict[str, Any]]:
             {
                 "name": "Idempotency-Key",
                 "in": "header",
-                "required": True,
+                "required": not endpoint.optional_key,  # or the body names what is to be made
                 "schema": schema,
                 "description": description,
             }
