@@ -25,7 +25,7 @@ def indexes():
 def test_no_index_follows_what_a_drivers_write_changes(indexes):
     """PostgreSQL changes such a row in place; with one such index every step writes to all of them."""
     changed = set(re.findall(r"(\w+) =", executions.FENCE.text.partition("WHERE")[0]))
-    assert changed == {"last_seq", "steps_completed", "lease_touched_us", "updated_us"}
+    assert {"last_seq", "steps_completed", "lease_touched_us", "updated_us"} <= changed
 
     following = [
         name
