@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.context import Common, for_server, for_this_machine
+from omium.cli.context import LONG_S, Common, for_server, for_this_machine
 from omium.cli.folder import Data, DatabaseUrl, Offline, settings_of
 from omium.cli.options import Yes
 from omium.cli.words import size
@@ -44,7 +44,7 @@ def backup(
     if not offline and data is None and database is None:
         from omium.models.server import MakeBackup
 
-        with common.client() as client:
+        with common.client(timeout_s=LONG_S) as client:
             made = client.make_backup(MakeBackup(name=target, with_keys=with_keys))
         facts = {
             "file": made.file,

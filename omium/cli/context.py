@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     Own = ParamSpec("Own")
 
+TIMEOUT_S: Final = 30.0
+LONG_S: Final = 3_600.0  # for what takes longer the more is stored: a check of everything, a backup
+
 
 @dataclass(frozen=True, slots=True)
 class Common:
@@ -32,11 +35,11 @@ class Common:
     base_url: str | None = None
     profile: str | None = None
 
-    def client(self) -> Client:
+    def client(self, *, timeout_s: float = TIMEOUT_S) -> Client:
         """Return a client of the chosen server; use it as a context manager. Raises `ConfigError`."""
         from omium.sdk.sync_client import Client  # pydantic and httpx: only commands that ask the server pay
 
-        client = Client(self.base_url, profile=self.profile)
+        client = Client(self.base_url, profile=self.profile, timeout_s=timeout_s)
         if not client.settings.api_key:
             client.close()
             raise ConfigError(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from omium.cli import backups
-from omium.cli.context import Common, for_server, for_this_machine
+from omium.cli.context import LONG_S, Common, for_server, for_this_machine
 from omium.cli.export import export
 from omium.cli.folder import Data, DatabaseUrl, Offline, settings_of
 from omium.cli.words import size
@@ -44,7 +44,7 @@ def verify(
     omium db verify --offline --data ./omium
     """
     if not offline and data is None and database is None:
-        with common.client() as client:
+        with common.client(timeout_s=LONG_S) as client:
             found = client.verify_data()
     else:
         import asyncio

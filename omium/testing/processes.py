@@ -25,6 +25,7 @@ from omium.testing.scratch import Scratch
 READY_WITHIN_S: Final = 120.0
 STOPPED_WITHIN_S: Final = 120.0
 POWER_WITHIN_S: Final = 20.0
+ANSWERED_WITHIN_S: Final = 600.0
 _READY: Final = re.compile(r"ready at (?P<base_url>http://\S+:(?P<port>\d+))")
 # A driver that is gone is noticed at once on its own machine; the leases are for the rest.
 _SERVER: Final = {
@@ -109,8 +110,8 @@ class ServerProcess:
         self.api_key = made.api_key
 
     def client(self) -> Client:
-        """Return a client that is patient with a server that has just started."""
-        return Client(self.base_url, self.api_key or None, retry_for_s=10.0)
+        """Return a client that is patient with a server that has just started, or checks itself."""
+        return Client(self.base_url, self.api_key or None, timeout_s=ANSWERED_WITHIN_S, retry_for_s=10.0)
 
     def kill(self) -> None:
         """SIGKILL, if it runs."""
