@@ -122,5 +122,5 @@ wheelhouse: $(DEV) ## fill wheelhouse/ for a machine without a network (LOCK=dev
 
 .PHONY: clean
 clean: ## remove caches and what was built, keep .venv
-	@rm -rf build dist htmlcov wheelhouse .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf build dist htmlcov wheelhouse .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .torture
 	@find . -path './.venv*' -prune -o -name __pycache__ -type d -exec rm -rf {} +

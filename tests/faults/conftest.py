@@ -11,6 +11,7 @@ from tests.faults.plugin import (
     lengthen_timeouts,
     pytest_pyfunc_call,
     pytest_runtest_makereport,
+    show_table,
     trial,
 )
 from tests.sdk.served import make_running_server, running_server, server
@@ -29,6 +30,10 @@ __all__ = [
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     lengthen_timeouts(config, items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    show_table(terminalreporter, config)
 
 
 @pytest.fixture

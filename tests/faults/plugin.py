@@ -9,6 +9,7 @@ Every test with the fixture `gate` or `trial` leaves a JSON file in --torture-re
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -105,6 +106,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         if report.failed:
             report.sections.append(("the gate", f"seed {gate.seed}. {gate.rerun}"))
     return report
+
+
+def show_table(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what each gate of a long run has tried and lost."""
+    if not config.option.torture:
+        return
+    terminalreporter.section("gates")
+    for path in sorted(find_report_folder(config).glob("*.json")):
+        report = json.loads(path.read_text("utf-8"))
+        if report["bug"] is None:
+            word = "held" if report["passed"] else "FAILED"
+            count = f"{report['lost']} lost of {report['tried']:,} {report['what']}"
+            name = report["test"].partition("::")[2].removeprefix("test_")
+            terminalreporter.write_line(f"{word:6} {count:40} {report['seconds']:8,.0f} s  {name}")
 
 
 def _say(config: pytest.Config, line: str) -> None:
