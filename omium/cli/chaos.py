@@ -61,11 +61,9 @@ def run_chaos(
     kept = True  # whatever breaks in between is to be looked at
     try:
         disk = _describe_disk(scratch.folder)
-        output.say(
-            f"Playing {count(rounds, 'round')} of accidents in {scratch.folder}, {disk}. Seed {chosen}."
-        )
+        output.say(f"Playing {_length(plan)} of accidents in {scratch.folder}, {disk}. Seed {chosen}.")
         with _ended_by_signals():
-            report = play(scratch, plan, programs=programs, told=lambda done: _tell(output, rounds, done))
+            report = play(scratch, plan, programs=programs, told=lambda done: _tell(output, plan, done))
         kept = keep or not report.ok
         _show(output, plan, report, scratch, disk, data=data, kept=kept)
     except KeyboardInterrupt:
@@ -78,26 +76,32 @@ def run_chaos(
         raise typer.Exit(FAILED)
 
 
+def _length(plan: Plan) -> str:
+    return count(plan.rounds, "round") if plan.seconds is None else f"{plan.seconds:.0f} seconds"
+
+
 def _describe_disk(folder: Path) -> str:
     kind = find_mount(folder).kind
     syncs = measure_syncs(folder)
     return f"{kind + ', ' if kind else ''}a sync takes {duration(syncs.median_s)}"
 
 
-def _tell(output: Output, rounds: int, done: Round) -> None:
+def _tell(output: Output, plan: Plan, done: Round) -> None:
     parts = [f"{done.acknowledged:,} acknowledged"]
     if done.forgotten:
         parts.append(f"the disk forgot {count(done.forgotten, 'write')}")
     if done.ready_s is not None:
         parts.append(f"ready again in {done.ready_s:.1f} s")
     parts.append(f"{len(done.lost)} lost" if done.lost else "nothing lost")
-    output.say(f"{done.number:>4} of {rounds}  {done.accident.value:<28}{', '.join(parts)}")
+    total = f" of {plan.rounds}" if plan.seconds is None else ""
+    output.say(f"{done.number:>4}{total}  {done.accident.value:<28}{', '.join(parts)}")
 
 
 def _show(
     output: Output, plan: Plan, report: Report, scratch: Scratch, disk: str, *, data: Path | None, kept: bool
 ) -> None:
-    again = ["omium", "doctor", "--chaos", "--seed", str(report.seed), "--rounds", str(plan.rounds)]
+    rounds = plan.rounds if plan.seconds is None else max(len(report.rounds), 1)
+    again = ["omium", "doctor", "--chaos", "--seed", str(report.seed), "--rounds", str(rounds)]
     if data is not None:
         again += ["--data", str(data)]
     folder = str(scratch.folder) if kept else None
