@@ -45,7 +45,7 @@ def describe(error: OmiumError | Suspension) -> str:
     """Return what a person reads of an error: its sentence, and the next command if it names none."""
     words = safe_text(str(error), keep_newlines=True).strip() or type(error).__name__
     following = _next(error)
-    if following is None or "omium " in words:
+    if following is None or following in words or "omium " in words:
         return words
     if (named := _EXECUTION_ID.search(words)) is not None:
         following = following.replace(" ID", f" {named[0]}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -120,4 +121,6 @@ def open_breaker(common: Common, name: BreakerName, reason: Reason = "", yes: Ye
     if common.output.as_json:
         common.output.json(breaker)
     else:
-        common.output.say(f"{breaker.name} is open. Close it: omium breakers reset {breaker.name}")
+        common.output.say(
+            f"{breaker.name} is open. Close it: omium breakers reset {shlex.quote(breaker.name)}"
+        )

@@ -96,6 +96,8 @@ def test_errors_end_with_the_next_command_and_their_code():
     assert describe(Unauthenticated()).endswith("store another one: omium init")
     assert describe(ConfigError("Run `omium init`.")) == "Run `omium init`."
     assert describe(ConnectionLost("It went away.")).endswith("omium doctor")
+    fault = {"pointer": "/queue", "detail": "is empty"}
+    assert describe(InvalidRequest("/queue: is empty", errors=[fault])) == "/queue: is empty"
     named = describe(EffectUnresolved("Unknown in ex_01mcc5rm00ngqz8ctbd9ygs3xh."))
     assert "omium decide ex_01mcc5rm00ngqz8ctbd9ygs3xh STEP" in named
     invalid = InvalidRequest("Wrong.", errors=[{"pointer": "/limit", "detail": "too large"}])
