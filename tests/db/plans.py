@@ -54,7 +54,7 @@ def find_full_scans(connection: sqlite3.Connection, statements: list[Statement])
     partial = _names(connection, "type = 'index' AND sql LIKE '% WHERE %'")
     found = []
     for statement in statements:
-        parameters = dict.fromkeys(statement.sql.parameters)
+        parameters = [None] * len(statement.sql.names)
         plan = connection.execute(
             f"EXPLAIN QUERY PLAN {statement.sql.render('sqlite')}", parameters
         ).fetchall()

@@ -84,7 +84,7 @@ def test_every_statement_is_understood_by_sqlite(migrated):
     refused = []
     for statement in list_statements(omium.server.store):
         try:
-            parameters = dict.fromkeys(statement.sql.parameters)
+            parameters = [None] * len(statement.sql.names)
             migrated.execute(f"EXPLAIN {statement.sql.render('sqlite')}", parameters).fetchall()
         except sqlite3.Error as error:
             refused.append(f"{statement.name}: {error}")

@@ -6,7 +6,8 @@ from omium.server.db.sql import Sql, render_script
 def test_parameters_are_spelled_as_each_driver_takes_them():
     sql = Sql("SELECT id FROM steps WHERE path = :path AND name = :name OR path = :path")
 
-    assert sql.render("sqlite") == sql.text
+    assert sql.render("sqlite") == "SELECT id FROM steps WHERE path = ?1 AND name = ?2 OR path = ?1"
+    assert sql.values({"name": "n", "path": "p"}) == ("p", "n")
     assert sql.render("postgres") == "SELECT id FROM steps WHERE path = $1 AND name = $2 OR path = $1"
     assert sql.places == ("path", "name")
     assert sql.parameters == {"path", "name"}
@@ -19,6 +20,8 @@ def test_a_test_for_null_has_a_place_of_its_own_on_postgres():
         "SELECT id FROM steps WHERE CAST($1 AS TEXT) IS NULL OR name = $2 OR CAST($1 AS TEXT) is not null"
     )
     assert sql.places == ("name", "name")
+    assert sql.render("sqlite") == "SELECT id FROM steps WHERE ?1 IS NULL OR name = ?1 OR ?1 is not null"
+    assert sql.names == ("name",)
 
 
 def test_tokens_become_what_the_dialect_calls_them():

@@ -146,12 +146,14 @@ def migrate_sqlite(connection: sqlite3.Connection, migrations: Sequence[Migratio
                 connection.execute(statement).fetchall()
             connection.execute(
                 INSERT_RECORD.render("sqlite"),
-                {
-                    "number": migration.number,
-                    "name": migration.name,
-                    "checksum": migration.checksum,
-                    "applied_us": now_us,
-                },
+                INSERT_RECORD.values(
+                    {
+                        "number": migration.number,
+                        "name": migration.name,
+                        "checksum": migration.checksum,
+                        "applied_us": now_us,
+                    }
+                ),
             )
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {migration.number}")

@@ -8,9 +8,11 @@ databases".
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, get_args
+from collections.abc import Mapping
+from typing import Final, Literal, TypeVar, get_args
 
 Dialect = Literal["sqlite", "postgres"]
+T = TypeVar("T")
 
 # The whole dialect. `clustered` keeps a table's rows in its primary key on SQLite; PostgreSQL has no such
 # thing. SQLite orders text by its bytes, so on PostgreSQL every text column says so too.
@@ -45,21 +47,30 @@ class Sql:
     checked once. Raises `ValueError` for an unknown token and for `::`, which only PostgreSQL understands.
     """
 
-    __slots__ = ("_rendered", "checked_rows", "parameters", "places", "text")
+    __slots__ = ("_rendered", "checked_rows", "names", "parameters", "places", "text")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.parameters = frozenset(_check(text))
         self.places = tuple(name for name, _ in _places(text))  # whose value stands at $1, $2, ...
+        self.names = tuple(dict.fromkeys(self.places))  # whose value stands at ?1, ?2, ...
         self.checked_rows: set[type[object]] = set()  # row classes that were compared with the columns
         self._rendered: dict[Dialect, str] = {}
 
     def render(self, dialect: Dialect) -> str:
-        """Return the statement as `dialect` takes it: with `:name`, or `$1` for the first of `places`."""
+        """Return the statement as `dialect` takes it: `?1` for the first of `names`, `$1` of `places`.
+
+        By number for SQLite, too: sqlite3 asks for the name of every single parameter, and lets go of the
+        interpreter each time, so a statement with two dozen of them stood back two dozen times.
+        """
         rendered = self._rendered.get(dialect)
         if rendered is None:
             rendered = self._rendered[dialect] = _render(self.text, dialect, parameters=True)
         return rendered
+
+    def values(self, params: Mapping[str, T]) -> tuple[T, ...]:
+        """Return what stands at ?1, ?2, ... on SQLite."""
+        return tuple(map(params.__getitem__, self.names))
 
     def __repr__(self) -> str:
         return f"Sql({' '.join(self.text.split())!r})"
@@ -98,16 +109,18 @@ def _places(text: str) -> list[tuple[str, bool]]:
 
 
 def _render(text: str, dialect: Dialect, *, parameters: bool) -> str:
-    numbers: dict[tuple[str, bool], int] = {}
-    if parameters and dialect == "postgres":
-        numbers = {place: number for number, place in enumerate(_places(text), start=1)}
+    places = _places(text) if parameters else []
+    names = list(dict.fromkeys(name for name, _ in places))
 
     def replace(match: re.Match[str]) -> str:
         if match["token"] is not None:
             return TOKENS[match["token"]][dialect] if match["token"] in TOKENS else match[0]
-        number = numbers.get((match["parameter"], bool(match["null_test"])))
-        if number is None:
+        if match["parameter"] is None or not parameters:
             return match[0]
-        return f"CAST(${number} AS TEXT){match['null_test']}" if match["null_test"] else f"${number}"
+        test = match["null_test"] or ""
+        if dialect == "sqlite":
+            return f"?{names.index(match['parameter']) + 1}{test}"
+        number = places.index((match["parameter"], bool(test))) + 1
+        return f"CAST(${number} AS TEXT){test}" if test else f"${number}"
 
     return _LEXER.sub(replace, text)

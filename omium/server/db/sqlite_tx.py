@@ -41,7 +41,7 @@ class SqliteTx(DriverTx):
 
     def _fetch(self, sql: Sql, params: Params) -> list[Row]:
         try:
-            self._cursor = self._connection.execute(sql.render("sqlite"), params)
+            self._cursor = self._connection.execute(sql.render("sqlite"), sql.values(params))
             # Always to the end: a COMMIT after a half-read `UPDATE ... RETURNING` fails.
             return self._cursor.fetchall()
         except sqlite3.Error as error:
@@ -52,7 +52,7 @@ class SqliteTx(DriverTx):
 
     def _run(self, sql: Sql, params: Params) -> int:
         try:
-            cursor = self._connection.execute(sql.render("sqlite"), params)
+            cursor = self._connection.execute(sql.render("sqlite"), sql.values(params))
             cursor.fetchall()
             if cursor.rowcount >= 0:
                 return cursor.rowcount
@@ -66,7 +66,7 @@ class SqliteTx(DriverTx):
         if sql.text.lstrip()[:4].upper() == "WITH":  # sqlite3 takes no such statement for many rows
             return sum(self._run(sql, row) for row in rows)
         try:
-            return self._connection.executemany(sql.render("sqlite"), rows).rowcount
+            return self._connection.executemany(sql.render("sqlite"), map(sql.values, rows)).rowcount
         except sqlite3.Error as error:
             raise self._fail(error) from error
 
@@ -78,7 +78,7 @@ class SqliteTx(DriverTx):
 
     def _send(self, sql: Sql, params: Params) -> None:
         try:
-            self._connection.execute(sql.render("sqlite"), params).fetchall()
+            self._connection.execute(sql.render("sqlite"), sql.values(params)).fetchall()
         except sqlite3.Error as error:
             raise self._fail(error) from error
 
