@@ -53,7 +53,7 @@ class _Statement:
     __slots__ = ("columns", "formats", "is_command", "name", "text", "transformer", "types", "uses")
 
     def __init__(
-        self, text: bytes, types: Sequence[int], connection: PgConnection, *, is_command: bool = False
+        self, text: bytes, types: list[int], connection: PgConnection, *, is_command: bool = False
     ) -> None:
         self.text = text
         self.types = types
@@ -118,15 +118,15 @@ class PostgresWire:
         statement = self._commands.get(text)
         if statement is None:
             statement = self._commands[text] = _Statement(
-                text.encode(), (), self._connection, is_command=True
+                text.encode(), [], self._connection, is_command=True
             )
-        self._posted.append((statement, ()))
+        self._posted.append((statement, []))
 
     def begin(self, text: str) -> None:
         """Begin a transaction with the next statement; what is prepared and not used any more goes first."""
         for statement in self._forgotten:
-            forget = _Statement(b"DEALLOCATE " + statement.name, (), self._connection)
-            self._posted.append((forget, ()))
+            forget = _Statement(b"DEALLOCATE " + statement.name, [], self._connection)
+            self._posted.append((forget, []))
         self._forgotten.clear()
         self.post_command(text)
 
