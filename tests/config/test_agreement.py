@@ -17,6 +17,7 @@ def folder(tmp_path, monkeypatch):
     for name in ("OMIUM_API_KEY", "OMIUM_ENVIRONMENT", "OMIUM_PROFILE", "OMIUM_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OMIUM_CONFIG_DIR", str(tmp_path))
+    use_session(None)  # an earlier test of this process may have begun one
     yield tmp_path
     use_session(None)
 
