@@ -251,9 +251,11 @@ class ResumeExecution(Command):
     """The epoch whose process (`ExecutionDetail.process`) the caller has seen to be gone on its own host: a
     running execution is then taken over at once. Needs `process`."""
     max_steps: Count | None = None
-    """Raises the limit of an execution that is paused for it; so do the next two."""
+    """Raises the limit of an execution that is paused for it."""
     max_duration_us: Amount | None = None
+    """Raises the limit on the time for which drivers have held it, microseconds."""
     max_payload_bytes: Amount | None = None
+    """Raises the limit on what it has recorded."""
     comment: str = ""
 
 
