@@ -10,22 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from benchmarks.rows import Goal, Options, Rounds, Row, run_module
-from benchmarks.workflows import (
-    ABSURD,
-    DBOS,
-    FLOOR,
-    LANGGRAPH,
-    OMIUM,
-    RESTATE,
-    LazyPostgres,
-    Work,
-    run_absurd,
-    run_dbos,
-    run_floor,
-    run_langgraph,
-    run_omium,
-    run_restate,
-)
+from benchmarks.workflows import DBOS, OMIUM, RESTATE, LazyPostgres, Work, contenders
 
 AT_ONCE = 32
 
@@ -35,22 +20,14 @@ def measure(options: Options) -> list[Row]:
     work = Work(options.choose(2.0, 0.2), int(options.choose(AT_ONCE, 4)))
     rounds = Rounds()
     with ExitStack() as stack:
-        postgres = LazyPostgres(stack)
-        contenders = {OMIUM: lambda: run_omium(work), FLOOR: lambda: run_floor(work)}
-        if not options.quick:
-            contenders |= {
-                RESTATE: lambda: run_restate(work),
-                DBOS: lambda: run_dbos(work),
-                ABSURD: lambda: run_absurd(work, postgres),
-                LANGGRAPH: lambda: run_langgraph(work),
-            }
-        rounds.run(options.rounds, contenders)
+        everyone = contenders(work, LazyPostgres(stack), peers=not options.quick)
+        rounds.run(options.rounds, everyone)
     return [
         Row(
             name="many_at_once",
             what="10-step workflows, 32 at once",
             unit="steps/s",
-            figures=[rounds.figure(name) for name in contenders],
+            figures=[rounds.figure(name) for name in everyone],
             goals=[
                 Goal(f"beside {RESTATE}", rounds.ratio(OMIUM, RESTATE), 4, at_least=True, unit=" ×"),
                 Goal(f"beside {DBOS}", rounds.ratio(OMIUM, DBOS), 10, at_least=True, unit=" ×"),

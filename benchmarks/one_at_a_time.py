@@ -10,22 +10,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from benchmarks.rows import Goal, Options, Rounds, Row, run_module
-from benchmarks.workflows import (
-    ABSURD,
-    DBOS,
-    FLOOR,
-    LANGGRAPH,
-    OMIUM,
-    RESTATE,
-    LazyPostgres,
-    Work,
-    run_absurd,
-    run_dbos,
-    run_floor,
-    run_langgraph,
-    run_omium,
-    run_restate,
-)
+from benchmarks.workflows import ABSURD, DBOS, OMIUM, LazyPostgres, Work, contenders
 
 
 def measure(options: Options) -> list[Row]:
@@ -33,22 +18,14 @@ def measure(options: Options) -> list[Row]:
     work = Work(options.choose(2.0, 0.2), 1)
     rounds = Rounds()
     with ExitStack() as stack:
-        postgres = LazyPostgres(stack)
-        contenders = {OMIUM: lambda: run_omium(work), FLOOR: lambda: run_floor(work)}
-        if not options.quick:
-            contenders |= {
-                DBOS: lambda: run_dbos(work),
-                ABSURD: lambda: run_absurd(work, postgres),
-                LANGGRAPH: lambda: run_langgraph(work),
-                RESTATE: lambda: run_restate(work),
-            }
-        rounds.run(options.rounds, contenders)
+        everyone = contenders(work, LazyPostgres(stack), peers=not options.quick)
+        rounds.run(options.rounds, everyone)
     return [
         Row(
             name="one_at_a_time",
             what="10-step workflows, one at a time",
             unit="steps/s",
-            figures=[rounds.figure(name) for name in contenders],
+            figures=[rounds.figure(name) for name in everyone],
             goals=[
                 Goal(f"beside {DBOS}", rounds.ratio(OMIUM, DBOS), 1.5, at_least=True, unit=" ×"),
                 Goal(f"beside {ABSURD}", rounds.ratio(OMIUM, ABSURD), 1.2, at_least=True, unit=" ×"),

@@ -24,6 +24,8 @@ OMIUM, FLOOR = "Omium", "SQLite in process (floor)"
 DBOS, LANGGRAPH = "DBOS on SQLite, WAL", "LangGraph SqliteSaver"
 ABSURD, RESTATE = "absurd on PostgreSQL", "Restate"
 
+Contenders = dict[str, Callable[[], float]]
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -75,6 +77,18 @@ def run_absurd(work: Work, postgres: Callable[[], PostgresServer]) -> float:
     """Steps per second of absurd; the server of PostgreSQL stays between rounds, the database is fresh."""
     arguments = {**work.arguments, "url": make_absurd_database(postgres())}
     return run_contender("absurd_steps", arguments, peer=True)["steps_per_s"]
+
+
+def contenders(work: Work, postgres: Callable[[], PostgresServer], *, peers: bool) -> Contenders:
+    """Return who does `work`, by name: Omium and the floor, and with `peers` the others."""
+    ours: Contenders = {OMIUM: lambda: run_omium(work), FLOOR: lambda: run_floor(work)}
+    others: Contenders = {
+        DBOS: lambda: run_dbos(work),
+        ABSURD: lambda: run_absurd(work, postgres),
+        LANGGRAPH: lambda: run_langgraph(work),
+        RESTATE: lambda: run_restate(work),
+    }
+    return ours | others if peers else ours
 
 
 def _run_in_folder(module: str, work: Work, *, peer: bool) -> float:

@@ -188,4 +188,5 @@ def test_the_other_distribution_is_seen_and_warned_about(tmp_path, name):
 )
 def test_our_own_distribution_is_not_the_other_one(tmp_path, name):
     (tmp_path / name).mkdir()
+    assert find_other_distribution([str(tmp_path)]) is None
     warn_about_other_distribution([str(tmp_path)])

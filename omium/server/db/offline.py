@@ -7,7 +7,8 @@ runs.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from omium.clock import SystemClock
@@ -63,20 +64,8 @@ def migrate_file(url: str, migrations: Path = FOLDER) -> list[str]:
         from omium.server.db.migrate_postgres import migrate_postgres_url  # noqa: PLC0415  # psycopg is an extra
 
         return migrate_postgres_url(url, known, now_us)
-    path = sqlite_path(url).resolve()
-    if not path.exists():
-        raise StorageError(f"There is no database {path}; `omium serve` makes one.")
-    lock = FileLock(path)
-    try:
-        with closing(connect_writer(path, _BUSY_TIMEOUT_S)) as connection:
-            return migrate_sqlite(connection, known, now_us)
-    except sqlite3.Error as error:
-        explained = translate(error)
-        if explained is error:
-            raise StorageError(f"{path} cannot be migrated: {error}.") from error
-        raise explained from error
-    finally:
-        lock.release()
+    with _own_file(url, "migrated") as (_, connection):
+        return migrate_sqlite(connection, known, now_us)
 
 
 def compact_file(url: str) -> tuple[int, int]:
@@ -87,22 +76,29 @@ def compact_file(url: str) -> tuple[int, int]:
     """
     if is_postgres(url):
         raise ConfigError("PostgreSQL looks after its free space by itself (autovacuum).")
+    with _own_file(url, "compacted") as (path, connection):
+        # Of the log, too, nothing is left: a size is compared with a size.
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        before_bytes = path.stat().st_size
+        connection.execute("VACUUM")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return before_bytes, path.stat().st_size
+
+
+@contextmanager
+def _own_file(url: str, done: str) -> Iterator[tuple[Path, sqlite3.Connection]]:
+    """Open the SQLite file at `url` under its lock; `done` says in an error what could not be done to it."""
     path = sqlite_path(url).resolve()
     if not path.exists():
         raise StorageError(f"There is no database {path}; `omium serve` makes one.")
     lock = FileLock(path)
     try:
         with closing(connect_writer(path, _BUSY_TIMEOUT_S)) as connection:
-            # Of the log, too, nothing is left: a size is compared with a size.
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            before_bytes = path.stat().st_size
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            return before_bytes, path.stat().st_size
+            yield path, connection
     except sqlite3.Error as error:
         explained = translate(error)
         if explained is error:
-            raise StorageError(f"{path} cannot be compacted: {error}.") from error
+            raise StorageError(f"{path} cannot be {done}: {error}.") from error
         raise explained from error
     finally:
         lock.release()
