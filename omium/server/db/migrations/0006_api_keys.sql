@@ -1,0 +1,1 @@
+-- The rest of the life of API keys: rotation, caps, tokens.

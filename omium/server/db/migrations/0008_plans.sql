@@ -1,0 +1,1 @@
+-- Plans, and payments that providers tell about.

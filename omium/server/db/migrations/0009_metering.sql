@@ -1,0 +1,1 @@
+-- Metering: what executions set aside and are charged.
