@@ -66,9 +66,10 @@ def _answer_more(patch: pytest.MonkeyPatch) -> None:
 @bug("acknowledge-before-commit")
 def answer_before_commit(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answer a driver's writes once they have run; their COMMIT follows when there is time."""
+    from omium.server.db.postgres_batches import PostgresBatches
     from omium.server.db.writer import Writer
 
-    run_works = Writer._run_works
+    run_works, commit = Writer._run_works, PostgresBatches._commit
 
     def run_and_answer(self: Writer, connection: sqlite3.Connection, works: list[Work]) -> bool:
         whole = run_works(self, connection, works)
@@ -76,7 +77,13 @@ def answer_before_commit(monkeypatch: pytest.MonkeyPatch) -> None:
         time.sleep(0.002)
         return whole
 
+    def answer_and_commit(self: PostgresBatches, begun: Any, batch: Any) -> None:
+        self._queue.answer_soon([work for work in batch.kept if isinstance(work._result, list)])
+        time.sleep(0.002)
+        commit(self, begun, batch)
+
     monkeypatch.setattr(Writer, "_run_works", run_and_answer)
+    monkeypatch.setattr(PostgresBatches, "_commit", answer_and_commit)
 
 
 @bug("repeat-is-new")
@@ -151,6 +158,46 @@ def answer_lost_batch(monkeypatch: pytest.MonkeyPatch) -> None:
         return works
 
     monkeypatch.setattr(Writer, "_run_alone", answer)
+
+
+@bug("log-without-sync")
+def sync_at_checkpoints_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Open the database as most advice on SQLite's log says: synchronous = NORMAL."""
+    from omium.server.db import sqlite
+
+    connect_writer = sqlite.connect_writer
+
+    def connect_loosely(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
+        connection = connect_writer(path, busy_timeout_s)
+        connection.execute("PRAGMA synchronous = NORMAL")
+        return connection
+
+    monkeypatch.setattr(sqlite, "connect_writer", connect_loosely)
+
+
+@bug("busy-is-a-mistake")
+def take_a_busy_file_for_a_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Think of no process but one's own: a lock that is held is an error nobody has a name for."""
+    from omium.server.db import writer
+
+    monkeypatch.setattr(writer, "translate", lambda error: error)
+
+
+@bug("full-is-busy")
+def take_a_full_disk_for_a_busy_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tell callers to try again, who then do it for ever."""
+    from omium.errors import StorageBusy
+    from omium.server.db import sqlite_tx
+
+    monkeypatch.setattr(sqlite_tx, "StorageFull", lambda: StorageBusy("The database is busy; try again."))
+
+
+@bug("ballast-is-kept")
+def keep_the_ballast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep space for the day when there is none, and do not give it back on that day."""
+    from omium.server.db import ballast
+
+    monkeypatch.setattr(ballast, "release", lambda _database: 0)
 
 
 @bug("migrate-in-pieces")

@@ -22,9 +22,9 @@ TIMEOUT_S = 60
 class ServerOnDisk(RunningServer):
     """A server whose folder is on a small disk."""
 
-    def __init__(self, disk, **environment):
+    def __init__(self, disk, bug="", **environment):
         self._disk = disk
-        super().__init__(disk.path / "data", environment)
+        super().__init__(disk.path / "data", environment, ("-m", "tests.faults.planted", bug))
 
     def start(self):
         self.before = self._disk.enter
@@ -40,14 +40,8 @@ def disk(tmp_path):
         yield disk
 
 
-@needs_small_disk
-@pytest.mark.gate(
-    promise="On a full disk writes are refused with 507 and a sentence, reads go on, and as soon as there is"
-    " space work goes on without a restart; what was acknowledged is there.",
-    fault="The server's disk filled to the last byte under load, and freed again",
-)
-def test_a_full_disk_is_told_and_survived(gate, disk):
-    server = ServerOnDisk(disk, OMIUM_BALLAST_BYTES="0")
+def try_full_disks(gate, disk, bug=""):
+    server = ServerOnDisk(disk, bug, OMIUM_BALLAST_BYTES="0")
     server.bootstrap()
     try:
         for _ in gate.each(short=4, long=60, what="full disks"):
@@ -72,19 +66,33 @@ def test_a_full_disk_is_told_and_survived(gate, disk):
 
 @needs_small_disk
 @pytest.mark.gate(
-    promise="A server that starts on a full disk gives its ballast back and serves; without one it says that"
-    " the disk is full.",
-    fault="A disk filled to the last byte before the start, with and without a ballast file",
+    promise="On a full disk writes are refused with 507 and a sentence, reads go on, and as soon as there is"
+    " space work goes on without a restart; what was acknowledged is there.",
+    fault="The server's disk filled to the last byte under load, and freed again",
 )
-def test_a_start_on_a_full_disk_serves_or_says_so(gate, disk):
-    server = ServerOnDisk(disk, OMIUM_BALLAST_BYTES=str(256 << 10))
+def test_a_full_disk_is_told_and_survived(gate, disk):
+    try_full_disks(gate, disk)
+
+
+@needs_small_disk
+@pytest.mark.planted(bug="A full disk is taken for a busy one", gate="test_a_full_disk_is_told_and_survived")
+def test_the_gate_catches_a_full_disk_that_is_not_told(trial, disk):
+    try_full_disks(trial, disk, "full-is-busy")
+
+
+def try_full_starts(gate, disk, bug=""):
+    server = ServerOnDisk(disk, bug, OMIUM_BALLAST_BYTES=str(256 << 10))
     server.bootstrap()
     try:
         for _ in gate.each(short=1, long=30, what="starts"):
             gate.lost(not (server.data / "omium.sqlite.ballast").exists(), "no ballast was kept")
             server.stop()
             disk.fill()
-            server.start()
+            if not starts(server):
+                gate.lost(1, f"it did not start: {server.log()[-300:]}")
+                disk.free()
+                server.start()
+                continue
             with Asking(server) as asking:
                 gate.lost(asking.ask("GET", "/v1/whoami")[0] != 200, "it does not read")
             gate.lost((server.data / "omium.sqlite.ballast").exists(), "the ballast was kept")
@@ -96,6 +104,25 @@ def test_a_start_on_a_full_disk_serves_or_says_so(gate, disk):
             server.start()
     finally:
         server.kill()
+
+
+@needs_small_disk
+@pytest.mark.gate(
+    promise="A server that starts on a full disk gives its ballast back and serves; without one it says that"
+    " the disk is full.",
+    fault="A disk filled to the last byte before the start, with and without a ballast file",
+)
+def test_a_start_on_a_full_disk_serves_or_says_so(gate, disk):
+    try_full_starts(gate, disk)
+
+
+@needs_small_disk
+@pytest.mark.planted(
+    bug="The ballast is kept when there is no space left",
+    gate="test_a_start_on_a_full_disk_serves_or_says_so",
+)
+def test_the_gate_catches_a_ballast_that_is_not_given_back(trial, disk):
+    try_full_starts(trial, disk, "ballast-is-kept")
 
 
 def starts(server):

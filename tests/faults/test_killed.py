@@ -70,3 +70,13 @@ def test_a_killed_server_keeps_what_it_acknowledged_on_postgres(gate, forked_ser
 )
 def test_the_gate_catches_an_answer_before_the_commit(trial, forked_server):
     try_kills(trial, partial(forked_server, "acknowledge-before-commit"))
+
+
+@pytest.mark.postgres
+@pytest.mark.planted(
+    bug="The server answers before its COMMIT on PostgreSQL",
+    gate="test_a_killed_server_keeps_what_it_acknowledged_on_postgres",
+)
+def test_the_gate_catches_an_answer_before_the_commit_on_postgres(trial, forked_server, postgres_url):
+    make_server = partial(forked_server, "acknowledge-before-commit", OMIUM_DATABASE_URL=postgres_url)
+    try_kills(trial, make_server, rounds_a_folder=1_000_000)

@@ -91,26 +91,45 @@ def test_the_gate_catches_a_log_that_is_not_synced(trial, tmp_path):
     try_cuts(trial, tmp_path, synchronous="NORMAL")
 
 
-@pytest.mark.gate(
-    promise="After a power cut every execution is whole, and goes on where it was.",
-    fault="The disk keeps only what was synced, while executions are started, written and failed",
-)
-async def test_a_power_cut_leaves_no_execution_half_done(gate, tmp_path):
+async def try_cut_lives(gate, tmp_path, bug=""):
+    """Cut the power of a whole server at every answer, and let another one go on from what is left."""
     executions = gate.rounds(short=2, long=60)
     await make_folder(tmp_path / "data")
     database = tmp_path / "data" / "omium.sqlite"
     kept = shutil.copytree(tmp_path / "data", tmp_path / "kept")
-    known = [database]
-    trace = await asyncio.to_thread(run, tmp_path, programs.live, tmp_path / "data", executions)
+    program = (programs.live_with, tmp_path / "data", bug) if bug else (programs.live, tmp_path / "data")
+    trace = await asyncio.to_thread(run, tmp_path, *program, executions)
     shutil.copytree(kept, tmp_path / "data", dirs_exist_ok=True)  # as it was when the trace began
-    for acknowledged, (line, files) in enumerate(list_cuts(trace, known), start=1):
+    for acknowledged, (line, files) in enumerate(list_cuts(trace, [database]), start=1):
         lived, requests = divmod(acknowledged, len(EVENTS))
         for chance in (None, gate.random):
             left = leave(tmp_path, files, database, chance)
             for name in ("keys.json", "life.json"):
                 shutil.copy(kept / name, left.parent / name)
-            async with open_life(left.parent) as life:
-                wrong = await life.list_problems() or await life.look(life_id(lived), requests)
-            gate.lost(bool(wrong), f"after {line}: {wrong}")
+            gate.lost(bool(wrong := await go_on(left.parent, lived, requests)), f"after {line}: {wrong}")
         gate.tried(1, "acknowledgements")
         gate.show_progress(acknowledged, executions * len(EVENTS))
+        if gate.bug is not None and gate.losses:
+            return
+
+
+async def go_on(folder, lived, requests):
+    """Return what is wrong with what a power cut has left in `folder`."""
+    async with open_life(folder) as life:
+        return await life.list_problems() or await life.look(life_id(lived), requests)
+
+
+@pytest.mark.gate(
+    promise="After a power cut every execution is whole, and goes on where it was.",
+    fault="The disk keeps only what was synced, while executions are started, written and failed",
+)
+async def test_a_power_cut_leaves_no_execution_half_done(gate, tmp_path):
+    await try_cut_lives(gate, tmp_path)
+
+
+@pytest.mark.planted(
+    bug="The server's log is synced at checkpoints only",
+    gate="test_a_power_cut_leaves_no_execution_half_done",
+)
+async def test_the_gate_catches_a_server_that_does_not_sync(trial, tmp_path):
+    await try_cut_lives(trial, tmp_path, "log-without-sync")

@@ -125,13 +125,7 @@ def test_the_gate_catches_a_missing_lock(trial, tmp_path):
     try_rivals(trial, tmp_path, "no-lock")
 
 
-@pytest.mark.gate(
-    promise="While another process holds the database's lock, writes are refused with 503 after a bounded"
-    " wait, reads go on, nothing is half done, and afterwards work goes on without a restart.",
-    fault="A foreign process in the middle of a transaction on the file, under load",
-)
-def test_a_lock_that_is_not_given_back_is_waited_for_and_told(gate, forked_server):
-    server = forked_server()
+def try_locks(gate, server):
     with Traffic(server, 4) as traffic, Asking(server) as asking:
         for _ in gate.each(short=2, long=100, what="locks held"):
             foreign = sqlite3.connect(server.data / "omium.sqlite", isolation_level=None, timeout=60)
@@ -157,3 +151,20 @@ def test_a_lock_that_is_not_given_back_is_waited_for_and_told(gate, forked_serve
                 time.sleep(0.01)
             gate.lost(traffic.acknowledged == acknowledged, "it did not go on")
     traffic.look(gate)
+
+
+@pytest.mark.gate(
+    promise="While another process holds the database's lock, writes are refused with 503 after a bounded"
+    " wait, reads go on, nothing is half done, and afterwards work goes on without a restart.",
+    fault="A foreign process in the middle of a transaction on the file, under load",
+)
+def test_a_lock_that_is_not_given_back_is_waited_for_and_told(gate, forked_server):
+    try_locks(gate, forked_server())
+
+
+@pytest.mark.planted(
+    bug="A lock that another process holds is an error without a name",
+    gate="test_a_lock_that_is_not_given_back_is_waited_for_and_told",
+)
+def test_the_gate_catches_a_lock_that_nobody_thought_of(trial, forked_server):
+    try_locks(trial, forked_server("busy-is-a-mistake"))
