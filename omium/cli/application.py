@@ -17,6 +17,7 @@ from omium.cli import (
     doctor,
     effects,
     executions,
+    failure_rollback,
     failures,
     init,
     keys,
@@ -60,6 +61,7 @@ app.command("logs")(logs.show_logs)
 executions.app.command("output")(recorded.show_output)
 executions.app.command("effects")(effects.list_effects)
 executions.app.command("compensations")(effects.list_compensations)
+failures.app.command("rollback")(failure_rollback.rollback_failure)
 app.add_typer(executions.app, name="executions")
 app.add_typer(failures.app, name="failures")
 app.add_typer(workers.app, name="breakers")

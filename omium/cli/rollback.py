@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -17,22 +17,33 @@ if TYPE_CHECKING:
     from omium.models.replay import RollbackPlan
     from omium.sdk.sync_client import Client
 
+ToStep = Annotated[str | None, typer.Option("--to-step", metavar="STEP", help="Back to before this step.")]
+ToCheckpoint = Annotated[
+    str | None, typer.Option("--to-checkpoint", metavar="NAME", help="Back to this checkpoint.")
+]
+ToSeq = Annotated[int | None, typer.Option("--to-seq", help="Back to this event.")]
+PlanOnly = Annotated[bool, typer.Option("--plan", help="Only show what would happen.")]
+
+
+class Target(NamedTuple):
+    """Where to go back to: one of these."""
+
+    to_seq: int | None = None
+    to_step: str | None = None
+    to_checkpoint: str | None = None
+
 
 @for_server
 def rollback(
     common: Common,
     execution_id: ExecutionId,
-    to_step: Annotated[
-        str | None, typer.Option("--to-step", metavar="STEP", help="Back to before this step.")
-    ] = None,
-    to_checkpoint: Annotated[
-        str | None, typer.Option("--to-checkpoint", metavar="NAME", help="Back to this checkpoint.")
-    ] = None,
-    to_seq: Annotated[int | None, typer.Option("--to-seq", help="Back to this event.")] = None,
+    to_step: ToStep = None,
+    to_checkpoint: ToCheckpoint = None,
+    to_seq: ToSeq = None,
     skip: Annotated[
         bool, typer.Option("--skip-compensations", help="Leave out what a rollback has still to undo.")
     ] = False,
-    plan_only: Annotated[bool, typer.Option("--plan", help="Only show what would happen.")] = False,
+    plan_only: PlanOnly = False,
     reason: Reason = "",
     yes: Yes = False,
 ) -> None:
@@ -57,27 +68,24 @@ def rollback(
             _skip(common, client, wanted, reason, yes=yes)
         else:
             step = None if to_step is None else find_step_key(client, wanted, to_step)
-            _roll_back(
-                common, client, wanted, (to_seq, step, to_checkpoint), reason, yes=yes, plan_only=plan_only
-            )
+            target = Target(to_seq, step, to_checkpoint)
+            roll_back(common, client, wanted, target, reason, yes=yes, plan_only=plan_only)
 
 
-def _roll_back(
+def roll_back(
     common: Common,
     client: Client,
     execution_id: str,
-    target: tuple[int | None, str | None, str | None],
+    target: Target,
     reason: str,
     *,
     yes: bool,
     plan_only: bool,
 ) -> None:
+    """Show the plan, ask, and take the execution back to `target`; with `plan_only` only show."""
     from omium.models.replay import PlanRollback, RollbackExecution
 
-    to_seq, to_step, to_checkpoint = target
-    plan = client.plan_rollback(
-        execution_id, PlanRollback(to_seq=to_seq, to_step=to_step, to_checkpoint=to_checkpoint)
-    )
+    plan = client.plan_rollback(execution_id, PlanRollback(**target._asdict()))
     if plan_only and common.output.as_json:
         common.output.json(plan)
         return

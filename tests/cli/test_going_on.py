@@ -121,6 +121,72 @@ def test_a_rollback_is_planned_asked_for_and_compensated(cli):
     assert cli("executions", "compensations", "last", "--json").json[0]["status"] == "completed"
 
 
+def test_a_failure_is_rolled_back_from_the_inbox_to_before_its_step(cli):
+    for _ in range(2):
+        cli.python("import my_agents; my_agents.order(5)", FAIL="1")
+    (failure,) = cli("failures", "list", "--json").json
+
+    planned = cli("failures", "rollback", "last", "--plan")
+    assert planned.code == 0, planned.err
+    assert "before the step mail" in planned.out
+    assert "1 other execution of this failure stays open" in planned.err
+    assert cli("failures", "rollback", "last", "--to-step", "charge", "--plan", "--json").json[
+        "compensations"
+    ] == ["charge"]
+    unasked = cli("failures", "rollback", "last")
+    assert unasked.code == 2
+    assert "--yes" in unasked.err
+
+    done = cli("failures", "rollback", failure["id"], "--yes", "--json").json
+    assert done["execution"]["id"] == failure["execution_id"]
+    assert (done["execution"]["status"], done["execution"]["reason"]) == ("paused", "rollback")
+    assert done["plan"]["superseded_steps"] == ["mail"]
+    older = cli("failures", "rollback", failure["id"], "--to-step", "charge", "--yes")
+    assert older.code == 0, older.err  # now it is the newest that is open
+    assert failure["execution_id"] not in older.out + older.err
+    nothing = cli("failures", "rollback", failure["id"], "--yes")
+    assert nothing.code == 2
+    assert "rolled back: nothing of it is open" in nothing.err
+    assert cli("resume", failure["execution_id"], "--here").out == "sent\n"
+
+
+def test_what_failed_outside_a_step_goes_back_to_its_newest_checkpoint_or_asks(cli, tmp_path):
+    (tmp_path / "bare.py").write_text(
+        "import sys, omium\n"
+        "@omium.workflow\n"
+        "def bare(saves):\n"
+        "    if saves:\n"
+        "        omium.checkpoint('counted', 1)\n"
+        "    raise ValueError('no step')\n"
+    )
+    cli("run", "bare.py:bare", "-i", "saves=false")
+    asked = cli("failures", "rollback", "last", "--yes")
+    assert asked.code == 2
+    assert "--to-checkpoint" in asked.err
+    cli("run", "bare.py:bare", "-i", "saves=true")
+    planned = cli("failures", "rollback", "last", "--plan")
+    assert "the checkpoint counted" in planned.out, planned.err
+    older = cli("executions", "list", "--json").json[1]["id"]
+    assert cli("failures", "rollback", "last", "--execution", older, "--plan", "--to-seq", "1").code == 0
+    wrong = cli("failures", "rollback", "last", "--execution", "ex_" + "0" * 26, "--plan")
+    assert wrong.code == 2
+    assert "has no open failure" in wrong.err
+
+
+def test_a_compensation_that_failed_is_not_rolled_back_but_tried_again_or_left_out(cli, tmp_path):
+    source = (tmp_path / "my_agents.py").read_text()
+    (tmp_path / "my_agents.py").write_text(
+        source.replace('print("refunded", output)', 'raise OSError("no bank")')
+    )
+    cli.python("import my_agents; my_agents.order(5)", FAIL="1")
+    assert cli("failures", "rollback", "last", "--to-step", "charge", "--yes").code == 0
+    cli("resume", "last", "--here")
+
+    refused = cli("failures", "rollback", "last", "--yes")
+    assert refused.code == 2, refused.out
+    assert "--skip-compensations" in refused.err
+
+
 def test_compensations_are_skipped_with_a_reason_only(cli):
     cli.python("import my_agents; my_agents.order(5)", FAIL="1")
     cli("rollback", "last", "--to-step", "charge", "--yes")
