@@ -30,8 +30,8 @@ DEFAULT_PROFILE: Final = "default"
 FILE_NAME: Final = "config.toml"
 KEYS: Final = frozenset(
     {
-        "base_url", "api_key", "api_key_id", "tenant", "tenant_id", "environment", "durability", "ca_file",
-        "tls_pin", "unavailable_after_s", "effect_wait_s",
+        "base_url", "api_key", "api_key_id", "credential", "tenant", "tenant_id", "environment", "durability",
+        "ca_file", "tls_pin", "unavailable_after_s", "effect_wait_s",
     }
 )  # fmt: skip
 
@@ -109,6 +109,43 @@ def write_profile(folder: Path, name: str, values: Profile, *, activate: bool = 
     return current.path
 
 
+def use_profile(folder: Path, name: str) -> Path:
+    """Make `name` the profile that counts where none is named. Raises `ConfigError` if there is none such."""
+    current = read_config(folder)
+    if name not in current.profiles:
+        raise no_profile(current, name)
+    return write_profile(folder, name, current.profiles[name])
+
+
+def remove_profile(folder: Path, name: str) -> bool:
+    """Take the profile `name` out of the file; False if it is not there. Another becomes the one that counts.
+
+    Nothing is done about a secret in the keyring: that is credentials.py.
+    """
+    if name not in read_config(folder).profiles:  # before a folder is made for nothing
+        return False
+    with _locked(folder):
+        current = read_config(folder)
+        wanted = {each: values for each, values in current.profiles.items() if each != name}
+        if len(wanted) == len(current.profiles):
+            return False
+        active = current.active if current.active != name else next(iter(wanted), DEFAULT_PROFILE)
+        text = _set_active(_section_of(name).sub("", current.text, count=1), active)
+        if _facts(current.path, text) != (active, wanted):
+            text = _render(active, wanted)
+        _replace(current.path, text)
+    return True
+
+
+def no_profile(file: ConfigFile, name: str) -> ConfigError:
+    """Return the error that a profile which is not there deserves."""
+    there = ", ".join(sorted(file.profiles)) or "none"
+    return ConfigError(
+        f"There is no profile {name!r} in {file.path} (there: {there}); create it with"
+        f" `omium init --profile {name}`."
+    )
+
+
 def _parse(path: Path, text: str) -> ConfigFile:
     import tomllib  # noqa: PLC0415  # only where there is a file
 
@@ -168,9 +205,7 @@ def _line_of(text: str, profile: str | None, key: str) -> int:
 def _edit(current: ConfigFile, name: str, values: Profile, active: str) -> str:
     """Replace the section of one profile in the text and leave everything else as it is."""
     block = _section(name, values)
-    found = re.search(
-        rf"(?m)^\[profiles\.{re.escape(name)}\][^\n]*\n(?:(?!\[)[^\n]*(?:\n|\Z))*", current.text
-    )
+    found = _section_of(name).search(current.text)
     if found:
         text = (
             current.text[: found.start()]
@@ -180,6 +215,15 @@ def _edit(current: ConfigFile, name: str, values: Profile, active: str) -> str:
         )
     else:
         text = (current.text.rstrip("\n") + "\n\n" if current.text else _HEAD + "\n") + block
+    return _set_active(text, active)
+
+
+def _section_of(name: str) -> re.Pattern[str]:
+    """Return what matches the section of one profile, up to the next one."""
+    return re.compile(rf"(?m)^\[profiles\.{re.escape(name)}\][^\n]*\n(?:(?!\[)[^\n]*(?:\n|\Z))*")
+
+
+def _set_active(text: str, active: str) -> str:
     line = f"profile = {_quote(active)}\n"
     if re.search(r"(?m)^profile\s*=.*$", text):
         return re.sub(r"(?m)^profile\s*=.*\n", lambda _: line, text, count=1)

@@ -9,18 +9,30 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
 from omium.config.address import DEFAULT_BASE_URL, parse_base_url
-from omium.config.profiles import DEFAULT_PROFILE, ConfigFile, check_profile_name, config_folder, read_config
+from omium.config.credentials import load_credential
+from omium.config.profiles import (
+    DEFAULT_PROFILE,
+    ConfigFile,
+    check_profile_name,
+    config_folder,
+    no_profile,
+    read_config,
+)
 from omium.errors import ConfigError
 from omium.states import Durability, Environment
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,500}")
-_BOUND_TO_SERVER: Final = frozenset({"api_key", "api_key_id", "tenant", "tenant_id", "ca_file", "tls_pin"})
+_BOUND_TO_SERVER: Final = frozenset(
+    {"api_key", "api_key_id", "credential", "tenant", "tenant_id", "ca_file", "tls_pin"}
+)
+_CONTAINER_SECRETS: Final = ("/run/secrets/", "/var/run/secrets/")
 
 
 def _about(variable: str, description: str) -> Mapping[str, str]:
@@ -79,6 +91,7 @@ VARIABLES: Final = {
 """Setting to (environment variable, description)."""
 
 KEY_FILE_VARIABLE: Final = "OMIUM_API_KEY_FILE"
+_KEY_FILE_CHARACTERS_MAX: Final = 10_000
 
 
 def load_settings(
@@ -113,7 +126,7 @@ def load_settings(
         stored = {key: value for key, value in stored.items() if key not in _BOUND_TO_SERVER}
     return Settings(
         base_url=address.base_url,
-        api_key=_api_key(chosen, api_key, stored, where),
+        api_key=_api_key(chosen, api_key, stored, name, folder, where),
         environment=_member(Environment, chosen, "environment", environment, stored, where),
         durability=_member(Durability, chosen, "durability", durability, stored, where) or Durability.STRICT,
         profile=name,
@@ -152,30 +165,48 @@ def _profile(file: ConfigFile, name: str, chosen: _Chosen) -> dict[str, str | fl
         return dict(file.profiles[name])
     if chosen.sources["profile"] == "default" or (name == file.active == "default"):
         return {}
-    there = ", ".join(sorted(file.profiles)) or "none"
-    raise ConfigError(
-        f"There is no profile {name!r} in {file.path} (there: {there}); create it with"
-        f" `omium init --profile {name}`."
-    )
+    raise no_profile(file, name)
 
 
-def _api_key(chosen: _Chosen, argument: str | None, stored: Mapping[str, object], where: str) -> str | None:
+def _api_key(
+    chosen: _Chosen,
+    argument: str | None,
+    stored: Mapping[str, object],
+    profile: str,
+    folder: Path,
+    where: str,
+) -> str | None:
+    """Return the key: argument over OMIUM_API_KEY over OMIUM_API_KEY_FILE over the profile."""
+    given = argument or chosen.environ.get("OMIUM_API_KEY")
     path = chosen.environ.get(KEY_FILE_VARIABLE)
-    if not argument and not chosen.environ.get("OMIUM_API_KEY") and path:
-        try:
-            key = Path(path).expanduser().read_text("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise ConfigError(f"{KEY_FILE_VARIABLE}={path} cannot be read: {why}.") from error
+    if not given and path:
+        key = _read_key_file(path)
         chosen.sources["api_key"] = KEY_FILE_VARIABLE
     else:
-        key = chosen.first("api_key", argument, stored.get("api_key"), where).strip()
+        kept = None if given else load_credential(profile, stored, folder=folder)  # a keyring may be slow
+        key = chosen.first("api_key", argument, kept, where).strip()
         if not key:
             return None
     if not _KEY.fullmatch(key):
         raise ConfigError(
             f"The API key ({chosen.sources['api_key']}) is not one: it has no spaces and one line."
         )
+    return key
+
+
+def _read_key_file(path: str) -> str:
+    """Return what is in a file that only its owner may read, or that a container's runtime has made."""
+    try:
+        with Path(path).expanduser().open(encoding="utf-8") as file:
+            mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+            key = file.read(_KEY_FILE_CHARACTERS_MAX).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ConfigError(f"{KEY_FILE_VARIABLE}={path} cannot be read: {why}.") from error
+    if os.name == "posix" and mode & 0o077 and not path.startswith(_CONTAINER_SECRETS):
+        raise ConfigError(f"{path} ({KEY_FILE_VARIABLE}) can be read by others; run: chmod 600 {path}")
+    if not key:
+        raise ConfigError(f"{path} ({KEY_FILE_VARIABLE}) is empty; it holds the API key, on one line.")
     return key
 
 

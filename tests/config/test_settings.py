@@ -23,6 +23,13 @@ def write(tmp_path):
     return write
 
 
+def put_key_file(folder, text, mode=0o600):
+    path = folder / "key"
+    path.write_text(text)
+    path.chmod(mode)
+    return path
+
+
 def test_without_anything_the_local_server_is_meant(environ):
     settings = load_settings(environ=environ)
     assert settings.base_url == "http://127.0.0.1:8720"
@@ -75,10 +82,32 @@ def test_a_profile_that_does_not_exist_is_not_replaced_by_another(environ, write
 
 
 def test_the_key_can_lie_in_a_file_of_its_own(environ, tmp_path):
-    (tmp_path / "key").write_text("om_from_file\n")
-    environ["OMIUM_API_KEY_FILE"] = str(tmp_path / "key")
+    path = put_key_file(tmp_path, "om_from_file\n")
+    environ["OMIUM_API_KEY_FILE"] = str(path)
     assert load_settings(environ=environ).api_key == "om_from_file"
     assert load_settings(environ=environ | {"OMIUM_API_KEY": "om_b"}).api_key == "om_b"
+
+
+def test_the_key_in_a_file_beats_the_profiles(environ, write, tmp_path):
+    write({"base_url": "http://127.0.0.1:8720", "api_key": "om_a"})
+    settings = load_settings(
+        environ=environ | {"OMIUM_API_KEY_FILE": str(put_key_file(tmp_path, "om_from_file"))}
+    )
+    assert (settings.api_key, settings.sources["api_key"]) == ("om_from_file", "OMIUM_API_KEY_FILE")
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
+def test_a_key_file_that_others_may_read_is_refused_with_the_remedy(environ, tmp_path, mode):
+    path = put_key_file(tmp_path, "om_from_file", mode)
+    with pytest.raises(ConfigError, match=f"chmod 600 {path}") as caught:
+        load_settings(environ=environ | {"OMIUM_API_KEY_FILE": str(path)})
+    assert "om_from_file" not in str(caught.value)
+
+
+def test_an_empty_key_file_is_an_error_and_not_the_next_place(environ, write, tmp_path):
+    write({"api_key": "om_a"})
+    with pytest.raises(ConfigError, match="is empty"):
+        load_settings(environ=environ | {"OMIUM_API_KEY_FILE": str(put_key_file(tmp_path, "\n"))})
 
 
 def test_a_key_file_that_is_not_there_is_an_error(environ):
