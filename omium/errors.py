@@ -224,6 +224,10 @@ class KeyRevoked(Problem):
     code, status, title = "key-revoked", 401, "The API key was revoked"
 
 
+class SessionEnded(Problem):
+    code, status, title = "session-ended", 401, "The session has ended; log in again"
+
+
 class CreditsExhausted(Problem):
     code, status, title = "credits-exhausted", 402, "You've exhausted your Omium credits; please top up."
 

@@ -6,7 +6,9 @@ The engine applies a transition in one place (`server/engine/transitions.py`) an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
 
 class ExecutionStatus(StrEnum):
@@ -226,7 +228,30 @@ class Scope(StrEnum):
     WORKER = "worker"
     INGEST = "ingest"
     MANAGE = "manage"
+    BILLING = "billing"
+    OWN = "own"
     SERVER = "server"
+
+
+class Role(StrEnum):
+    """What a person is in a tenant."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
+
+
+MACHINE_SCOPES: Final = frozenset({Scope.WORKER, Scope.INGEST})
+"""For keys only; a person who holds `manage` may give them to a key."""
+
+ROLE_SCOPES: Final[Mapping[Role, frozenset[Scope]]] = {
+    Role.OWNER: frozenset(Scope) - MACHINE_SCOPES - {Scope.SERVER},
+    Role.ADMIN: frozenset({Scope.READ, Scope.RUN, Scope.OPERATE, Scope.MANAGE}),
+    Role.OPERATOR: frozenset({Scope.READ, Scope.RUN, Scope.OPERATE}),
+    Role.VIEWER: frozenset({Scope.READ}),
+}
+"""What each role may do. `server` comes with no role: it belongs to the owner of the server itself."""
 
 
 class Environment(StrEnum):

@@ -36,7 +36,13 @@ REPEATS = {
     Idempotency.KEYED: "Needs an `Idempotency-Key`.",
 }
 FAMILIES = {
-    "Where a key is needed": (e.Unauthenticated, e.KeyExpired, e.KeyRevoked, e.ScopeMissing),
+    "Where a key is needed": (
+        e.Unauthenticated,
+        e.KeyExpired,
+        e.KeyRevoked,
+        e.SessionEnded,
+        e.ScopeMissing,
+    ),
     "Where a body is sent": (e.InvalidJson, e.UnsupportedMediaType),
     "Where something is changed": (e.OutcomeUnknown, e.StorageFull),
     "With an `Idempotency-Key`": (e.IdempotencyMismatch,),

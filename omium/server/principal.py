@@ -1,7 +1,8 @@
 """Principals: who asks. A key, a user's session, or the server itself, always inside one tenant.
 
 Owns the value that travels from the request's check (web/auth.py) down to the engine and the ledger. Does not
-decide anything: scopes are checked by the endpoint's declaration, caps by the ledger.
+decide anything: scopes are checked by the endpoint's declaration, caps by the ledger. What a role may do is a
+table in omium/states.py.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from omium.errors import ScopeMissing
-from omium.states import Environment, Scope
+from omium.states import MACHINE_SCOPES, Environment, Role, Scope
 
 
 class PrincipalKind(StrEnum):
@@ -24,9 +25,10 @@ class PrincipalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks: `id` is the API key's id (`key_…`) or the user's; both live in exactly one tenant.
+    """Who asks: `id` is the API key's id (`ak_…`) or the user's (`us_…`); both act in exactly one tenant.
 
-    `workflows` is the key's allow-list of workflow names, None for all of them.
+    `workflows` is the key's allow-list of workflow names, None for all of them. A person has come in with the
+    session `session_id` and is `role` in the tenant; both are None for a key.
     """
 
     tenant_id: str
@@ -35,19 +37,48 @@ class Principal:
     environment: Environment
     scopes: frozenset[Scope]
     workflows: frozenset[str] | None = None
+    session_id: str | None = None
+    role: Role | None = None
 
     @property
     def api_key_id(self) -> str | None:
         """The key that pays and is named in entries; None where a person or the server acts."""
         return self.id if self.kind is PrincipalKind.KEY else None
 
+    @property
+    def credential_id(self) -> str:
+        """What was shown at the door, the key or the session: when it ends, what it has opened ends."""
+        return self.session_id or self.id
+
+    @property
+    def grantable(self) -> frozenset[Scope]:
+        """Scopes that a key may be given: nobody gives more than he has, but people make workers' keys."""
+        if self.kind is PrincipalKind.USER and Scope.MANAGE in self.scopes:
+            return self.scopes | MACHINE_SCOPES
+        return self.scopes
+
     def require(self, scope: Scope) -> None:
         """Raise `ScopeMissing` unless `scope` was granted."""
         if scope not in self.scopes:
-            raise ScopeMissing(
-                f"This needs the scope {scope.value}; create a key that has it with `omium keys create`.",
+            raise self._missing(scope)
+
+    def require_grantable(self, scope: Scope) -> None:
+        """Raise `ScopeMissing` unless a key may be given `scope` by this one."""
+        if scope not in self.grantable:
+            raise self._missing(scope)
+
+    def _missing(self, scope: Scope) -> ScopeMissing:
+        if self.kind is PrincipalKind.USER:
+            role = self.role.value if self.role else "nobody"
+            return ScopeMissing(
+                f"This needs the scope {scope.value}, which the role {role} does not have; ask an owner or an"
+                " admin (`omium members list`).",
                 scope=scope.value,
             )
+        return ScopeMissing(
+            f"This needs the scope {scope.value}; create a key that has it with `omium keys create`.",
+            scope=scope.value,
+        )
 
 
 NOBODY = Principal("", "", PrincipalKind.NOBODY, Environment.DEV, frozenset())

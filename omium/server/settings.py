@@ -84,6 +84,12 @@ class ServerSettings:
     key_cache_s: float = _setting(
         1.0, "OMIUM_KEY_CACHE_S", "How long a key's row is believed without a look."
     )
+    session_idle_s: float = _setting(
+        7 * 86_400.0, "OMIUM_SESSION_IDLE_S", "How long a person's session may be unused before it ends."
+    )
+    session_max_s: float = _setting(
+        30 * 86_400.0, "OMIUM_SESSION_MAX_S", "How long it lasts at most, however much it is used."
+    )
     idempotency_retention_s: int = _setting(
         7 * 86_400, "OMIUM_IDEMPOTENCY_RETENTION_S", "How long replies are kept for a repeat."
     )

@@ -34,7 +34,7 @@ DEFAULT_SCOPES = (Scope.READ, Scope.RUN, Scope.OPERATE, Scope.WORKER)
 async def create_key(call: Call[CreateKey]) -> Answer:
     wanted = call.body
     for scope in wanted.scopes or ():
-        call.principal.require(scope)
+        call.principal.require_grantable(scope)
     if wanted.expires_at_us is not None and wanted.expires_at_us <= call.server.clock.now_us():
         raise InvalidRequest(
             "This expiry is in the past; name a later one or none.",
@@ -45,7 +45,7 @@ async def create_key(call: Call[CreateKey]) -> Answer:
     scopes = (
         wanted.scopes
         if wanted.scopes is not None
-        else [s for s in DEFAULT_SCOPES if s in call.principal.scopes]
+        else [s for s in DEFAULT_SCOPES if s in call.principal.grantable]
     )
 
     def work(tx: Tx) -> NewKey:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from omium import __version__
-from omium.errors import KeyExpired, KeyRevoked, Problem, ScopeMissing, Unauthenticated
+from omium.errors import KeyExpired, KeyRevoked, Problem, ScopeMissing, SessionEnded, Unauthenticated
 from omium.models.account import WhoAmI
 from omium.models.server import Health
 from omium.server.store import api_keys, census, tenants
@@ -42,7 +42,7 @@ async def get_readiness(call: Call[None]) -> Health | Answer:
     "/metrics",
     scope=None,
     media_type=MEDIA_TYPE,
-    problems=(Unauthenticated, KeyExpired, KeyRevoked, ScopeMissing),
+    problems=(Unauthenticated, KeyExpired, KeyRevoked, SessionEnded, ScopeMissing),
     summary="Show metrics in Prometheus' text format; from elsewhere than this machine with scope server",
     tags=("server",),
 )

@@ -42,7 +42,7 @@ async def claim_work(call: Call[ClaimWork]) -> Claimed:
     principal, command, server = call.principal, call.body, call.server
     topic = queue_topic(principal.tenant_id, principal.environment.value, command.queue)
     give_up_us = server.clock.boot_us() + round(command.wait_s * US_PER_S)
-    with server.live.watch(*topic, principal_id=principal.id) as watcher:  # before the first look
+    with server.live.watch(*topic, principal_id=principal.credential_id) as watcher:  # before the first look
         call.watchers.append(watcher)
         while True:
             claimed = await claim(server.engine, principal, command)

@@ -80,7 +80,7 @@ def build_context(
         clock=clock,
         key_file=key_file,
         live=live or LiveHub(),
-        auth=Authenticator(db, key_file, clock, settings.key_cache_s),
+        auth=Authenticator(db, key_file, clock, settings.key_cache_s, settings.session_idle_s),
         hosts=HostPolicy(settings),
         streams=StreamQuota(settings.streams_max, settings.streams_per_principal_max),
         polls=StreamQuota(

@@ -53,7 +53,7 @@ async def stream_events(call: Call, topic: tuple[str, ...], look: Look) -> Async
     shared = server.db.dialect == "postgres"
     looks_per_heartbeat = LOOKS_PER_HEARTBEAT if shared else 1
     wait_s = POLL_INTERVAL_S if shared else HEARTBEAT_S
-    with server.live.watch(*topic, principal_id=call.principal.id) as watcher:
+    with server.live.watch(*topic, principal_id=call.principal.credential_id) as watcher:
         call.watchers.append(watcher)
         yield b"retry: %d\n\n" % RETRY_MS
         quiet = 0
