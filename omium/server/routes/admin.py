@@ -26,6 +26,8 @@ KEYS_SUFFIX = ".keys.json"
     reply=Backup,
     status=201,
     problems=(InvalidRequest,),
+    audit="backup.made",
+    audit_target="file",
     summary="Copy the database into the server's backup folder, while work goes on",
     tags=("server",),
 )

@@ -31,6 +31,7 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
     reply=NewKey,
     status=201,
     problems=(BootstrapClosed, SecretNotRepeatable),
+    audit="tenant.created",
     summary="Create the first tenant and its owner's key with the one-time token",
     tags=("keys",),
 )
@@ -51,6 +52,7 @@ async def bootstrap_server(call: Call[Bootstrap]) -> Answer:
             )
         tenant = tenants.insert_tenant(tx, call.body.tenant)
         tx.after_commit(server.bootstrap.withdraw)
+        call.tell(target=tenant.id, tenant_id=tenant.id)
         return accounts.insert_key(
             tx,
             made,
@@ -71,7 +73,7 @@ async def bootstrap_server(call: Call[Bootstrap]) -> Answer:
         secret_fields=NewKey.secret_fields,
     )
     try:
-        return await request.mutate(server.db, work, call.status)
+        return await request.mutate(call.db, work, call.status)
     except (BootstrapClosed, IdempotencyMismatch) as error:
         server.per_address.take(call.address)
         raise BootstrapClosed(

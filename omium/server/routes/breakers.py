@@ -76,6 +76,7 @@ async def get_breaker(call: Call[None]) -> Breaker:
     idempotent=Idempotency.KEYED,
     body=SetBreaker,
     reply=Breaker,
+    audit="breaker.set",
     summary="Reset a circuit breaker, or open it by hand",
     tags=TAGS,
 )

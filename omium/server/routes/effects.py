@@ -49,6 +49,7 @@ async def list_effects(call: Call[None, PageQuery]) -> Page[EffectView]:
     body=DecideEffect,
     reply=EffectView,
     problems=(AlreadyDecided, NotFound, PayloadTooLarge),
+    audit="effect.decided",
     summary="Confirm, redo or skip an effect whose outcome is unknown",
     tags=TAGS,
 )

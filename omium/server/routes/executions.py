@@ -319,6 +319,7 @@ async def resume_execution(call: Call[ResumeExecution]) -> Answer:
     body=CancelExecution,
     reply=Execution,
     problems=(IllegalTransition, NotFound),
+    audit="execution.cancelled",
     summary="Ask that an execution and its children stop",
     tags=TAGS,
 )
@@ -337,6 +338,7 @@ async def cancel_execution(call: Call[CancelExecution]) -> Answer:
     body=PauseExecution,
     reply=Execution,
     problems=(IllegalTransition, NotFound),
+    audit="execution.paused",
     summary="Ask that an execution pause after the steps that run now",
     tags=TAGS,
 )

@@ -103,11 +103,12 @@ async def list_occurrences(call: Call[None, PageQuery]) -> Page[Occurrence]:
     body=IgnoreFailure,
     reply=Failure,
     problems=(NotFound,),
+    audit="failure.ignored",
     summary="Close a failure with a reason, until something",
     tags=TAGS,
 )
 async def ignore_failure(call: Call[IgnoreFailure]) -> Failure:
-    return await inbox.ignore_failure(call.server.db, call.principal, call.path["failure_id"], call.body)
+    return await inbox.ignore_failure(call.db, call.principal, call.path["failure_id"], call.body)
 
 
 @endpoint(
@@ -118,12 +119,13 @@ async def ignore_failure(call: Call[IgnoreFailure]) -> Failure:
     body=ResolveFailure,
     reply=Failure,
     problems=(NotFound,),
+    audit="failure.resolved",
     summary="Close a failure as dealt with",
     tags=TAGS,
 )
 async def resolve_failure(call: Call[ResolveFailure]) -> Failure:
     failure_id = call.path["failure_id"]
-    return await inbox.resolve_failure(call.server.db, call.principal, failure_id, call.body.reason)
+    return await inbox.resolve_failure(call.db, call.principal, failure_id, call.body.reason)
 
 
 @endpoint(
@@ -134,13 +136,14 @@ async def resolve_failure(call: Call[ResolveFailure]) -> Failure:
     body=ReplayFailure,
     reply=ReplayedFailure,
     problems=(NotFound, PayloadTooLarge),
+    audit="failure.replayed",
     summary="Replay the open occurrences of a failure one after another",
     tags=TAGS,
 )
 async def replay_failure(call: Call[ReplayFailure]) -> ReplayedFailure:
     server = call.server
     failure_id = call.path["failure_id"]
-    return await replay_group(server.engine, server.key_file, call.principal, failure_id, call.body)
+    return await replay_group(call.engine, server.key_file, call.principal, failure_id, call.body)
 
 
 ENDPOINTS = [

@@ -28,6 +28,8 @@ DEFAULT_SCOPES = (Scope.READ, Scope.RUN, Scope.OPERATE, Scope.WORKER)
     reply=NewKey,
     status=201,
     problems=(InvalidRequest,),
+    audit="key.created",
+    audit_target="api_key_id",
     summary="Create an API key; its secret is shown this once",
     tags=("keys",),
 )
@@ -96,6 +98,7 @@ class RevokeQuery(Command):
     query=RevokeQuery,
     reply=ApiKey,
     problems=(NotFound,),
+    audit="key.revoked",
     summary="Revoke an API key at once; its streams are closed, what it started is paused",
     tags=("keys",),
 )

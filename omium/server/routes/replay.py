@@ -58,6 +58,7 @@ async def plan_replay(call: Call[PlanReplay]) -> ReplayPlan:
         PlanNeeded,
         PlanStale,
     ),
+    audit="execution.replayed",
     summary="Start a new execution from what this one has recorded",
     optional_key=True,
     tags=TAGS,
@@ -65,7 +66,7 @@ async def plan_replay(call: Call[PlanReplay]) -> ReplayPlan:
 async def replay_execution(call: Call[ReplayExecution]) -> ReplayAnswer:
     server, key = call.server, call.headers.get(HEADER)
     return await replay_requests.replay(
-        server.engine, server.key_file, call.principal, call.path["execution_id"], call.body, key
+        call.engine, server.key_file, call.principal, call.path["execution_id"], call.body, key
     )
 
 

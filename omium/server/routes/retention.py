@@ -29,6 +29,7 @@ async def get_retention(call: Call[None]) -> Retention:
     idempotent=Idempotency.NATURAL,
     body=Retention,
     reply=Retention,
+    audit="retention.set",
     summary="Set how long executions are kept after their end",
     tags=TAGS,
 )

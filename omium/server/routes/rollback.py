@@ -49,6 +49,7 @@ async def plan_rollback(call: Call[PlanRollback]) -> RollbackPlan:
     body=RollbackExecution,
     reply=RollbackAnswer,
     problems=(EffectUnresolved, IllegalTransition, InvalidRequest, NotFound),
+    audit="execution.rolled-back",
     summary="Go back to an event; the execution stays paused until it is resumed",
     tags=TAGS,
 )
@@ -65,7 +66,7 @@ async def rollback_execution(call: Call[RollbackExecution]) -> Answer:
         try:
             return await call.mutate(work)
         except rollback.ChildrenFirst:  # dies in between: the same request goes on with the next page
-            left += await call.write(
+            left += await call.server.db.write(  # the rollback itself is audited
                 lambda tx: rollback.leave_some(tx, call.principal, execution_id, call.body)
             )
 
@@ -103,6 +104,7 @@ async def list_compensations(call: Call[None, PageQuery]) -> Page[CompensationVi
     body=SkipCompensations,
     reply=Execution,
     problems=(IllegalTransition, NotFound),
+    audit="compensation.skipped",
     summary="Skip the compensations that have not ended, so that the execution can be resumed",
     tags=TAGS,
 )

@@ -9,17 +9,19 @@ goes away.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic
 
 from pydantic import BaseModel
 from typing_extensions import TypeVar
 
 from omium.server.db.tx import Database, Tx
+from omium.server.engine.parts import EngineParts
 from omium.server.live import Watcher
-from omium.server.principal import Principal
+from omium.server.principal import Principal, PrincipalKind
 from omium.server.web.answer import Answer, Stream
 from omium.server.web.context import ServerContext
+from omium.server.web.deed import AuditedDatabase, Deed
 from omium.server.web.idempotency import IdempotentRequest
 
 __all__ = ["Answer", "Call", "Stream"]
@@ -48,11 +50,17 @@ class Call(Generic[BodyT, QueryT]):
     status: int  # what a successful answer carries
     idempotency: IdempotentRequest | None = None  # set on KEYED endpoints, always
     watchers: list[Watcher] = field(default_factory=list)  # closed when the client goes away
+    deed: Deed | None = None  # set on endpoints that are audited
 
     @property
     def db(self) -> Database:
-        """The open database."""
-        return self.server.db
+        """The open database. On an endpoint that is audited, the first write carries the entry."""
+        return self.server.db if self.deed is None else AuditedDatabase(self.server.db, self.deed)
+
+    @property
+    def engine(self) -> EngineParts:
+        """The engine's parts, over `db`."""
+        return replace(self.server.engine, db=self.db)
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work(tx)` on a read-only snapshot and return what it returns."""
@@ -60,7 +68,30 @@ class Call(Generic[BodyT, QueryT]):
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         """Run `work(tx)` in one write transaction; it is committed when this returns."""
-        return await self.server.db.write(work)
+        return await self.db.write(work)
+
+    def tell(
+        self,
+        *,
+        target: str | None = None,
+        tenant_id: str | None = None,
+        actor_id: str | None = None,
+        **detail: str | int | bool | None,
+    ) -> None:
+        """Add to what the audit log tells of this call; nothing secret. Before or inside the work.
+
+        Where nobody was known before (a log-in), `tenant_id` and `actor_id` say whose entry it is. Does
+        nothing where the endpoint isn't audited.
+        """
+        if self.deed is None:
+            return
+        if target is not None:
+            self.deed.target, self.deed.target_field = target, None
+        if tenant_id is not None:
+            self.deed.actor = replace(self.deed.actor, tenant_id=tenant_id)
+        if actor_id is not None:
+            self.deed.actor = replace(self.deed.actor, kind=PrincipalKind.USER.value, id=actor_id)
+        self.deed.detail.update(detail)
 
     async def mutate(self, work: Callable[[Tx], BaseModel | None]) -> Answer:
         """Run a KEYED endpoint's one mutation, together with the record that makes a repeat answer the same.
@@ -71,4 +102,8 @@ class Call(Generic[BodyT, QueryT]):
         nothing.
         """
         assert self.idempotency is not None, "mutate() is for endpoints declared Idempotency.KEYED"
-        return await self.idempotency.mutate(self.server.db, work, self.status)
+        if self.deed is None:
+            return await self.idempotency.mutate(self.server.db, work, self.status)
+        answer = await self.idempotency.mutate(self.server.db, self.deed.after(work), self.status)
+        self.deed.written = True  # a repeat, too: it was written with the first
+        return answer

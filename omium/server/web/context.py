@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from omium.clock import Clock
+from omium.server.audit import AuditLog
+from omium.server.audit.refusals import Refusals
 from omium.server.db.tx import Database
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.policy import Policy
@@ -31,6 +33,8 @@ class ServerContext:
     engine: EngineParts
     clock: Clock
     key_file: KeyFile
+    audit: AuditLog
+    refusals: Refusals
     live: LiveHub
     auth: Authenticator
     hosts: HostPolicy
@@ -73,12 +77,15 @@ def build_context(
     def buckets(rate_per_s: float, whose: str) -> TokenBuckets:
         return TokenBuckets(clock, rate_per_s, rate_per_s * burst_s, whose)
 
+    audit = AuditLog(key_file)
     return ServerContext(
         settings=settings,
         db=db,
         engine=EngineParts(db, Vault(key_file), make_policy(settings)),
         clock=clock,
         key_file=key_file,
+        audit=audit,
+        refusals=Refusals(audit, clock),
         live=live or LiveHub(),
         auth=Authenticator(db, key_file, clock, settings.key_cache_s, settings.session_idle_s),
         hosts=HostPolicy(settings),

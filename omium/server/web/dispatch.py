@@ -17,10 +17,11 @@ from contextlib import nullcontext
 
 from pydantic import BaseModel
 
-from omium.errors import InvalidRequest, ShuttingDown
+from omium.errors import InvalidRequest, ScopeMissing, ShuttingDown
 from omium.logs import get_logger
 from omium.server.principal import NOBODY, Principal
 from omium.server.web.answer import Answer, Stream, answer_model
+from omium.server.web.audited import answer_audited, deed_of, note_refusal
 from omium.server.web.call import Call
 from omium.server.web.context import ServerContext
 from omium.server.web.endpoint import Endpoint, Idempotency
@@ -137,7 +138,7 @@ class Application:
             if not is_loopback(address):
                 server.per_address.take(address)
         else:
-            principal = await self._admit(endpoint, request, address)
+            principal = await self._admit(endpoint, request, request_id, address)
         query = read_query(request.query_string, endpoint.query)
         raw_body = await request.read_body(endpoint.body_bytes_max or server.settings.body_bytes_max)
         body = self._read_body(endpoint, request, raw_body)
@@ -165,13 +166,16 @@ class Application:
             status=endpoint.status,
             idempotency=idempotency,
         )
+        if endpoint.audit is not None:
+            call.deed = deed_of(server, endpoint, principal, path, request, request_id, address)
+            return _as_answer(await answer_audited(server, endpoint, call, call.deed), endpoint)
         if not (endpoint.stream or endpoint.long_poll):
             return _as_answer(await endpoint.handler(call), endpoint)
         quota = server.polls if endpoint.long_poll else server.streams
         with quota.hold(principal.id) if not endpoint.is_public else nullcontext():
             return await self._answer_slowly(endpoint, call, request, scope, send)
 
-    async def _admit(self, endpoint: Endpoint, request: Request, address: str) -> Principal:
+    async def _admit(self, endpoint: Endpoint, request: Request, request_id: str, address: str) -> Principal:
         """Return who asks, if the key is good, within its rate, and has the scope."""
         server = self.server
         server.per_address.refuse_if_empty(address)
@@ -183,7 +187,13 @@ class Application:
         server.per_key.take(principal.id)
         server.per_tenant.take(principal.tenant_id)
         if endpoint.scope is not None:
-            principal.require(endpoint.scope)
+            try:
+                principal.require(endpoint.scope)
+            except ScopeMissing as problem:
+                if endpoint.audit is not None:
+                    deed = deed_of(server, endpoint, principal, {}, request, request_id, address)
+                    await note_refusal(server, deed, problem)
+                raise
         return principal
 
     def _read_body(self, endpoint: Endpoint, request: Request, raw_body: bytes) -> BaseModel | None:

@@ -37,6 +37,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[[Call[Any, Any]], Awaitable[BaseModel | Answer | Stream | None]]
 
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
+_ACTION = re.compile(r"[a-z][a-z-]*\.[a-z][a-z-]*")
 
 
 class Idempotency(StrEnum):
@@ -74,6 +75,8 @@ class Endpoint:
     body_bytes_max: int | None = None
     raw_body: bool = False
     optional_key: bool = False
+    audit: str | None = None
+    audit_target: str | None = None
     tags: tuple[str, ...] = ()
 
     @property
@@ -116,6 +119,8 @@ def endpoint(
     body_bytes_max: int | None = None,
     raw_body: bool = False,
     optional_key: bool = False,
+    audit: str | None = None,
+    audit_target: str | None = None,
     tags: tuple[str, ...] = (),
 ) -> Callable[[Handler], Endpoint]:
     """Declare the decorated handler as the one that answers `method` `path`; the name becomes the `Endpoint`.
@@ -126,6 +131,9 @@ def endpoint(
     count against the quotas of open streams and of waiting workers. `body_bytes_max` lowers or raises the
     body cap for this endpoint.
     `optional_key` says that an Idempotency-Key may stand in for the natural key that the body could carry.
+    `audit` is the name (`noun.past_verb`) under which the audit log tells what was done: written with the
+    handler's own `call.write` or `call.mutate`, and for refusals. Its target is the field `audit_target` of
+    what the work returns, else the last parameter of the path; `call.tell` says more.
     `raw_body` hands `call.raw_body` over unparsed, of any media type. Where the reply's model has
     `secret_fields`, those are shown once: the stored reply has none of them, and a repeat answers 409
     `secret-not-repeatable`.
@@ -155,6 +163,8 @@ def endpoint(
             body_bytes_max=body_bytes_max,
             raw_body=raw_body,
             optional_key=optional_key,
+            audit=audit,
+            audit_target=audit_target,
             tags=tags,
         )
         _refuse_contradictions(declared)
@@ -174,5 +184,7 @@ def _refuse_contradictions(declared: Endpoint) -> None:
         raise ValueError(f"{where}: say what makes a repeat safe, Idempotency.KEYED or Idempotency.NATURAL")
     if declared.idempotent is Idempotency.KEYED and declared.is_public:
         raise ValueError(f"{where}: an idempotency key belongs to a principal, so this needs a scope")
+    if declared.audit is not None and not _ACTION.fullmatch(declared.audit):
+        raise ValueError(f"{where}: the audit log names deeds like key.created, not {declared.audit!r}")
     if not declared.summary or declared.summary.endswith("."):
         raise ValueError(f"{where}: the summary is a short phrase without a full stop")
