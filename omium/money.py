@@ -39,6 +39,24 @@ def format_usd(microcredits: int, credits_per_usd: int = CREDITS_PER_USD) -> str
     return _format(microcredits, credits_per_usd * MICROCREDITS_PER_CREDIT, places=2)
 
 
+def to_credits(microcredits: int) -> int | float:
+    """Return micro-credits as a number of credits for JSON: whole where it is, else as near as a float comes.
+
+    For people and their scripts to look at; what must be exact is counted in micro-credits.
+    """
+    return _as_number(microcredits, MICROCREDITS_PER_CREDIT)
+
+
+def to_usd(microcredits: int, credits_per_usd: int = CREDITS_PER_USD) -> int | float:
+    """Return micro-credits as a number of dollars for JSON; see `to_credits`."""
+    return _as_number(microcredits, credits_per_usd * MICROCREDITS_PER_CREDIT)
+
+
+def _as_number(microcredits: int, unit_microcredits: int) -> int | float:
+    whole, rest = divmod(microcredits, unit_microcredits)
+    return microcredits / unit_microcredits if rest else whole
+
+
 def _parse(text: str, unit_microcredits: int) -> int:
     try:
         amount = Decimal(text.strip()) * unit_microcredits

@@ -31,6 +31,8 @@ class NewKey(Reply):
     environment: Environment
     scopes: list[Scope]
     expires_at_us: int | None = None
+    credits: int | float | None = None
+    """What the tenant has to begin with, where it was made together with the key."""
 
 
 class CreateKey(Command):
@@ -62,7 +64,7 @@ class WhoAmI(Reply):
     key_name: str
     environment: Environment
     scopes: list[Scope]
-    credits: int | None = None
+    credits: int | float | None = None
     """None while this server does not meter."""
     server_version: str
 
@@ -93,7 +95,7 @@ class Status(Reply):
     tenant: str
     tenant_id: str
     environment: Environment
-    credits: int | None = None
+    credits: int | float | None = None
     checklist: list[ChecklistItem]
     running: int
     queued: int

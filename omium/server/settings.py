@@ -109,6 +109,12 @@ class ServerSettings:
     cancel_grace_s: float = _setting(
         30.0, "OMIUM_CANCEL_GRACE_S", "How long an execution may take to stop after a cancel."
     )
+    starter_credits: int = _setting(
+        10_000, "OMIUM_STARTER_CREDITS", "Credits that a new tenant begins with; 0: none."
+    )
+    credits_per_usd: int = _setting(
+        1_000, "OMIUM_CREDITS_PER_USD", "How many credits a dollar buys; choose it before the first top-up."
+    )
     ballast_bytes: int = _setting(
         16 * 2**20,
         "OMIUM_BALLAST_BYTES",
@@ -126,6 +132,11 @@ class ServerSettings:
         ):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"{name} must be above zero; it is {getattr(self, name)}.")
+        if self.starter_credits < 0 or self.credits_per_usd <= 0:
+            raise ConfigError(
+                f"OMIUM_STARTER_CREDITS ({self.starter_credits}) must not be below zero, and"
+                f" OMIUM_CREDITS_PER_USD ({self.credits_per_usd}) must be above zero."
+            )
         if not 0 < self.heartbeat_s < self.self_fence_s < self.lease_s:
             raise ConfigError(
                 f"Of OMIUM_HEARTBEAT_S ({self.heartbeat_s:g}), OMIUM_SELF_FENCE_S ({self.self_fence_s:g}) and"

@@ -7,8 +7,10 @@ import json
 from omium import __version__
 from omium.clock import US_PER_S
 from omium.models.account import ChecklistItem, Status
+from omium.money import to_credits
 from omium.server.db.tx import Tx
 from omium.server.engine.policy import Policy
+from omium.server.ledger.state import credits_state
 from omium.server.principal import Principal
 from omium.server.store import status as store
 from omium.server.store import tenants, workers
@@ -27,7 +29,7 @@ def read_status(tx: Tx, principal: Principal, policy: Policy) -> Status:
         tenant=tenant.name,
         tenant_id=tenant.id,
         environment=principal.environment,
-        credits=None,  # this server does not meter
+        credits=to_credits(credits_state(tx, tenant.id).balance_microcredits),
         checklist=_make_checklist(tx, tenant.id),
         running=alive.get(ExecutionStatus.RUNNING, 0),
         queued=alive.get(ExecutionStatus.QUEUED, 0),

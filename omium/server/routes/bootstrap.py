@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from omium.errors import BootstrapClosed, IdempotencyMismatch, SecretNotRepeatable
 from omium.models.account import Bootstrap, NewKey
+from omium.money import MICROCREDITS_PER_CREDIT, to_credits
 from omium.server.db.tx import Tx
+from omium.server.ledger.funding import grant_starter
 from omium.server.store import tenants
 from omium.server.web import accounts
 from omium.server.web.bootstrap import digest_token
@@ -53,7 +55,8 @@ async def bootstrap_server(call: Call[Bootstrap]) -> Answer:
         tenant = tenants.insert_tenant(tx, call.body.tenant)
         tx.after_commit(server.bootstrap.withdraw)
         call.tell(target=tenant.id, tenant_id=tenant.id)
-        return accounts.insert_key(
+        entry = grant_starter(tx, tenant.id, server.settings.starter_credits * MICROCREDITS_PER_CREDIT)
+        key = accounts.insert_key(
             tx,
             made,
             tenant,
@@ -63,6 +66,7 @@ async def bootstrap_server(call: Call[Bootstrap]) -> Answer:
             expires_us=None,
             created_by=None,
         )
+        return key.model_copy(update={"credits": to_credits(entry.amount_microcredits) if entry else 0})
 
     request = IdempotentRequest(
         tenant_id="",

@@ -8,6 +8,8 @@ from omium import __version__
 from omium.errors import KeyExpired, KeyRevoked, Problem, ScopeMissing, SessionEnded, Unauthenticated
 from omium.models.account import WhoAmI
 from omium.models.server import Health
+from omium.money import to_credits
+from omium.server.ledger.state import credits_state
 from omium.server.store import api_keys, census, tenants
 from omium.server.web.endpoint import Answer, Call, endpoint
 from omium.server.web.hosts import is_loopback
@@ -81,6 +83,7 @@ async def get_whoami(call: Call[None]) -> WhoAmI:
     principal = call.principal
     tenant = await call.read(lambda tx: tenants.get_tenant(tx, principal.tenant_id))
     row = await call.read(lambda tx: api_keys.find_key(tx, principal.id))
+    state = await call.read(lambda tx: credits_state(tx, principal.tenant_id))
     return WhoAmI(
         tenant=tenant.name,
         tenant_id=tenant.id,
@@ -88,6 +91,7 @@ async def get_whoami(call: Call[None]) -> WhoAmI:
         key_name=row.name if row else "",
         environment=principal.environment,
         scopes=sorted(principal.scopes),
+        credits=to_credits(state.balance_microcredits),
         server_version=__version__,
     )
 
