@@ -8,6 +8,7 @@ import typer
 
 from omium.cli.context import Common, for_server
 from omium.cli.detail import show_detail
+from omium.cli.here import run_here
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.inputs import read_pair
 from omium.cli.options import Here, Reason, Target, Yes
@@ -17,7 +18,7 @@ from omium.cli.steps import find_step_key
 from omium.cli.table import Column
 from omium.cli.waiting import wait_for_end
 from omium.cli.words import span, state
-from omium.cli.worker import end_as, run_here
+from omium.cli.worker import end_as
 from omium.errors import ConfigError
 from omium.states import Runner
 

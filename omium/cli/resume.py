@@ -8,10 +8,11 @@ import typer
 
 from omium.cli.context import Common, for_server
 from omium.cli.detail import show_detail
+from omium.cli.here import run_here
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.options import Here, Target, Yes
 from omium.cli.waiting import wait_for_end
-from omium.cli.worker import end_as, run_here
+from omium.cli.worker import end_as
 from omium.clock import US_PER_S
 from omium.errors import ConfigError
 from omium.states import FINAL_STATUSES, ExecutionStatus, Runner

@@ -1,34 +1,28 @@
-"""`omium worker`, `omium run`, and going on with an execution in this process: what runs user code."""
+"""`omium worker` and `omium run`: workflows served until stopped, or run once. In this process: here.py."""
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import os
-import shlex
 import sys
-import traceback
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-import omium
 from omium.cli.context import Common, for_server
 from omium.cli.detail import error_text
 from omium.cli.ending import FAILED, WrongUse
+from omium.cli.here import own_stdout, run_file, run_once
 from omium.cli.inputs import read_inputs
 from omium.cli.waiting import wait_for_end
 from omium.cli.words import value
-from omium.errors import ConfigError, OmiumError, StepFailed, Suspended
-from omium.safetext import safe_text
+from omium.errors import ConfigError, StepFailed, Suspended
 from omium.states import ExecutionStatus
 
 if TYPE_CHECKING:
     from omium.cli.output import Output
     from omium.models.execution import ExecutionDetail
-    from omium.sdk.sync_client import Client
 
 Isolation = Literal["thread", "process"]
 
@@ -66,7 +60,8 @@ def worker(
     common.client().close()  # a missing key is said before anybody's code is loaded
     common.use_here()
     if once:
-        run_once(common.output, target, execution, queue=queue)
+        with common.client() as client:
+            run_once(common.output, client, target, execution, queue=queue)
     else:
         _serve(common.output, target, queue, concurrency, isolation)
 
@@ -118,77 +113,6 @@ def _hand_down() -> None:
         os.environ["OMIUM_PROFILE"] = settings.profile
 
 
-def run_once(output: Output, target: str, execution_id: str | None, *, queue: str = "default") -> None:
-    """Run one execution in this process and print its output."""
-    from omium.sdk.session import current_session
-    from omium.sdk.supervisor import Service, load_service
-    from omium.sdk.worker import Worker
-
-    workflows = load_service(Service(target, queue))
-    serving = Worker(current_session(), workflows, queue=queue, concurrency=1)
-    with user_code():
-        result = serving.run_once(execution_id)
-    _print_result(output, result)
-
-
-def _print_result(output: Output, result: object) -> None:
-    from omium.jsonvalue import encode, plain
-    from omium.sdk.session import current_session
-
-    shown = plain(encode(result, types=current_session().link.types))
-    if output.as_json:
-        output.json({"output": shown})
-    else:
-        output.show(value(shown))
-
-
-@contextlib.contextmanager
-def user_code() -> Iterator[None]:
-    """End as failed with what the user's own code raised: its frames, without ours around and between."""
-    try:
-        yield
-    except OmiumError:
-        raise
-    except Exception as error:  # a boundary: anything at all may come out of the user's code
-        own = Path(omium.__file__).parent
-        frames = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if own not in Path(frame.filename).parents
-        ]
-        lines = traceback.format_list(frames) + traceback.format_exception_only(error)
-        sys.stderr.write(safe_text("".join(lines), keep_newlines=True))
-        raise typer.Exit(FAILED) from error
-
-
-def run_here(output: Output, client: Client, detail: ExecutionDetail, target: str | None) -> None:
-    """Go on with `detail` in this process, with the code that started it or with `target`; print the end."""
-    chosen = target or (detail.code.entrypoint if detail.code else None)
-    if chosen is None:
-        raise ConfigError(
-            f"Nobody serves {detail.workflow}, and it was not recorded which code started {detail.id}. "
-            f"Name it: omium resume {detail.id} --target PATH.py:{detail.workflow}"
-        )
-    if target is None and detail.code is not None and detail.code.cwd and Path(detail.code.cwd).is_dir():
-        os.chdir(detail.code.cwd)  # relative paths in the user's code mean what they meant at the start
-    output.say(
-        f"Running it here: {shlex.join(['omium', 'worker', '--once', '--execution', detail.id, chosen])}"
-    )
-    if not output.as_json:
-        run_once(output, chosen, detail.id)
-        return
-    from omium.sdk.session import current_session
-    from omium.sdk.supervisor import Service, load_service
-    from omium.sdk.worker import Worker
-
-    serving = Worker(current_session(), load_service(Service(chosen)), concurrency=1)
-    try:
-        with user_code():
-            serving.run_once(detail.id)
-    finally:  # a script gets the execution as it stands then, and the exit code tells how it ended
-        output.json(client.get_execution(detail.id))
-
-
 @for_server
 def run(
     common: Common,
@@ -221,13 +145,11 @@ def run(
         common.use_here()
         from omium.sdk.run import run_workflow
 
-        target = _load(name) if ".py" in name or ":" in name else name
+        target = _load(common.output, name) if ".py" in name or ":" in name else name
         if callable(target):
             _refuse_wrong_arguments(name, target, arguments)
         if callable(target) and not no_wait:
-            with user_code():
-                result = run_workflow(target, arguments, idempotency_key=idempotency_key)
-            _print_result(common.output, result)
+            run_file(common.output, client, target, arguments, idempotency_key)
             return
         execution_id = run_workflow(target, arguments, idempotency_key=idempotency_key, wait=False)
         if no_wait:
@@ -274,10 +196,11 @@ def end_as(detail: ExecutionDetail) -> None:
             pass
 
 
-def _load(target: str) -> Callable[..., object]:
+def _load(output: Output, target: str) -> Callable[..., object]:
     from omium.sdk.loading import find_workflows, load_target
 
-    _, found = load_target(target)
+    with own_stdout(output):
+        _, found = load_target(target)
     workflows = find_workflows(found)
     if len(workflows) != 1:
         known = ", ".join(sorted(workflows)) or "none"

@@ -8,7 +8,7 @@ execution.py.
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
 from omium.errors import ConnectionLost
@@ -62,6 +62,20 @@ def run_workflow(
         task = _task(session, workflow, to_call(workflow, inputs), key=idempotency_key)
         return runner.run(session, task)
     return drive_sync(_queue(session, target, inputs, idempotency_key, wait=wait), session.link.ports)
+
+
+def run_here(
+    function: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    *,
+    key: str | None = None,
+    told: Callable[[str], None],
+) -> Any:
+    """Run a decorated workflow as `run_workflow` does; `told` is called with the id before anything runs."""
+    session = current_session()
+    workflow = find_workflow(function)
+    assert workflow is not None, "the caller has found it under its decorator"
+    return runner.run(session, _task(session, workflow, to_call(workflow, inputs), key=key), told=told)
 
 
 def arun_workflow(

@@ -37,14 +37,16 @@ class Task:
     beginning: Beginning
 
 
-def run(session: Session, task: Task) -> Any:
-    """Start the execution, run it in this thread, and return its output."""
+def run(session: Session, task: Task, *, told: Callable[[str], None] | None = None) -> Any:
+    """Start the execution, run it in this thread, and return its output; `told` is called with its id."""
     refuse_running_loop(task.workflow)  # before it's granted: nobody would keep that lease
     with outside():
         try:
             joined = drive_sync(start_local(task.beginning, session.prepare), session.link.ports)
         except ConnectionLost as error:
             joined = begin_offline(session, task.beginning, error)
+    if told is not None:
+        told(joined.execution_id)
     return _finish(session, joined, task.workflow, task.call)
 
 

@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any, Final
 
@@ -84,11 +84,13 @@ class Worker:
         if self._failure is not None:
             raise self._failure
 
-    def run_once(self, execution_id: str | None = None) -> Any:
+    def run_once(
+        self, execution_id: str | None = None, *, told: Callable[[str], None] = lambda _id: None
+    ) -> Any:
         """Run one execution, a certain one or the next that can be claimed, and return its output.
 
         A certain execution is taken up whatever its state is: queued, paused, failed, or left by a process
-        that is gone. Raises what ended it.
+        that is gone. `told` is called with its id before it runs. Raises what ended it.
         """
         if execution_id is not None:
             self._session.prepare(execution_id)
@@ -99,8 +101,10 @@ class Worker:
             assert execution_id is not None
             flow = join_execution(execution_id, self.workflows.get, self._session.prepare)
             joined = drive_sync(flow, self._ports)
+            told(joined.execution_id)
             return runner.join(self._session, joined)
         for granted in grants:
+            told(granted.execution["id"])
             return self._running.run_here(granted)
         return None
 

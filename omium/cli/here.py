@@ -1,0 +1,151 @@
+"""The user's code in this process: what `omium run PATH.py`, `resume --here` and `worker --once` share.
+
+Owns what is printed of it: its output, with `--json` the execution as it stands afterwards, and of an
+exception the user's own frames. Serving until stopped is worker.py's.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+import omium
+from omium.cli.ending import FAILED
+from omium.cli.words import value
+from omium.errors import ConfigError, ConnectionLost, OmiumError
+from omium.safetext import safe_text
+
+if TYPE_CHECKING:
+    from omium.cli.output import Output
+    from omium.models.execution import ExecutionDetail
+    from omium.sdk.sync_client import Client
+
+Told = Callable[[str], None]
+"""What takes the id of the execution as soon as it is known."""
+
+
+def run_file(
+    output: Output,
+    client: Client,
+    workflow: Callable[..., object],
+    arguments: Mapping[str, Any],
+    idempotency_key: str | None,
+) -> None:
+    """Run a workflow of the user's file as an execution of its own, and print how it ended."""
+    from omium.sdk.run import run_here as run_workflow_here
+
+    _run(output, client, lambda told: run_workflow_here(workflow, arguments, key=idempotency_key, told=told))
+
+
+def run_once(
+    output: Output, client: Client, target: str, execution_id: str | None, *, queue: str = "default"
+) -> None:
+    """Run one execution in this process, a certain one or the next of `queue`, and print how it ended."""
+    from omium.sdk.session import current_session
+    from omium.sdk.supervisor import Service, load_service
+    from omium.sdk.worker import Worker
+
+    with own_stdout(output):
+        workflows = load_service(Service(target, queue))
+    serving = Worker(current_session(), workflows, queue=queue, concurrency=1)
+    _run(output, client, lambda told: serving.run_once(execution_id, told=told))
+
+
+def run_here(output: Output, client: Client, detail: ExecutionDetail, target: str | None) -> None:
+    """Go on with `detail` in this process, with the code that started it or with `target`; print the end."""
+    chosen = target or (detail.code.entrypoint if detail.code else None)
+    if chosen is None:
+        raise ConfigError(
+            f"Nobody serves {detail.workflow}, and it was not recorded which code started {detail.id}. "
+            f"Name it: omium resume {detail.id} --target PATH.py:{detail.workflow}"
+        )
+    if target is None and detail.code is not None and detail.code.cwd and Path(detail.code.cwd).is_dir():
+        os.chdir(detail.code.cwd)  # relative paths in the user's code mean what they meant at the start
+    output.say(
+        f"Running it here: {shlex.join(['omium', 'worker', '--once', '--execution', detail.id, chosen])}"
+    )
+    run_once(output, client, chosen, detail.id)
+
+
+def _run(output: Output, client: Client, run: Callable[[Told], object]) -> None:
+    """Run the user's code and print its result; a script gets the execution, however it has ended."""
+    known: list[str] = []
+    result: object = None
+    ended, error = "failed", None
+    try:
+        with own_stdout(output), user_code():
+            try:
+                result = run(known.append)
+            except BaseException as raised:
+                error = {"type": type(raised).__name__, "message": str(raised)}
+                raise
+            ended = "completed"
+    finally:
+        if output.as_json and known:
+            _print_execution(output, client, known[0], (ended, result, error))
+    if not output.as_json:
+        output.show(value(_plain(result)))
+    elif not known:
+        output.json(None)  # nothing was queued
+
+
+def _print_execution(
+    output: Output, client: Client, execution_id: str, here: tuple[str, object, dict[str, str] | None]
+) -> None:
+    """Print the execution as the server has it; as this process has it where the server is away (relaxed)."""
+    try:
+        output.json(client.get_execution(execution_id))
+    except ConnectionLost:
+        ended, result, error = here
+        output.json({"id": execution_id, "status": ended, "output": _plain(result), "error": error})
+
+
+def _plain(result: object) -> object:
+    from omium.jsonvalue import encode, plain
+    from omium.sdk.session import current_session
+
+    return plain(encode(result, types=current_session().link.types))
+
+
+@contextlib.contextmanager
+def own_stdout(output: Output) -> Iterator[None]:
+    """With `--json`, let what the user's code and its children print go to stderr: stdout holds JSON."""
+    if not output.as_json:
+        yield
+        return
+    sys.stdout.flush()
+    kept = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        os.dup2(kept, 1)
+        os.close(kept)
+
+
+@contextlib.contextmanager
+def user_code() -> Iterator[None]:
+    """End as failed with what the user's own code raised: its frames, without ours around and between."""
+    try:
+        yield
+    except OmiumError:
+        raise
+    except Exception as error:  # a boundary: anything at all may come out of the user's code
+        own = Path(omium.__file__).parent
+        frames = [
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if own not in Path(frame.filename).parents
+        ]
+        lines = traceback.format_list(frames) + traceback.format_exception_only(error)
+        sys.stderr.write(safe_text("".join(lines), keep_newlines=True))
+        raise typer.Exit(FAILED) from error
