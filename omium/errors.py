@@ -332,6 +332,10 @@ class LimitReached(Problem):
     code, status, title = "limit-reached", 422, "A limit of this execution or tenant is reached"
 
 
+class UnknownPrice(Problem):
+    code, status, title = "unknown-price", 422, "The price book has no price for this model and refuses it"
+
+
 class RateLimited(Problem):
     code, status, title = "rate-limited", 429, "Too many requests"
     retryable = True
