@@ -73,7 +73,7 @@ class Ledger:
                     last_used_us=None,
                 ),
             )
-            caps.set_cap(tx, key_id, cap, period)
+            caps.set_cap(tx, self.tenant_id, key_id, cap, period)
             return key_id
 
         return await self.db.write(work)

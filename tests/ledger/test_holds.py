@@ -184,7 +184,7 @@ async def test_a_cap_can_be_lowered_raised_and_taken_away(ledger):
     await ledger.place("ex:1", 80, api_key_id=key)
 
     async def cap(amount, period="total"):
-        await ledger.db.write(lambda tx: caps.set_cap(tx, key, amount, period))
+        await ledger.db.write(lambda tx: caps.set_cap(tx, ledger.tenant_id, key, amount, period))
 
     await cap(50)
     with pytest.raises(CreditsExhausted) as error:

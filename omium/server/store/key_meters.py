@@ -1,0 +1,118 @@
+"""Caps of keys as rows: what a key may spend in a period, and what it has. holds.py holds to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omium.server.db.tx import Sql, Tx
+
+
+@dataclass(frozen=True, slots=True)
+class CapRow:
+    """A row of `key_meters`; `warned_start_us` and `reached_start_us` name the periods that were told of."""
+
+    api_key_id: str
+    cap_microcredits: int | None
+    cap_period: str
+    soft_cap_percent: int | None
+    period_start_us: int
+    spent_microcredits: int
+    held_microcredits: int
+    warned_start_us: int | None
+    reached_start_us: int | None
+
+
+_COLUMNS = """api_key_id, cap_microcredits, cap_period, soft_cap_percent, period_start_us, spent_microcredits,
+       held_microcredits, warned_start_us, reached_start_us"""
+
+FIND = Sql(f"SELECT {_COLUMNS} FROM key_meters WHERE api_key_id = :api_key_id")
+
+
+def find_cap(tx: Tx, api_key_id: str) -> CapRow | None:
+    """Return the key's cap and meter, or None where it has none and never had."""
+    return tx.one_or_none(FIND, CapRow, api_key_id=api_key_id)
+
+
+WRITE = Sql(f"""
+    INSERT INTO key_meters ({_COLUMNS})
+    VALUES (:api_key_id, :cap_microcredits, :cap_period, :soft_cap_percent, :period_start_us,
+            :spent_microcredits, :held_microcredits, :warned_start_us, :reached_start_us)
+    ON CONFLICT (api_key_id) DO UPDATE
+       SET cap_microcredits = :cap_microcredits, cap_period = :cap_period,
+           soft_cap_percent = :soft_cap_percent, period_start_us = :period_start_us,
+           spent_microcredits = :spent_microcredits, held_microcredits = :held_microcredits,
+           warned_start_us = :warned_start_us, reached_start_us = :reached_start_us
+""")  # whoever writes it holds the lock of the tenant's funds, under which every charge is made
+
+
+def write_cap(tx: Tx, row: CapRow) -> None:
+    """Put `row` in the place of the key's cap and meter."""
+    tx.execute(WRITE, **{name: getattr(row, name) for name in CapRow.__slots__})
+
+
+@dataclass(frozen=True, slots=True)
+class Crossed:
+    """A meter that has passed its soft cap or its cap, which nobody was told of in this period."""
+
+    api_key_id: str
+    tenant_id: str
+    name: str
+    environment: str
+    cap_microcredits: int
+    cap_period: str
+    soft_cap_percent: int | None
+    period_start_us: int
+    spent_microcredits: int
+    told_start_us: int | None
+
+
+_CROSSED = """
+    SELECT m.api_key_id, k.tenant_id, k.name, k.environment, m.cap_microcredits, m.cap_period,
+           m.soft_cap_percent, m.period_start_us, m.spent_microcredits, m.{told} AS told_start_us
+      FROM key_meters AS m JOIN api_keys AS k ON k.id = m.api_key_id
+     WHERE m.cap_microcredits IS NOT NULL AND k.status = 'active'
+       AND (m.{told} IS NULL OR m.{told} < m.period_start_us)
+"""
+SOFT = Sql(
+    _CROSSED.format(told="warned_start_us")
+    + """
+       AND m.soft_cap_percent IS NOT NULL
+       AND m.spent_microcredits >= m.cap_microcredits / 100 * m.soft_cap_percent
+     ORDER BY m.api_key_id LIMIT :limit
+"""
+)  # divided first, or the product of a large cap would pass 64 bits; what is cut off is nobody's matter
+HARD = Sql(
+    _CROSSED.format(told="reached_start_us")
+    + """
+       AND m.spent_microcredits >= m.cap_microcredits
+     ORDER BY m.api_key_id LIMIT :limit
+"""
+)
+TELL_SOFT = Sql("""
+    UPDATE key_meters SET warned_start_us = :start_us
+     WHERE api_key_id = :api_key_id AND (warned_start_us IS NULL OR warned_start_us < :start_us)
+""")  # two servers at once: one of them changes the row
+TELL_HARD = Sql("""
+    UPDATE key_meters SET reached_start_us = :start_us
+     WHERE api_key_id = :api_key_id AND (reached_start_us IS NULL OR reached_start_us < :start_us)
+""")  # as above
+
+
+def list_past_soft_cap(tx: Tx, limit: int) -> list[Crossed]:
+    """List meters past their soft cap that nobody was told of in this period."""
+    return tx.all(SOFT, Crossed, limit=limit)
+
+
+def list_past_cap(tx: Tx, limit: int) -> list[Crossed]:
+    """List meters that have reached their cap, of which nobody was told in this period."""
+    return tx.all(HARD, Crossed, limit=limit)
+
+
+def set_soft_cap_told(tx: Tx, api_key_id: str, start_us: int) -> bool:
+    """Note that the soft cap was told of in the period; False if another server has just done so."""
+    return tx.execute(TELL_SOFT, api_key_id=api_key_id, start_us=start_us) == 1
+
+
+def set_cap_told(tx: Tx, api_key_id: str, start_us: int) -> bool:
+    """Note that reaching the cap was told of in the period; False if another server has just done so."""
+    return tx.execute(TELL_HARD, api_key_id=api_key_id, start_us=start_us) == 1
