@@ -31,13 +31,15 @@ import pytest
 from omium.clock import ManualClock
 from omium.folders import bootstrap_token_file
 from omium.models.account import NewKey
-from omium.server.app import open_app
+from omium.server import app as server_app
+from omium.server.db.open import open_database
 from omium.server.settings import ServerSettings
 from omium.server.store import tenants
 from omium.server.web import accounts
 from omium.server.web.context import ServerContext
 from omium.server.web.dispatch import Application
 from omium.states import Environment, Scope
+from tests.db.twice import TwiceDatabase
 
 START_TIMEOUT_S = 60
 BASE_URL = "http://localhost"
@@ -133,10 +135,26 @@ async def insert_key(server, tenant_id, scopes, environment, workflows, expires_
 
 
 @asynccontextmanager
+async def open_app_twice(settings: ServerSettings, clock: ManualClock) -> AsyncIterator[Application]:
+    """Open an app whose every transaction runs twice, first in vain, as after a serialization failure.
+
+    A work that keeps something from its first run gives a wrong answer in some test of the whole surface.
+    """
+
+    async def open_twice(url: str, **chosen: object) -> TwiceDatabase:
+        return TwiceDatabase(await open_database(url, **chosen))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(server_app, "open_database", open_twice)
+        async with server_app.open_app(settings, clock=clock, sweeps=False) as opened:
+            yield opened
+
+
+@asynccontextmanager
 async def open_app_client(settings: ServerSettings) -> AsyncIterator[AppClient]:
     clock = ManualClock()
     async with (
-        open_app(settings, clock=clock, sweeps=False) as app,
+        open_app_twice(settings, clock) as app,
         AppClient(app, clock, await insert_tenant(app.server, "test")) as client,
     ):
         yield client
