@@ -140,12 +140,18 @@ def user_code() -> Iterator[None]:
     except OmiumError:
         raise
     except Exception as error:  # a boundary: anything at all may come out of the user's code
-        own = Path(omium.__file__).parent
-        frames = [
-            frame
-            for frame in traceback.extract_tb(error.__traceback__)
-            if own not in Path(frame.filename).parents
-        ]
-        lines = traceback.format_list(frames) + traceback.format_exception_only(error)
-        sys.stderr.write(safe_text("".join(lines), keep_newlines=True))
+        told = traceback.TracebackException.from_exception(error)
+        if not os.environ.get("OMIUM_DEBUG"):
+            _leave_out_ours(told)
+        sys.stderr.write(safe_text("".join(told.format()), keep_newlines=True))
         raise typer.Exit(FAILED) from error
+
+
+def _leave_out_ours(told: traceback.TracebackException) -> None:
+    """Take this package's frames out of a traceback, and out of those that it follows from."""
+    own = Path(omium.__file__).parent
+    kept = [frame for frame in told.stack if own not in Path(frame.filename).parents]
+    told.stack = traceback.StackSummary.from_list(kept)
+    for each in (told.__cause__, told.__context__, *(told.exceptions or ())):
+        if each is not None:
+            _leave_out_ours(each)

@@ -18,7 +18,8 @@ from omium.sdk.attempts import StepCall
 from omium.sdk.calls import Call
 from omium.sdk.context import Frame, find_frame
 from omium.sdk.driving import Driving
-from omium.sdk.flows import drive_async, drive_sync
+from omium.sdk.flows import AsyncPorts, Flow, drive_async, drive_sync
+from omium.sdk.frames import shorten
 from omium.sdk.options import StepOptions
 from omium.sdk.steps import run_step
 
@@ -49,7 +50,15 @@ def call_async_step(
     def invoke(inner: Frame) -> Coroutine[Any, Any, Any]:
         return run_async(call, inner, options.timeout_s, options.name)
 
-    return drive_async(run_step(prepared(invoke)), _LazyPorts(frame))
+    return _end(run_step(prepared(invoke)), _LazyPorts(frame))
+
+
+async def _end(flow: Flow[Any], ports: AsyncPorts) -> Any:
+    try:
+        return await drive_async(flow, ports)
+    except BaseException as error:  # it goes on in the user's code
+        shorten(error)
+        raise
 
 
 def prepare(

@@ -18,6 +18,7 @@ from omium.sdk import run
 from omium.sdk.calling import call_async_step, call_step, find_active_frame, prepare
 from omium.sdk.calls import Call
 from omium.sdk.coroutines import is_async, mark_async
+from omium.sdk.frames import shorten
 from omium.sdk.generators import stream, stream_async
 from omium.sdk.identity import clean_name
 from omium.sdk.options import (
@@ -185,7 +186,11 @@ def _wrap_step(function: Callable[..., Any], options: StepOptions) -> Callable[.
         frame = find_active_frame()
         if frame is None:
             return function(*args, **kwargs)
-        return call_step(frame, options, Call(function, args, kwargs))
+        try:
+            return call_step(frame, options, Call(function, args, kwargs))
+        except BaseException as error:
+            shorten(error)
+            raise
 
     return call_sync
 
@@ -215,9 +220,13 @@ def _wrap_workflow(function: Callable[..., Any], options: WorkflowOptions) -> Ca
     def call(*args: Any, **kwargs: Any) -> Any:
         frame = find_active_frame()
         called = Call(function, args, kwargs)
-        if frame is None or frame.driving.lease.pid != os.getpid():  # a forked child opens its own
-            return (run.arun_local if asynchronous else run.run_local)(known, called)
-        return (call_async_step if asynchronous else call_step)(frame, inner, called)
+        try:
+            if frame is None or frame.driving.lease.pid != os.getpid():  # a forked child opens its own
+                return (run.arun_local if asynchronous else run.run_local)(known, called)
+            return (call_async_step if asynchronous else call_step)(frame, inner, called)
+        except BaseException as error:
+            shorten(error)
+            raise
 
     wrapped = mark_async(call) if asynchronous else call
     known = Workflow(options, function, wrapped)

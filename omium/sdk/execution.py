@@ -22,9 +22,10 @@ from omium.sdk.context import Frame
 from omium.sdk.coroutines import is_async
 from omium.sdk.driving import Driving
 from omium.sdk.flows import drive_sync
+from omium.sdk.frames import LEAVING
 from omium.sdk.joining import Joined, start_local
 from omium.sdk.offline import begin_offline
-from omium.sdk.options import Retry, WorkflowOptions, make_step_options
+from omium.sdk.options import Retry, StepOptions, WorkflowOptions, make_step_options
 from omium.sdk.registry import find_workflow
 from omium.sdk.session import Session, current_session
 from omium.sdk.starting import Beginning, make_driving
@@ -50,7 +51,8 @@ class Execution:
 
     def step(self, name: str, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Run `function(*args, **kwargs)` as a step; of a coroutine function, return an awaitable."""
-        return self.step_with(name, function, args, kwargs)
+        with LEAVING:
+            return self._call(make_step_options(name), Call(function, args, kwargs), None)
 
     def step_with(
         self,
@@ -66,8 +68,11 @@ class Execution:
     ) -> Any:
         """Run a function as a step with the options that `@omium.step` has."""
         options = make_step_options(name, retry=retry, timeout_s=timeout_s, effect=effect)
-        made = Call(function, args, dict(kwargs or {}))
-        run = call_async_step if is_async(function) else call_step
+        with LEAVING:
+            return self._call(options, Call(function, args, dict(kwargs or {})), key)
+
+    def _call(self, options: StepOptions, made: Call, key: str | None) -> Any:
+        run = call_async_step if is_async(made.fn) else call_step
         return run(self._here(), options, made, key=key)
 
     def checkpoint(self, name: str, state: object) -> None:

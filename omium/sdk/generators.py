@@ -18,6 +18,7 @@ from omium.sdk.book import Reuse
 from omium.sdk.calls import Call, make_timeout
 from omium.sdk.context import Frame
 from omium.sdk.flows import AsyncPorts, Ports, drive_async, drive_sync
+from omium.sdk.frames import shorten
 from omium.sdk.pausing import wait_out
 from omium.sdk.steps import count_failures, look_up, make_attempt, recall
 
@@ -41,6 +42,7 @@ def stream(prepared: Callable[[Any], StepCall], call: Call, ports: Ports) -> Gen
             failures += 1
             delay_s = drive_sync(attempt.fail(error, chunks.limit(failures)), ports)
             if delay_s is None:
+                shorten(error)
                 raise
         except BaseException as error:  # closed early, or interrupted: not recorded
             drive_sync(attempt.interrupt(error), ports)
@@ -83,6 +85,7 @@ async def stream_async(
             failures += 1
             delay_s = await drive_async(attempt.fail(error, chunks.limit(failures)), ports)
             if delay_s is None:
+                shorten(error)
                 raise
         except BaseException as error:  # closed early, or interrupted: not recorded
             with attempt.frame.entered():

@@ -19,6 +19,7 @@ from omium.sdk.calls import Call
 from omium.sdk.children import Target, arun_child, await_queued, name_of, run_child, to_call
 from omium.sdk.code_version import describe_code
 from omium.sdk.flows import Flow, drive_sync
+from omium.sdk.frames import LEAVING
 from omium.sdk.joining import ask_replay, join_execution, start_queued
 from omium.sdk.offline import go_on_offline
 from omium.sdk.registry import REGISTRY, Workflow, find_workflow
@@ -35,8 +36,9 @@ def run_local(workflow: Workflow, call: Call) -> Any:
 
 async def arun_local(workflow: Workflow, call: Call) -> Any:
     """Run a call of an async workflow as an execution of its own, here."""
-    session = current_session()
-    return await runner.arun(session, _task(session, workflow, call))
+    with LEAVING:
+        session = current_session()
+        return await runner.arun(session, _task(session, workflow, call))
 
 
 def run_workflow(
@@ -53,15 +55,16 @@ def run_workflow(
     child of it: run again after a crash, the same child is found, not a second one started. The same
     `idempotency_key` starts nothing new, but returns (or goes on with) what it started first.
     """
-    frame = find_active_frame()
-    if frame is not None:
-        return run_child(frame, target, inputs, idempotency_key, wait=wait)
-    session = current_session()
-    workflow = find_workflow(target)
-    if workflow is not None and wait:
-        task = _task(session, workflow, to_call(workflow, inputs), key=idempotency_key)
-        return runner.run(session, task)
-    return drive_sync(_queue(session, target, inputs, idempotency_key, wait=wait), session.link.ports)
+    with LEAVING:
+        frame = find_active_frame()
+        if frame is not None:
+            return run_child(frame, target, inputs, idempotency_key, wait=wait)
+        session = current_session()
+        workflow = find_workflow(target)
+        if workflow is not None and wait:
+            task = _task(session, workflow, to_call(workflow, inputs), key=idempotency_key)
+            return runner.run(session, task)
+        return drive_sync(_queue(session, target, inputs, idempotency_key, wait=wait), session.link.ports)
 
 
 def run_here(
@@ -72,10 +75,11 @@ def run_here(
     told: Callable[[str], None],
 ) -> Any:
     """Run a decorated workflow as `run_workflow` does; `told` is called with the id before anything runs."""
-    session = current_session()
-    workflow = find_workflow(function)
-    assert workflow is not None, "the caller has found it under its decorator"
-    return runner.run(session, _task(session, workflow, to_call(workflow, inputs), key=key), told=told)
+    with LEAVING:
+        session = current_session()
+        workflow = find_workflow(function)
+        assert workflow is not None, "the caller has found it under its decorator"
+        return runner.run(session, _task(session, workflow, to_call(workflow, inputs), key=key), told=told)
 
 
 def arun_workflow(
@@ -95,11 +99,12 @@ def arun_workflow(
 async def _arun_workflow(
     target: Target, inputs: Mapping[str, Any] | None, key: str | None, *, wait: bool
 ) -> Any:
-    session = current_session()
-    workflow = find_workflow(target)
-    if workflow is not None and wait:
-        return await runner.arun(session, _task(session, workflow, to_call(workflow, inputs), key=key))
-    return await session.drive_async(_queue(session, target, inputs, key, wait=wait))
+    with LEAVING:
+        session = current_session()
+        workflow = find_workflow(target)
+        if workflow is not None and wait:
+            return await runner.arun(session, _task(session, workflow, to_call(workflow, inputs), key=key))
+        return await session.drive_async(_queue(session, target, inputs, key, wait=wait))
 
 
 def resume(execution_id: str) -> Any:
@@ -108,22 +113,24 @@ def resume(execution_id: str) -> Any:
     It runs here if this process knows its workflow (import the module that defines it first); else whoever
     serves it goes on, and this waits.
     """
-    session = current_session()
-    try:
-        joined = drive_sync(join_execution(execution_id, _find_sync, session.prepare), session.link.ports)
-    except ConnectionLost as error:
-        joined = go_on_offline(session, execution_id, error, _find_sync)
-    return runner.join(session, joined)
+    with LEAVING:
+        session = current_session()
+        try:
+            joined = drive_sync(join_execution(execution_id, _find_sync, session.prepare), session.link.ports)
+        except ConnectionLost as error:
+            joined = go_on_offline(session, execution_id, error, _find_sync)
+        return runner.join(session, joined)
 
 
 async def aresume(execution_id: str) -> Any:
     """Go on with an execution as `resume` does, from async code."""
-    session = current_session()
-    try:
-        joined = await session.drive_async(join_execution(execution_id, _find, session.aprepare))
-    except ConnectionLost as error:
-        joined = go_on_offline(session, execution_id, error, _find)
-    return await runner.ajoin(session, joined)
+    with LEAVING:
+        session = current_session()
+        try:
+            joined = await session.drive_async(join_execution(execution_id, _find, session.aprepare))
+        except ConnectionLost as error:
+            joined = go_on_offline(session, execution_id, error, _find)
+        return await runner.ajoin(session, joined)
 
 
 def replay(
@@ -139,15 +146,18 @@ def replay(
     value}}`, `{"state": {"checkpoint": value}}`. With `wait=False` the new execution's id is returned, and
     only a worker runs it. A replay that would do an effect again is refused: look at its plan first.
     """
-    session = current_session()
-    if wait and runner.in_running_loop():  # before there is a replay that nobody runs
-        source = drive_sync(get_execution(execution_id), session.link.ports)
-        _find_sync(source["workflow"])
-    started = drive_sync(ask_replay(execution_id, from_step, patch, session.link.types), session.link.ports)
-    if not wait:
-        return started
-    joined = drive_sync(join_execution(started, _find_sync, session.prepare), session.link.ports)
-    return runner.join(session, joined)
+    with LEAVING:
+        session = current_session()
+        if wait and runner.in_running_loop():  # before there is a replay that nobody runs
+            source = drive_sync(get_execution(execution_id), session.link.ports)
+            _find_sync(source["workflow"])
+        started = drive_sync(
+            ask_replay(execution_id, from_step, patch, session.link.types), session.link.ports
+        )
+        if not wait:
+            return started
+        joined = drive_sync(join_execution(started, _find_sync, session.prepare), session.link.ports)
+        return runner.join(session, joined)
 
 
 async def areplay(
@@ -158,12 +168,13 @@ async def areplay(
     wait: bool = True,
 ) -> Any:
     """Replay an execution as `replay` does, from async code."""
-    session = current_session()
-    started = await session.drive_async(ask_replay(execution_id, from_step, patch, session.link.types))
-    if not wait:
-        return started
-    joined = await session.drive_async(join_execution(started, _find, session.aprepare))
-    return await runner.ajoin(session, joined)
+    with LEAVING:
+        session = current_session()
+        started = await session.drive_async(ask_replay(execution_id, from_step, patch, session.link.types))
+        if not wait:
+            return started
+        joined = await session.drive_async(join_execution(started, _find, session.aprepare))
+        return await runner.ajoin(session, joined)
 
 
 def _find(name: str) -> Workflow | None:
