@@ -217,6 +217,7 @@ class EventType(StrEnum):
     COMPENSATION_SKIPPED = "compensation.skipped"
     CHILD_STARTED = "child.started"
     RECORDING_GAPPED = "recording.gapped"
+    CREDITS_EXHAUSTED = "credits.exhausted"
 
 
 class Scope(StrEnum):
@@ -260,3 +261,35 @@ class Environment(StrEnum):
     DEV = "dev"
     STAGING = "staging"
     PROD = "prod"
+
+
+class AlertKind(StrEnum):
+    """What a tenant can be alerted of. Each fact is written once, in the transaction that makes it one."""
+
+    CREDITS_LOW = "credits.low"
+    KEY_SOFT_CAP = "key.soft-cap"
+    KEY_CAP_REACHED = "key.cap-reached"
+    KEY_EXPIRED = "key.expired"
+    FAILURE_OPENED = "failure.opened"
+    FAILURE_REOPENED = "failure.reopened"
+    BREAKER_OPENED = "breaker.opened"
+    WORK_UNSERVED = "work.unserved"
+    ALERT_TESTED = "alert.tested"
+
+
+class AlertChannel(StrEnum):
+    """How an alert gets out of the server."""
+
+    WEBHOOK = "webhook"
+    EMAIL = "email"
+    COMMAND = "command"
+
+
+class DeliveryStatus(StrEnum):
+    """Where an alert's message stands. Dead ones were tried for half a day, or cannot be sent at all."""
+
+    GATHERING = "gathering"
+    SENDING = "sending"
+    RETRYING = "retrying"
+    SENT = "sent"
+    DEAD = "dead"

@@ -42,6 +42,8 @@ class Limits(Command):
     """How long drivers may hold it, all together: time in which it waits or is paused does not count."""
     max_payload_bytes: Amount | None = None
     """How much JSON it may record as inputs, outputs and states."""
+    max_microcredits: Amount | None = None
+    """What it may be charged, in micro-credits; nothing on a server that does not meter."""
 
 
 class StartExecution(Command):
@@ -256,6 +258,8 @@ class ResumeExecution(Command):
     """Raises the limit on the time for which drivers have held it, microseconds."""
     max_payload_bytes: Amount | None = None
     """Raises the limit on what it has recorded."""
+    max_microcredits: Amount | None = None
+    """Sets another limit on what it may be charged, in micro-credits."""
     comment: str = ""
 
 

@@ -14,7 +14,7 @@ import json
 from dataclasses import replace
 
 from omium.clock import US_PER_S
-from omium.errors import Problem
+from omium.errors import CreditsExhausted, Problem
 from omium.ids import derived_id
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.models.failure import ReplayBatch, ReplayedFailure, ReplayFailure
@@ -134,7 +134,11 @@ def _step(tx: Tx, parts: EngineParts, keys: KeyFile, batch: BatchRow) -> str | N
             after_id=occurrence.id,
             next_us=tx.now_us + STAGGER_S * US_PER_S,
         )
-        started, refusal = _replay_one(tx, parts, keys, batch, occurrence)
+        try:
+            started, refusal = _replay_one(tx, parts, keys, batch, occurrence)
+        except CreditsExhausted as exhausted:  # for the others as well: they stay open in the inbox
+            _end(tx, replace(batch, status="stopped", stopped_reason=exhausted.detail))
+            return None
         if started is not None:
             store.update_batch(tx, replace(batch, launched=batch.launched + 1))
             return started
@@ -179,6 +183,8 @@ def _replay_one(
     try:
         with tx.savepoint():
             return _start(tx, parts, keys, batch, source), ""
+    except CreditsExhausted:
+        raise
     except Problem as problem:  # blocked, running, or its values are gone: the others may still go on
         return None, problem.detail
 
@@ -196,7 +202,7 @@ def _start(tx: Tx, parts: EngineParts, keys: KeyFile, batch: BatchRow, source: E
         reason=asked.reason or "replayed with its group",
     )
     recorded = fetch_value(tx, source.tenant_id, get_details(tx, source.id).input)
-    packed = pack_replay(parts.vault, principal, source.id, command, recorded, None)
+    packed = pack_replay(parts.vault, principal, source.id, command, recorded, None, metered=parts.metering)
     replayed = start_replay(tx, keys, packed, prepare_replay(packed, read_source(tx, source)))
     replays.set_batch(tx, replayed.row.id, batch.id)
     return replayed.row.id

@@ -6,7 +6,7 @@ the driver says it again; said twice, the second changes nothing.
 
 from __future__ import annotations
 
-from omium.errors import LeaseLostProblem, NotFound, StepConflict
+from omium.errors import LeaseLostProblem, StepConflict
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.models.driver import (
     CheckpointSaved,
@@ -28,7 +28,7 @@ from omium.server.engine.usage import insert_usage
 from omium.server.engine.values import put_value
 from omium.server.store import checkpoints, details
 from omium.server.store.checkpoints import CheckpointRow
-from omium.server.store.executions import find_execution, give_back
+from omium.server.store.executions import give_back, lock_execution
 from omium.states import EventType, ExecutionStatus, FailureKind
 
 
@@ -116,10 +116,7 @@ def record_usage(tx: Tx, packed: Packed[UsageRecorded]) -> Outcome:
     try:
         row = enter(tx, lease)
     except LeaseLostProblem:
-        found = find_execution(tx, lease.tenant_id, lease.execution_id)
-        if found is None:
-            raise NotFound(f"There is no execution {lease.execution_id} here.") from None
-        row = found
+        row = lock_execution(tx, lease.tenant_id, lease.execution_id)  # what it is charged changes its cover
     insert_usage(tx, row, lease.principal, packed.write.usage)
     return Outcome(row)
 

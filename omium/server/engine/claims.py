@@ -21,15 +21,20 @@ from omium.jsonvalue import json_bytes
 from omium.models.driver import Claimed, ClaimWork, Neighbour
 from omium.models.execution import ProcessIdentity
 from omium.server.db.tx import Tx
+from omium.server.engine import metering
 from omium.server.engine.compensations import has_pending
 from omium.server.engine.grants import build_grant, give_grant, make_taker, new_token
 from omium.server.engine.losses import interrupt
 from omium.server.engine.parts import EngineParts
+from omium.server.engine.transitions import move
 from omium.server.principal import Principal
 from omium.server.store import queues, workers
 from omium.server.store.executions import ExecutionRow, lock_execution
 from omium.server.store.workers import WorkerRow
 from omium.states import EventType, ExecutionStatus, PausedReason
+
+PAUSED_MAX = 20
+"""How many executions one claim pauses for the lack of credits; the next claim goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def claim_work(tx: Tx, principal: Principal, command: ClaimWork, tokens: Sequenc
     worker, fresh = _see(tx, principal, command)
     if command.execution_id is not None:
         row = _lock_claimable(tx, principal, command, command.execution_id)
-        taken = [_take(tx, principal, command, row, tokens[0])]
+        taken = [_take(tx, principal, command, row, tokens[0])]  # 402 where it may not begin
     else:
         taken = _take_turns(tx, principal, command, worker, tokens[: command.max_executions])
     neighbours = _find_neighbours(tx, principal, command) if fresh else []
@@ -125,13 +130,18 @@ def _take_turns(
 ) -> list[Taken]:
     """Go round the workflows, from behind the one that was served last, while work and tokens last."""
     turn = _rotate(served_workflows(principal, command), worker.last_workflow)
-    left, taken = list(tokens), list[Taken]()
-    while turn and left:
+    left, taken, paused = list(tokens), list[Taken](), 0
+    while turn and left and paused < PAUSED_MAX:
         workflow = turn.pop(0)
         row = _lock_next(tx, principal, command.queue, workflow)
         if row is None:
             continue
-        taken.append(_take(tx, principal, command, row, left.pop(0)))
+        grant = _take_or_pause(tx, principal, command, row, left[0])
+        if grant is None:
+            paused += 1
+        else:
+            taken.append(grant)
+            left.pop(0)
         turn.append(workflow)
     if taken:
         workers.set_last_workflow(tx, worker.id, taken[-1].row.workflow)
@@ -166,6 +176,32 @@ def _lock_claimable(tx: Tx, principal: Principal, command: ClaimWork, execution_
             status_now=row.status,
         )
     return row
+
+
+def _take_or_pause(
+    tx: Tx, principal: Principal, command: ClaimWork, row: ExecutionRow, lease_token: str
+) -> Taken | None:
+    """Grant `row`, or pause it where there are no credits for it: the worker has nothing to do with that.
+
+    It is queued again once there are (credit_pauses.py). The sentence says who has to do what.
+    """
+    if row.covered_steps is None:
+        return _take(tx, principal, command, row, lease_token)
+    try:
+        with tx.savepoint():
+            return _take(tx, principal, command, row, lease_token)
+    except metering.REFUSALS as problem:
+        move(
+            tx,
+            row,
+            ExecutionStatus.PAUSED,
+            EventType.EXECUTION_PAUSED,
+            reason=metering.reason_of(problem).value,
+            data={"detail": problem.detail},
+            worker_id=None,
+            lease_digest=None,
+        )
+        return None
 
 
 def _take(tx: Tx, principal: Principal, command: ClaimWork, row: ExecutionRow, lease_token: str) -> Taken:

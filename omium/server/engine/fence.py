@@ -116,7 +116,14 @@ def _return(tx: Tx, lease: Lease, lock_first: Callable[[ExecutionRow], object] |
         details.set_error(tx, row.id, None)
     elif row.status != ExecutionStatus.QUEUED or row.reason != INTERRUPTED:
         raise refusal(row)
-    move(tx, row, ExecutionStatus.RUNNING, EventType.EXECUTION_RETURNED, data={"after": row.reason})
+    move(
+        tx,
+        row,
+        ExecutionStatus.RUNNING,
+        EventType.EXECUTION_RETURNED,
+        data={"after": row.reason},
+        cover_otherwise=row.steps_completed,  # it reports what has happened; what it may begin, it is told
+    )
 
 
 def holds(row: ExecutionRow, lease: Lease) -> bool:

@@ -24,12 +24,13 @@ from omium.server.engine.parts import EngineParts
 from omium.server.engine.transitions import move
 from omium.server.engine.values import PackedValue, StoredValue, address_of, fetch_values
 from omium.server.engine.views import view_execution
+from omium.server.ledger.tranches import UNLIMITED
 from omium.server.store import checkpoints, details, effects, epochs, steps
 from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.compensations import PendingCompensation
 from omium.server.store.executions import ExecutionRow
 from omium.server.store.steps import StepRow
-from omium.states import EffectState, EventType, ExecutionStatus, StepStatus
+from omium.states import EffectState, EventType, ExecutionStatus, PausedReason, StepStatus
 
 INLINE_VALUE_BYTES: Final = 4 * 1024  # of one value that travels with a grant
 INLINE_TOTAL_BYTES: Final = 1024 * 1024  # of all together
@@ -86,6 +87,9 @@ def give_grant(
     The caller has locked the row and resolved what was in flight (`effects.cut_off`). If the process dies
     before the commit, nobody was granted; after it, the taker may never learn of the grant, and the lease
     decides.
+
+    Raises `CreditsExhausted`, `LimitReached` or `UnknownPrice` where the execution is metered and may not go
+    on; not for a rollback, which has to be possible without credits.
     """
     row = move(
         tx,
@@ -93,6 +97,7 @@ def give_grant(
         ExecutionStatus.RUNNING,
         event,
         data={**(data or {}), "by": taker.principal_id},
+        cover_otherwise=UNLIMITED if _goes_back(row) else None,
         epoch=row.epoch + 1,
         lease_digest=taker.lease_digest,
         lease_touched_us=tx.lease_now_us,
@@ -110,6 +115,13 @@ def give_grant(
     )
     details.set_driver(tx, row.id, taker.process, taker.code)
     return row
+
+
+def _goes_back(row: ExecutionRow) -> bool:
+    return row.status == ExecutionStatus.PAUSED and row.reason in {
+        PausedReason.ROLLBACK,
+        PausedReason.ROLLBACK_FAILED,
+    }
 
 
 @dataclass(frozen=True, slots=True)

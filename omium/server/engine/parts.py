@@ -16,3 +16,5 @@ class EngineParts:
     db: Database
     vault: Vault
     policy: Policy = field(default_factory=Policy)
+    metering: bool = False
+    """Whether what begins from now on is metered: the server's setting."""

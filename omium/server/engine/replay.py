@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omium.errors import ExecutionExists, PlanNeeded
+from omium.models.execution import Limits
 from omium.server.db.tx import Tx
-from omium.server.engine import decisions
+from omium.server.engine import decisions, metering
 from omium.server.engine.failures import close_occurrences, lock_groups
 from omium.server.engine.grants import give_grant
 from omium.server.engine.plan import Plan, make_plan
@@ -33,6 +34,7 @@ from omium.server.store.executions import (
     insert_execution,
     lock_execution,
 )
+from omium.server.store.meters import insert_meter
 from omium.states import (
     Driver,
     Durability,
@@ -189,6 +191,7 @@ def _insert(tx: Tx, packed: PackedReplay, source: Source) -> ExecutionRow:
         ran_us=0,
         run_since_us=None,
         payload_bytes=0,
+        covered_steps=0 if packed.metered else None,
     )
     if not insert_execution(tx, row):  # another tenant's id: random, so nobody meets one by chance
         raise ExecutionExists("This execution id cannot be used; make a new one.")
@@ -218,7 +221,19 @@ def _insert(tx: Tx, packed: PackedReplay, source: Source) -> ExecutionRow:
         EventType.EXECUTION_STARTED,
         {"workflow": row.workflow, "by": row.started_by, "replay_of": was.id},
     )
+    if packed.metered:
+        limits = Limits.model_validate_json(recorded.limits)
+        _start_meter(tx, packed, row, limits.max_microcredits)
     return row
+
+
+def _start_meter(tx: Tx, packed: PackedReplay, row: ExecutionRow, limit_microcredits: int | None) -> None:
+    """Store the meter; a replay that waits for a worker holds nothing, the caller's own is granted later."""
+    meter = metering.make_meter(tx, packed.principal, row.id, limit_microcredits)
+    if packed.taker is None:
+        metering.start_meter(tx, row, meter, runs=False)
+    else:
+        insert_meter(tx, meter)
 
 
 def _lock_what_is_decided(tx: Tx, packed: PackedReplay, plan: Plan) -> None:

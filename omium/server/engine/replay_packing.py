@@ -34,6 +34,7 @@ class PackedReplay:
     decided: dict[str, PackedValue]
     edits: bytes | None
     taker: Taker | None
+    metered: bool = False
 
     @property
     def request_digest(self) -> str:
@@ -50,6 +51,8 @@ def pack_replay(
     command: ReplayExecution,
     recorded_input: StoredValue,
     idempotency_key: str | None,
+    *,
+    metered: bool = False,
 ) -> PackedReplay:
     """Make a replay ready; raises `InvalidRequest` and `PayloadTooLarge`."""
 
@@ -73,6 +76,7 @@ def pack_replay(
         decided={path: pack(value, f"The output of {path}") for path, value in decided.items()},
         edits=json_bytes(edits) if edits else None,
         taker=_make_taker(principal, command),
+        metered=metered,
     )
 
 

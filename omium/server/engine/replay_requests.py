@@ -58,7 +58,9 @@ async def replay(
         return source, fetch_value(tx, row.tenant_id, source.details.input)
 
     source, recorded = await parts.db.read(read)
-    packed = pack_replay(parts.vault, principal, execution_id, command, recorded, idempotency_key)
+    packed = pack_replay(
+        parts.vault, principal, execution_id, command, recorded, idempotency_key, metered=parts.metering
+    )
     prepared = prepare_replay(packed, source)
 
     def write(tx: Tx) -> tuple[Replayed, RunnerAnswer, int]:

@@ -23,6 +23,7 @@ from omium.errors import (
 from omium.models.driver import Grant
 from omium.models.execution import ProcessIdentity, ResumeAnswer, ResumeExecution
 from omium.server.db.tx import Tx
+from omium.server.engine import metering
 from omium.server.engine.claims import is_comparable
 from omium.server.engine.compensations import has_pending
 from omium.server.engine.failures import close_occurrences
@@ -69,7 +70,7 @@ async def resume(
     """Go on with the execution in the caller's own process (`command.process`).
 
     Raises `IllegalTransition`, `EffectUnresolved`, `CompensationPending`, `ParentFinal`, `LimitReached`,
-    `InvalidRequest`, `NotFound`.
+    `InvalidRequest`, `NotFound`, `CreditsExhausted`, `UnknownPrice`.
     """
     assert command.process is not None
     if command.lease_token is not None and len(command.lease_token) < TOKEN_CHARACTERS_MIN:
@@ -124,6 +125,7 @@ def resume_queued(
     row = lock_execution(tx, principal.tenant_id, execution_id)
     if row.status != ExecutionStatus.QUEUED:
         row = _prepare(tx, principal, row, command, _QUEUEABLE)
+        metering.refuse_exhausted(tx, row)
         row = move(
             tx,
             row,
@@ -163,6 +165,7 @@ def _prepare(
     reached = find_reached(row, tx.now_us, command)
     if reached is not None:
         raise reached.problem(row.id)
+    metering.raise_limit(tx, row, command)
     if row.status == ExecutionStatus.FAILED:
         close_occurrences(
             tx,

@@ -11,7 +11,7 @@ same answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from omium.errors import (
     ExecutionExists,
@@ -24,6 +24,7 @@ from omium.ids import child_execution_id
 from omium.models.driver import Grant
 from omium.models.execution import Execution, StartExecution
 from omium.server.db.tx import Tx
+from omium.server.engine import metering
 from omium.server.engine.grants import build_first_grant, build_grant, pack_model
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.start_packing import PackedStart, pack_start
@@ -51,9 +52,9 @@ async def start(
     """Begin an execution, and return a grant for the driver `local`, the queued execution for `worker`.
 
     Raises `ExecutionExists` (the id is in use for something else), `IdempotencyMismatch`, `ParentFinal`,
-    `InvalidRequest`, `PayloadTooLarge`, `NotFound` (the parent).
+    `InvalidRequest`, `PayloadTooLarge`, `NotFound` (the parent), `CreditsExhausted`, `LimitReached`.
     """
-    packed = pack_start(parts.vault, principal, command, idempotency_key)
+    packed = pack_start(parts.vault, principal, command, idempotency_key, metered=parts.metering)
     started = await parts.db.write(lambda tx: start_execution(tx, packed))
     if started.row.driver == Driver.LOCAL:
         if started.fresh:
@@ -66,6 +67,12 @@ def start_execution(tx: Tx, packed: PackedStart) -> Started:
     """Begin the execution, or return the one that the same start began before."""
     parent = _lock_parent(tx, packed)
     row = _make_row(tx, packed, parent)
+    meter = None
+    if packed.metered:
+        meter = metering.make_meter(
+            tx, packed.principal, row.id, packed.command.limits.max_microcredits, parent
+        )
+        row = replace(row, covered_steps=metering.first_cover(meter) if row.epoch else 0)
     if not insert_execution(tx, row):
         return Started(_find_same(tx, packed, row.id), fresh=False)
     _refuse_ended_parent(parent)
@@ -100,6 +107,10 @@ def start_execution(tx: Tx, packed: PackedStart) -> Started:
     record_first_event(tx, row, EventType.EXECUTION_STARTED, {"workflow": row.workflow, "by": row.started_by})
     if parent is not None:
         append_event(tx, parent, EventType.CHILD_STARTED, {"path": row.parent_path, "child_id": row.id})
+    if meter is not None:
+        metering.start_meter(
+            tx, row, meter, runs=row.epoch > 0, happened=packed.command.started_at_us is not None
+        )
     return Started(row, fresh=True)
 
 
@@ -152,6 +163,7 @@ def _make_row(tx: Tx, packed: PackedStart, parent: ExecutionRow | None) -> Execu
         ran_us=0,
         run_since_us=started_us if local else None,
         payload_bytes=0,
+        covered_steps=None,
     )
 
 

@@ -33,10 +33,16 @@ class PackedStart:
     taker: Taker
     input: PackedValue
     request_digest: str
+    metered: bool = False
 
 
 def pack_start(
-    vault: Vault, principal: Principal, command: StartExecution, idempotency_key: str | None
+    vault: Vault,
+    principal: Principal,
+    command: StartExecution,
+    idempotency_key: str | None,
+    *,
+    metered: bool = False,
 ) -> PackedStart:
     """Make a start ready; raises `InvalidRequest` for what cannot be meant."""
     if command.driver is Driver.ENGINE:
@@ -70,6 +76,7 @@ def pack_start(
         taker=make_taker(principal.id, token, command.process, command.code),
         input=packed,
         request_digest=_digest_request(principal, command, packed),
+        metered=metered,
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any, cast
 from omium.errors import IllegalTransition, StorageBusy
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.server.db.tx import Tx
+from omium.server.engine import metering
 from omium.server.engine.live import Announcement
 from omium.server.store import events
 from omium.server.store.executions import ExecutionRow, update_execution
@@ -62,9 +63,14 @@ def move(
     *,
     reason: str | None = None,
     data: Mapping[str, object] | None = None,
+    cover_otherwise: int | None = None,
     **columns: Any,
 ) -> ExecutionRow:
     """Change the status to `to`, append `event`, set further `columns`, and return the new row.
+
+    Who comes to run is given a hold where it is metered, and who stops running gives it back (metering.py):
+    raises `CreditsExhausted` and the like before anything is written, unless `cover_otherwise` lets it in
+    without one.
 
     What follows from the status is set here: `queued_us`, `ended_us`, `started_us`; a timer (`wake_us`), a
     requested pause (`suspend`) and the time for which a driver holds it end with the status that they belong
@@ -88,6 +94,11 @@ def move(
     if row.run_since_us is not None:
         changed["ran_us"] = row.ran_us + max(tx.now_us - row.run_since_us, 0)
     changed["run_since_us"] = tx.now_us if to is ExecutionStatus.RUNNING else None
+    if row.covered_steps is not None and ExecutionStatus.RUNNING in {row.status, to}:
+        if to is ExecutionStatus.RUNNING:
+            columns["covered_steps"] = metering.come_in(tx, row, otherwise=cover_otherwise)
+        else:
+            metering.go_out(tx, row)
     return _write(tx, row, replace(row, **(changed | columns)), event, data or {})
 
 

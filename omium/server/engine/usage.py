@@ -1,7 +1,8 @@
 """Usage: tokens and calls that providers charged for, recorded whatever became of the step.
 
-Owns when a record counts (once per id, for the tenant that reported it) and its sums. Does not price. A
-record is taken from a driver whose grant is gone, too: what was spent was spent (semantics 3.8 d).
+Owns when a record counts (once per id, for the tenant that reported it) and its sums. Prices and charges are
+the ledger's (ledger/charges.py). A record is taken from a driver whose grant is gone, too: what was spent was
+spent (semantics 3.8 d).
 """
 
 from __future__ import annotations
@@ -9,53 +10,59 @@ from __future__ import annotations
 from omium.models.execution import Usage
 from omium.models.usage import RecordUsage, UsageRecord
 from omium.server.db.tx import Tx
+from omium.server.ledger import charges
 from omium.server.principal import Principal
 from omium.server.store import usage as store
-from omium.server.store.executions import ExecutionRow, get_execution
+from omium.server.store.executions import ExecutionRow, get_execution, lock_execution
 
 
-def insert_usage(tx: Tx, row: ExecutionRow | None, principal: Principal, usage: RecordUsage) -> bool:
+def insert_usage(
+    tx: Tx, row: ExecutionRow | None, principal: Principal, usage: RecordUsage, *, metered: bool = False
+) -> bool:
     """Record `usage` for the execution `row`, or for no execution; False where its id was counted before.
 
-    Runs in the transaction of the step's own record, so a crash leaves both or neither. `row` decides the
-    execution: what `usage.execution_id` says is not looked at, so no other tenant's can be named.
+    Runs in the transaction of the step's own record, so a crash leaves both or neither. `row`, which is
+    locked, decides the execution: what `usage.execution_id` says is not looked at, so no other tenant's can
+    be named. It's charged where the execution is metered; without an execution, where `metered` says so.
     """
-    return store.insert_usage(
-        tx,
-        store.UsageRow(
-            tenant_id=principal.tenant_id,
-            id=usage.id,
-            execution_id=row.id if row else None,
-            path=usage.path,
-            attempt=usage.attempt,
-            environment=row.environment if row else principal.environment.value,
-            workflow=row.workflow if row else None,
-            api_key_id=row.started_by if row else principal.id,  # who started it pays (semantics 3.8 f)
-            provider=usage.provider,
-            model=usage.model,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cached_tokens=usage.cached_tokens,
-            reasoning_tokens=usage.reasoning_tokens,
-            calls=usage.calls,
-            reported_cost_microusd=usage.reported_cost_microusd,
-            at_us=usage.at_us,
-        ),
+    report = store.UsageRow(
+        tenant_id=principal.tenant_id,
+        id=usage.id,
+        execution_id=row.id if row else None,
+        path=usage.path,
+        attempt=usage.attempt,
+        environment=row.environment if row else principal.environment.value,
+        workflow=row.workflow if row else None,
+        api_key_id=row.started_by if row else principal.id,  # who started it pays (semantics 3.8 f)
+        provider=usage.provider,
+        model=usage.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        calls=usage.calls,
+        reported_cost_microusd=usage.reported_cost_microusd,
+        at_us=usage.at_us,
     )
+    if not store.insert_usage(tx, report):
+        return False
+    if row.covered_steps is not None if row is not None else metered:
+        charges.charge_report(tx, report, row, actor_id=principal.id)
+    return True
 
 
-def record_usage(tx: Tx, principal: Principal, records: list[RecordUsage]) -> int:
+def record_usage(tx: Tx, principal: Principal, records: list[RecordUsage], *, metered: bool = False) -> int:
     """Record reports that came by themselves; return how many were new; `NotFound` for a foreign execution.
 
     All or none: one that names an unknown execution leaves no trace of the others.
     """
     rows: dict[str, ExecutionRow] = {}
     new = 0
+    for execution_id in sorted({usage.execution_id for usage in records if usage.execution_id is not None}):
+        rows[execution_id] = lock_execution(tx, principal.tenant_id, execution_id)
     for usage in records:
-        if usage.execution_id is not None and usage.execution_id not in rows:
-            rows[usage.execution_id] = get_execution(tx, principal.tenant_id, usage.execution_id)
         row = rows[usage.execution_id] if usage.execution_id is not None else None
-        new += insert_usage(tx, row, principal, usage)
+        new += insert_usage(tx, row, principal, usage, metered=metered)
     return new
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,17 +18,19 @@ from omium.models import driver
 from omium.models.driver import EffectAnswer, GroupResult, WriteAnswer, WriteBatch, WriteGroup, WriteResult
 from omium.models.usage import RecordUsage
 from omium.server.db.tx import Tx
-from omium.server.engine import checkpoints, effect_results, effects, ending, steps
+from omium.server.engine import checkpoints, effect_results, effects, ending, metering, steps
 from omium.server.engine.fence import Lease
 from omium.server.engine.grants import digest_token
 from omium.server.engine.limits import find_reached
 from omium.server.engine.packing import EffectOutcome, Outcome, Packed, pack_write
 from omium.server.engine.parts import EngineParts
+from omium.server.engine.transitions import append_event
 from omium.server.engine.usage import insert_usage
 from omium.server.engine.values import Vault
 from omium.server.principal import Principal
-from omium.server.store.executions import ExecutionRow, find_execution
-from omium.states import ExecutionStatus, PausedReason
+from omium.server.store.executions import ExecutionRow, find_execution, lock_execution
+from omium.server.store.meters import find_covered
+from omium.states import EventType, ExecutionStatus, PausedReason
 
 Handler = Callable[[Tx, Packed[Any]], Outcome]
 Result = Outcome | Problem
@@ -100,7 +102,9 @@ def apply_group(tx: Tx, group: PackedGroup) -> list[Result]:
     """Apply writes in order. A single one raises its `Problem`, so that the transaction goes with it."""
     if group.single:
         (write,) = group.writes
-        return [write if isinstance(write, Problem) else apply_write(tx, write)]
+        if isinstance(write, Problem):
+            return [write]
+        return _settle(tx, group, [apply_write(tx, write)])
     results: list[Result] = []
     for write in group.writes:
         if isinstance(write, Problem):
@@ -111,12 +115,35 @@ def apply_group(tx: Tx, group: PackedGroup) -> list[Result]:
                 results.append(apply_write(tx, write))
         except Problem as problem:
             results.append(problem)
-    return results
+    return _settle(tx, group, results)
 
 
 def apply_write(tx: Tx, packed: Packed[Any]) -> Outcome:
     """Apply one write through its handler."""
     return HANDLERS[type(packed.write)](tx, packed)
+
+
+def _settle(tx: Tx, group: PackedGroup, results: list[Result]) -> list[Result]:
+    """Set aside for the next steps where the execution is at the end of its cover, or say that it must stop.
+
+    Costs a comparison as long as it's not. In the transaction of what was recorded: if the process dies
+    before the commit, neither is there.
+    """
+    place = next((at for at in reversed(range(len(results))) if isinstance(results[at], Outcome)), None)
+    outcome = results[place] if place is not None else None
+    if place is None or not isinstance(outcome, Outcome) or outcome.row.covered_steps is None:
+        return results
+    row = outcome.row
+    if any(getattr(each.write, "usage", None) for each in group.writes if not isinstance(each, Problem)):
+        row = replace(row, covered_steps=find_covered(tx, row.id))
+    if not metering.at_end_of_cover(row) or row.status != ExecutionStatus.RUNNING or row.suspend is not None:
+        return results
+    row, refused = metering.refill(tx, row)
+    if refused is not None and row.cancel_requested_us is None:
+        reason = PausedReason.LIMIT if refused["because"] == "limit" else PausedReason.CREDITS
+        row = append_event(tx, row, EventType.CREDITS_EXHAUSTED, refused, suspend=reason.value)
+    results[place] = replace(outcome, row=row)
+    return results
 
 
 async def _record_refused_usage(parts: EngineParts, group: PackedGroup, results: Sequence[Result]) -> None:
@@ -132,6 +159,7 @@ async def _record_refused_usage(parts: EngineParts, group: PackedGroup, results:
 def _insert_spent(tx: Tx, lease: Lease, spent: Sequence[RecordUsage]) -> None:
     row = find_execution(tx, lease.tenant_id, lease.execution_id)
     if row is not None:
+        row = lock_execution(tx, lease.tenant_id, lease.execution_id)
         for usage in spent:
             insert_usage(tx, row, lease.principal, usage)
 

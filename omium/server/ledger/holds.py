@@ -1,8 +1,10 @@
 """Holds: credits set aside before work begins, spent as it goes on, given back at its end.
 
     place     sets aside, or raises `CreditsExhausted`: of the tenant, or within the key's cap
+    enlarge   sets more aside, as long as the work goes on
     spend     charges what has happened out of the hold, and fills it up again for what comes next
     resolve   ends the hold: what is left in it is given back
+    finish    charges and ends it at once
 
 A hold has a purpose (an execution's tranche, a task) and one purpose has at most one open hold, so each of
 them can be called again. What has happened is always charged: beyond the hold from what is available, then
@@ -19,7 +21,7 @@ from omium.server.ledger.book import About, Book, EntryKind, open_book
 from omium.server.ledger.caps import period_start_us
 from omium.server.store import holds as store
 from omium.server.store import ledger
-from omium.server.store.holds import HoldRow
+from omium.server.store.holds import HoldRow, MeterRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +39,16 @@ def place(
     *,
     api_key_id: str | None = None,
     ttl_us: int | None = None,
+    fresh: bool = False,
 ) -> HoldRow:
     """Set credits aside for work that begins, and return the hold.
 
-    An open hold for the purpose is returned as it is.
+    An open hold for the purpose is returned as it is; `fresh` says that there can be none: it saves a look.
 
     Raises `CreditsExhausted` where the tenant or the key's cap has not that many; then nothing is set aside.
     Two at once for the last credits: the row of the funds decides, one of them gets the error.
     """
-    known = store.find_open_hold(tx, tenant_id, purpose)
+    known = None if fresh else store.find_open_hold(tx, tenant_id, purpose)
     if known is not None:
         return known
     if amount_microcredits:
@@ -79,6 +82,42 @@ def place(
     return known
 
 
+def refuse_exhausted(
+    tx: Tx, tenant_id: str, amount_microcredits: int, *, api_key_id: str | None = None
+) -> None:
+    """Raise `CreditsExhausted` where `place` would now; for what waits in a queue, which holds nothing."""
+    funds = ledger.find_funds(tx, tenant_id)
+    available = funds.available_microcredits if funds is not None else 0
+    if available < amount_microcredits or (funds is not None and funds.owed_microcredits):
+        raise _exhausted_funds(tx, tenant_id, amount_microcredits)
+    meter = store.find_meter(tx, api_key_id) if api_key_id is not None else None
+    if meter is None or meter.cap_microcredits is None:
+        return
+    start_us = period_start_us(meter.cap_period, tx.now_us)
+    if _left_of_cap(meter, start_us) < amount_microcredits:
+        raise _exhausted_cap(meter, start_us, amount_microcredits)
+
+
+def enlarge(tx: Tx, tenant_id: str, purpose: str, by_microcredits: int) -> HoldRow | None:
+    """Set more aside in the purpose's open hold and return it; None where that cannot be, nothing changed.
+
+    Nothing is posted: two or three conditional updates.
+    """
+    if not ledger.reserve(tx, tenant_id, by_microcredits):
+        return None
+    hold = store.add_to_hold(tx, tenant_id, purpose, by_microcredits)
+    if hold is None:
+        ledger.unreserve(tx, tenant_id, by_microcredits)
+        return None
+    if hold.api_key_id is None or hold.period_start_us is None:
+        return hold
+    if store.enlarge_of_key(tx, hold.api_key_id, by_microcredits, hold.period_start_us):
+        return hold
+    store.add_to_hold(tx, tenant_id, purpose, -by_microcredits)
+    ledger.unreserve(tx, tenant_id, by_microcredits)
+    return None
+
+
 def spend(
     tx: Tx,
     tenant_id: str,
@@ -100,8 +139,7 @@ def spend(
         if once is not None and ledger.find_once(tx, tenant_id, once) is not None:
             return Spent(hold.held_microcredits if hold is not None else 0)
         if hold is None:
-            if amount_microcredits:
-                book.charge(amount_microcredits, EntryKind.CHARGE, hold_id=None, once=once)
+            _charge_unheld(tx, book, amount_microcredits, once)
             return Spent(0)
         taken = min(amount_microcredits, hold.held_microcredits)
         _charge(book, hold, taken, amount_microcredits, once)
@@ -144,10 +182,53 @@ def resolve(tx: Tx, tenant_id: str, purpose: str, *, status: str | None = None) 
         return ended
 
 
+def finish(
+    tx: Tx, tenant_id: str, purpose: str, amount_microcredits: int, about: About, *, once: str
+) -> None:
+    """Charge what has happened since the last charge, and end the purpose's hold, in one go.
+
+    Without an open hold it is charged all the same, from what is available. `once` names the charge: the
+    caller's own row says that it was not made before, the journal's index would refuse a second one.
+    """
+    with open_book(tx, tenant_id, about) as book:
+        hold = store.lock_open_hold(tx, tenant_id, purpose)
+        if hold is None:
+            _charge_unheld(tx, book, amount_microcredits, once)
+            return
+        taken = min(amount_microcredits, hold.held_microcredits)
+        _charge(book, hold, taken, amount_microcredits, once)
+        captured = hold.captured_microcredits + amount_microcredits
+        written = store.update_hold(
+            tx,
+            replace(
+                hold,
+                status=store.CAPTURED if captured else store.RELEASED,
+                held_microcredits=0,
+                captured_microcredits=captured,
+                resolved_us=tx.now_us,
+            ),
+        )
+        assert written, "an open hold changed under its lock"
+        book.hold(taken - hold.held_microcredits)
+        _count(tx, hold, spent=amount_microcredits, held=-hold.held_microcredits)
+
+
 def expire_due(tx: Tx, limit: int) -> int:
     """End up to `limit` holds whose time has come, as expired; returns how many."""
     due = sorted(store.list_due_holds(tx, limit), key=lambda hold: (hold.tenant_id, hold.id))
     return sum(resolve(tx, hold.tenant_id, hold.purpose, status=store.EXPIRED) is not None for hold in due)
+
+
+def _charge_unheld(tx: Tx, book: Book, amount: int, once: str | None) -> None:
+    """Charge what no hold stands for; it counts for the key that it is told of, in the running period."""
+    if not amount:
+        return
+    book.charge(amount, EntryKind.CHARGE, hold_id=None, once=once)
+    api_key_id = book.about.api_key_id
+    meter = store.find_meter(tx, api_key_id) if api_key_id is not None else None
+    if meter is not None:
+        start_us = period_start_us(meter.cap_period, tx.now_us)
+        store.charge_key(tx, meter.api_key_id, amount, start_us)
 
 
 def _charge(book: Book, hold: HoldRow, taken: int, amount: int, once: str | None) -> None:
@@ -181,14 +262,24 @@ def _reserve_of_key(tx: Tx, api_key_id: str, amount_microcredits: int) -> int | 
     if not store.reserve_of_key(tx, api_key_id, amount_microcredits, start_us):
         meter = store.find_meter(tx, api_key_id)
         assert meter is not None
-        used = meter.spent_microcredits + meter.held_microcredits if meter.period_start_us >= start_us else 0
-        raise CreditsExhausted(
-            "The spend cap of this API key is reached; raise it, or wait until its period ends.",
-            balance=max(0, (meter.cap_microcredits or 0) - used),
-            required=amount_microcredits,
-            limit_source="key",
-        )
+        raise _exhausted_cap(meter, start_us, amount_microcredits)
     return start_us
+
+
+def _left_of_cap(meter: MeterRow, start_us: int) -> int:
+    """Return what a key with a cap may still spend in the period that began at `start_us`."""
+    used = meter.spent_microcredits + meter.held_microcredits if meter.period_start_us >= start_us else 0
+    return max(0, (meter.cap_microcredits or 0) - used)
+
+
+def _exhausted_cap(meter: MeterRow, start_us: int, required: int) -> CreditsExhausted:
+    return CreditsExhausted(
+        f"{CreditsExhausted.title} The spend cap of this API key is reached: raise it, or wait until its"
+        " period ends.",
+        balance=_left_of_cap(meter, start_us),
+        required=required,
+        limit_source="key",
+    )
 
 
 def _count(tx: Tx, hold: HoldRow, *, spent: int, held: int) -> None:

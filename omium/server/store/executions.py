@@ -60,13 +60,14 @@ class ExecutionRow:
     ran_us: int  # for which drivers have held it, but for the one that holds it since `run_since_us`
     run_since_us: int | None
     payload_bytes: int  # of JSON that it has recorded
+    covered_steps: int | None  # how many completed steps its hold pays; None where it is not metered
 
 
 _NAMES = tuple(field.name for field in fields(ExecutionRow))
 COLUMNS = ", ".join(_NAMES)
 FIXED = frozenset(
     {"id", "tenant_id", "driver", "parent_id", "parent_path", "replay_of", "lineage_root", "started_by"}
-    | {"created_us"}
+    | {"created_us", "covered_steps"}  # the cover is the ledger's: store/meters.py writes it
 )
 _CHANGING = tuple(name for name in _NAMES if name not in FIXED)
 

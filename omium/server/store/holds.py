@@ -95,6 +95,18 @@ def update_hold(tx: Tx, row: HoldRow) -> bool:
     )
 
 
+ADD = Sql(f"""
+    UPDATE holds SET held_microcredits = held_microcredits + :amount
+     WHERE tenant_id = :tenant_id AND purpose = :purpose AND status = 'open'
+ RETURNING {_COLUMNS}
+""")
+
+
+def add_to_hold(tx: Tx, tenant_id: str, purpose: str, amount_microcredits: int) -> HoldRow | None:
+    """Add to what an open hold has set aside, and return it; None where there is none."""
+    return tx.one_or_none(ADD, HoldRow, tenant_id=tenant_id, purpose=purpose, amount=amount_microcredits)
+
+
 LIST_DUE = Sql(f"""
     SELECT {_COLUMNS} FROM holds
      WHERE status = 'open' AND expires_us IS NOT NULL AND expires_us <= :now_us
@@ -189,6 +201,36 @@ RESERVE_KEY = Sql("""
 def reserve_of_key(tx: Tx, api_key_id: str, amount_microcredits: int, start_us: int) -> bool:
     """Set credits aside within the key's cap for the period that began at `start_us`, if they fit."""
     return tx.execute(RESERVE_KEY, api_key_id=api_key_id, amount=amount_microcredits, start_us=start_us) == 1
+
+
+ENLARGE_KEY = Sql("""
+    UPDATE key_meters
+       SET held_microcredits = held_microcredits
+                               + CASE WHEN period_start_us = :start_us THEN :amount ELSE 0 END
+     WHERE api_key_id = :api_key_id
+       AND (cap_microcredits IS NULL OR period_start_us <> :start_us
+            OR cap_microcredits - :amount >= spent_microcredits + held_microcredits)
+""")  # a hold of a period that has ended counts no more
+
+
+def enlarge_of_key(tx: Tx, api_key_id: str, amount_microcredits: int, start_us: int) -> bool:
+    """Set more aside within the cap of the key, for a hold of the period that began at `start_us`."""
+    return tx.execute(ENLARGE_KEY, api_key_id=api_key_id, amount=amount_microcredits, start_us=start_us) == 1
+
+
+CHARGE_KEY = Sql("""
+    UPDATE key_meters
+       SET spent_microcredits = :amount
+                                + CASE WHEN period_start_us < :start_us THEN 0 ELSE spent_microcredits END,
+           held_microcredits = CASE WHEN period_start_us < :start_us THEN 0 ELSE held_microcredits END,
+           period_start_us = CASE WHEN period_start_us < :start_us THEN :start_us ELSE period_start_us END
+     WHERE api_key_id = :api_key_id
+""")
+
+
+def charge_key(tx: Tx, api_key_id: str, amount_microcredits: int, start_us: int) -> None:
+    """Count for a key what was charged without a hold, in the period that began at `start_us`."""
+    tx.execute(CHARGE_KEY, api_key_id=api_key_id, amount=amount_microcredits, start_us=start_us)
 
 
 SPEND_KEY = Sql("""

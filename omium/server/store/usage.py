@@ -69,6 +69,14 @@ def insert_usage(tx: Tx, row: UsageRow) -> bool:
     return tx.execute(INSERT, **{name: getattr(row, name) for name in row.__dataclass_fields__}) == 1
 
 
+FIND = Sql(f"SELECT {_COLUMNS} FROM usage_records WHERE tenant_id = :tenant_id AND id = :id")
+
+
+def find_usage(tx: Tx, tenant_id: str, usage_id: str) -> UsageRow | None:
+    """Return a tenant's record, or None."""
+    return tx.one_or_none(FIND, UsageRow, tenant_id=tenant_id, id=usage_id)
+
+
 # Sums are cast: PostgreSQL adds BIGINTs to a NUMERIC, which is no plain integer.
 SUM = Sql("""
     SELECT COALESCE(provider, '') AS provider, COALESCE(model, '') AS model,

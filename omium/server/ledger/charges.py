@@ -1,0 +1,145 @@
+"""Charges for usage: each report is priced once, charged once, and tied to its entry in the journal.
+
+A report that the book has no price for, and that it refuses (`unknown_model = "refuse"`), has happened all
+the same: it's recorded, stands in `unpriced_usage`, and its execution begins nothing more until the book
+knows the model; then it is charged by that version. Nothing is free in silence:
+docs/decisions/132-usage-without-a-price.md.
+"""
+
+from __future__ import annotations
+
+from omium.errors import UnknownPrice
+from omium.pricing.book import PriceBook, Priced
+from omium.server.db.tx import Tx
+from omium.server.ledger import holds, tranches
+from omium.server.ledger.book import About
+from omium.server.ledger.prices import find_book
+from omium.server.ledger.tranches import Refilled
+from omium.server.store import meters
+from omium.server.store.executions import ExecutionRow, lock_execution
+from omium.server.store.meters import MeterRow, UnpricedRow
+from omium.server.store.usage import UsageRow, find_usage
+from omium.states import ExecutionStatus
+
+PORTION = 50
+
+
+def charge_report(tx: Tx, usage: UsageRow, row: ExecutionRow | None, *, actor_id: str) -> None:
+    """Charge a usage record that was just stored; `row` is its execution, locked.
+
+    Without an execution the reporting key pays. Never refused. An execution that cannot go on afterwards is
+    left at the end of its cover, where its driver is told.
+    """
+    meter = meters.find_meter(tx, row.id) if row is not None else None
+    book = find_book(tx)
+    try:
+        priced = _price(book, usage)
+    except UnknownPrice:
+        meters.insert_unpriced(
+            tx, UnpricedRow(usage.tenant_id, usage.id, usage.execution_id, book.version, usage.at_us)
+        )
+        if row is not None and row.status == ExecutionStatus.RUNNING:
+            meters.set_covered(tx, row.id, row.steps_completed)
+        return
+    _charge(tx, usage, row, meter, priced, actor_id)
+
+
+def charge_late(tx: Tx, execution: ExecutionRow) -> str | None:
+    """Charge what of a locked execution's usage has a price by now; return what is still without one."""
+    version = -1
+    book: PriceBook | None = None
+    for waiting in meters.list_unpriced(tx, execution.id, PORTION):
+        if book is None:
+            book = find_book(tx)
+            version = book.version
+        if not _charge_waiting(tx, waiting, book, version, execution):
+            usage = find_usage(tx, waiting.tenant_id, waiting.usage_id)
+            return _name(usage) if usage is not None else waiting.usage_id
+    return None
+
+
+def sweep_unpriced(tx: Tx, limit: int = PORTION) -> int:
+    """Charge usage that a newer book has a price for; returns how many records were looked at."""
+    book = find_book(tx)
+    waiting = meters.list_untried(tx, book.version, limit)
+    for each in sorted(waiting, key=lambda row: (row.execution_id or "", row.usage_id)):
+        execution = None
+        if each.execution_id is not None:
+            execution = lock_execution(tx, each.tenant_id, each.execution_id)
+        _charge_waiting(tx, each, book, book.version, execution)
+    return len(waiting)
+
+
+def refuse_unpriced(tx: Tx, execution: ExecutionRow) -> None:
+    """Raise `UnknownPrice` while usage of the locked execution waits for a price; charge what has one."""
+    name = charge_late(tx, execution)
+    if name is not None:
+        raise UnknownPrice(
+            f"{execution.id} has used {name}, for which the price book has no price; add one with"
+            " `omium prices edit`, then resume it.",
+            execution_id=execution.id,
+        )
+
+
+def _charge_waiting(
+    tx: Tx, waiting: UnpricedRow, book: PriceBook, version: int, execution: ExecutionRow | None
+) -> bool:
+    usage = find_usage(tx, waiting.tenant_id, waiting.usage_id)
+    if usage is None:  # retention of usage records: nothing can be charged any more
+        return meters.delete_unpriced(tx, waiting)
+    try:
+        priced = _price(book, usage)
+    except UnknownPrice:
+        meters.note_tried(tx, waiting, version)
+        return False
+    if meters.delete_unpriced(tx, waiting):
+        meter = meters.find_meter(tx, execution.id) if execution is not None else None
+        _charge(tx, usage, execution, meter, priced, usage.api_key_id)
+    return True
+
+
+def _charge(
+    tx: Tx,
+    usage: UsageRow,
+    row: ExecutionRow | None,
+    meter: MeterRow | None,
+    priced: Priced,
+    actor_id: str,
+) -> None:
+    if not priced.microcredits:
+        return
+    about = About(
+        actor_id=actor_id,
+        api_key_id=meter.api_key_id if meter is not None else usage.api_key_id,
+        execution_id=usage.execution_id,
+        path=usage.path,
+        price_version=priced.price_version,
+        reference=usage.id,
+        note=_name(usage),
+    )
+    once = f"usage:{usage.id}"
+    if row is None or meter is None:
+        holds.spend(tx, usage.tenant_id, once, priced.microcredits, about, once=once)
+        return
+    running = row.status == ExecutionStatus.RUNNING
+    refilled: Refilled = tranches.charge_usage(
+        tx, meter, row.steps_completed, priced.microcredits, about, once=once, running=running
+    )
+    if running:
+        meters.set_covered(tx, row.id, refilled.covered_steps)
+
+
+def _price(book: PriceBook, usage: UsageRow) -> Priced:
+    return book.price_usage(
+        provider=usage.provider,
+        model=usage.model,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        calls=usage.calls,
+    )
+
+
+def _name(usage: UsageRow) -> str:
+    return "/".join(filter(None, (usage.provider, usage.model))) or "usage without a model"
