@@ -124,6 +124,55 @@ class ServerSettings:
     def __post_init__(self) -> None:
         for name in (
             "body_bytes_max",
+    outbound_allow: tuple[str, ...] = _setting(
+        (), "OMIUM_OUTBOUND_ALLOW", "Private targets (host:port) that alerts may be sent to, and by http."
+    )
+    outbound_timeout_s: float = _setting(
+        10.0, "OMIUM_OUTBOUND_TIMEOUT_S", "Time that the target of an alert has to answer."
+    )
+    outbound_ca_file: str = _setting(
+        "", "OMIUM_OUTBOUND_CA_FILE", "Certificates (PEM) that targets are judged by; unset: the system's."
+    )
+    smtp_host: str = _setting(
+        "", "OMIUM_SMTP_HOST", "Mail server for alerts by e-mail; unset: none are sent."
+    )
+    smtp_port: int = _setting(587, "OMIUM_SMTP_PORT", "Its port.")
+    smtp_tls: str = _setting("starttls", "OMIUM_SMTP_TLS", "starttls, tls (from the first byte) or none.")
+    smtp_user: str = _setting("", "OMIUM_SMTP_USER", "Whom to log in as; unset: nobody.")
+    smtp_password_file: str = _setting("", "OMIUM_SMTP_PASSWORD_FILE", "File that holds the password.")
+    smtp_from: str = _setting("", "OMIUM_SMTP_FROM", "Address that alerts come from.")
+    smtp_recipients: tuple[str, ...] = _setting(
+        (), "OMIUM_SMTP_RECIPIENTS", "Endings such as @example.com that a recipient must have; unset: any."
+    )
+    alert_commands: str = _setting(
+        "", "OMIUM_ALERT_COMMANDS", "TOML file with the commands that an alert may run; unset: none."
+    )
+    payment_provider: str = _setting(
+        "manual",
+        "OMIUM_PAYMENT_PROVIDER",
+        "How top-ups are paid: manual (the operator books them) or stripe.",
+    )
+    checkout_return_url: str = _setting(
+        "", "OMIUM_CHECKOUT_RETURN_URL", "The page that payers come back to from a checkout."
+    )
+    stripe_secret_key: str = _setting(
+        "", "OMIUM_STRIPE_SECRET_KEY", "Stripe's secret or restricted key.", secret=True
+    )
+    stripe_secret_key_file: str = _setting(
+        "", "OMIUM_STRIPE_SECRET_KEY_FILE", "A file with that key, instead of it."
+    )
+    stripe_webhook_secrets: tuple[str, ...] = _setting(
+        (),
+        "OMIUM_STRIPE_WEBHOOK_SECRETS",
+        "Signing secrets of the webhook; two while one is changed.",
+        secret=True,
+    )
+    stripe_webhook_secrets_file: str = _setting(
+        "", "OMIUM_STRIPE_WEBHOOK_SECRETS_FILE", "A file with those secrets, instead of them."
+    )
+    stripe_api_base: str = _setting(
+        "https://api.stripe.com", "OMIUM_STRIPE_API_BASE", "Where Stripe's API is; another one for tests."
+    )
             "header_bytes_max",
             "connections_max",
             "streams_max",

@@ -1,44 +1,25 @@
-"""Chain: the digests that hold a tenant's entries together.
+"""Chain: the two digests of an entry.
 
-    digest = SHA-256(digest of the entry before | canonical JSON of [the facts in the order of FACTS, detail])
-    mac    = HMAC-SHA-256(a key of the key file, tenant, seq, digest)
+    digest   omium/auditchain.py: can be checked by anybody
+    mac      HMAC-SHA-256(a key of the key file, tenant, seq, digest): only the server can make it
 
-Anybody can check digests: a change, a gap or another order shows, and an exported log is compared with an
-anchored head. Only the server can make macs, so whoever may write into the database cannot make another
-chain that fits. Pure; docs/audit.md tells the same procedure to people.
+So a change, a gap or another order shows to everybody, and whoever may write into the database cannot make
+another chain that fits. Pure.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
-from typing import Final
 
-from omium.jsonvalue import canonical_bytes
+from omium.auditchain import FACTS, digest_facts
 from omium.server.seal import KeyFile, Purpose
 from omium.server.store.audit_log import EntryRow
-
-FACTS: Final = (
-    "tenant_id",
-    "seq",
-    "at_us",
-    "actor_kind",
-    "actor_id",
-    "action",
-    "target",
-    "result",
-    "code",
-    "address",
-    "user_agent",
-    "request_id",
-)
 
 
 def digest_entry(row: EntryRow) -> bytes:
     """Return the digest that chains `row` to the entry whose digest it names as `previous`."""
-    facts = [getattr(row, name) for name in FACTS]
-    return hashlib.sha256(row.previous + canonical_bytes([*facts, json.loads(row.detail)])).digest()
+    return digest_facts(row.previous, [getattr(row, name) for name in FACTS], json.loads(row.detail))
 
 
 def mac_of(key_file: KeyFile, tenant_id: str, seq: int, digest: bytes) -> bytes:

@@ -20,11 +20,12 @@ from omium.clock import US_PER_S
 from omium.errors import NotFound
 from omium.jsonvalue import json_bytes
 from omium.models.breaker import Breaker, BreakerAnswer, BreakerCall, BreakerPolicy, SetBreaker
+from omium.server.alerts.facts import note_fact
 from omium.server.db.tx import Tx
 from omium.server.principal import Principal
 from omium.server.store import breakers as store
 from omium.server.store.breakers import BreakerRow
-from omium.states import BreakerState
+from omium.states import AlertKind, BreakerState
 
 
 def report_calls(tx: Tx, principal: Principal, call: BreakerCall) -> BreakerAnswer:
@@ -105,6 +106,15 @@ def _write(tx: Tx, row: BreakerRow, circuit: Circuit, policy: BreakerPolicy) -> 
     )
     if changed.data != row.data:
         store.update_breaker(tx, changed)
+    if changed.state == BreakerState.OPEN and row.state == BreakerState.CLOSED:  # not after each failed probe
+        note_fact(
+            tx,
+            AlertKind.BREAKER_OPENED,
+            row.tenant_id,
+            subject=row.name,
+            text=f"The circuit breaker {row.name} is open: calls through it fail at once.",
+            environment=row.environment,
+        )
     return changed
 
 

@@ -16,13 +16,14 @@ from dataclasses import replace
 from itertools import groupby
 
 from omium.jsonvalue import JsonValue, json_bytes
+from omium.server.alerts.facts import note_fact
 from omium.server.db.tx import Tx
 from omium.server.engine.failure_groups import counted, covered_by_ignore, describe, lock_group
 from omium.server.store import failures as store
 from omium.server.store import lineage
 from omium.server.store.executions import ExecutionRow, find_execution
 from omium.server.store.failures import FailureRow, OccurrenceRow
-from omium.states import FailureKind, FailureStatus
+from omium.states import AlertKind, FailureKind, FailureStatus
 
 SERVER = "omium"  # who disposes where nobody asked
 CAUSES_MAX = 64  # causes of causes, replays of replays
@@ -70,7 +71,23 @@ def record_occurrence(
     )
     store.insert_occurrence(tx, occurrence)
     store.update_failure(tx, counted(group, occurrence, str(error.get("message") or "")))
+    if occurrence.status == FailureStatus.OPEN and group.status != FailureStatus.OPEN:
+        note_opened(tx, group, again=group.count > 0)
     return occurrence.id
+
+
+def note_opened(tx: Tx, group: FailureRow, *, again: bool) -> None:
+    """Note that `group` is open now. Its message stays in here: alerts leave the house."""
+    note_fact(
+        tx,
+        AlertKind.FAILURE_REOPENED if again else AlertKind.FAILURE_OPENED,
+        group.tenant_id,
+        subject=group.id,
+        text=f"{group.workflow} fails{' again' if again else ''} in {group.step or 'its body'}:"
+        f" {group.error_type}.",
+        environment=group.environment,
+        workflow=group.workflow,
+    )
 
 
 def lock_groups(

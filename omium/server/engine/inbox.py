@@ -17,7 +17,7 @@ from omium.jsonvalue import parse_json
 from omium.models.failure import Failure, IgnoreFailure, Occurrence
 from omium.server.db.tx import Database, Tx
 from omium.server.engine.failure_groups import reopened
-from omium.server.engine.failures import SERVER, close_in_group, find_code_digest
+from omium.server.engine.failures import SERVER, close_in_group, find_code_digest, note_opened
 from omium.server.principal import Principal
 from omium.server.store import failures as store
 from omium.server.store.executions import find_execution
@@ -162,6 +162,8 @@ def end_ignores(tx: Tx) -> int:
         status = changed.status if open_count else FailureStatus.RESOLVED
         changed = replace(reopened(changed), status=status)
     store.update_failure(tx, changed)
+    if changed.status == FailureStatus.OPEN and group.status != FailureStatus.OPEN:
+        note_opened(tx, changed, again=True)
     return len(portion) + 1
 
 

@@ -49,7 +49,7 @@ async def plan_rollback(call: Call[PlanRollback]) -> RollbackPlan:
     body=RollbackExecution,
     reply=RollbackAnswer,
     problems=(EffectUnresolved, IllegalTransition, InvalidRequest, NotFound),
-    audit="execution.rolled-back",
+    audit="execution.rolled_back",
     summary="Go back to an event; the execution stays paused until it is resumed",
     tags=TAGS,
 )

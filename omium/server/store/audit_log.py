@@ -91,19 +91,22 @@ LIST_OWNERS = Sql("""
     SELECT DISTINCT tenant_id FROM audit_entries WHERE tenant_id > :after_id ORDER BY tenant_id LIMIT :limit
 """)
 
+_WHERE = f"SELECT {_COLUMNS} FROM audit_entries WHERE tenant_id = :tenant_id"
 _OTHERS = """
        AND (:actor_id IS NULL OR actor_id = :actor_id)
        AND (:action IS NULL OR action = :action)
        AND (:target IS NULL OR target = :target)
        AND (:result IS NULL OR result = :result)
        AND at_us >= :after_us AND at_us < :before_us
-     ORDER BY seq DESC LIMIT :limit
 """
-_FROM = f"SELECT {_COLUMNS} FROM audit_entries WHERE tenant_id = :tenant_id AND seq < :before_seq"
-LIST_ALL = Sql(f"{_FROM} {_OTHERS}")
-LIST_BY = {  # each by the index of its column; what is asked for beside it is looked at row by row
-    name: Sql(f"{_FROM} AND {name} = :{name} {_OTHERS}") for name in ("target", "actor_id", "action")
-}
+_NEWEST = f"AND seq < :start {_OTHERS} ORDER BY seq DESC LIMIT :limit"
+_OLDEST = f"AND seq > :start {_OTHERS} ORDER BY seq LIMIT :limit"
+_INDEXED = ("target", "actor_id", "action")
+LIST_NEWEST = Sql(f"{_WHERE} {_NEWEST}")
+LIST_OLDEST = Sql(f"{_WHERE} {_OLDEST}")
+# Each by the index of its column; what is asked for beside it is looked at row by row.
+LIST_NEWEST_BY = {name: Sql(f"{_WHERE} AND {name} = :{name} {_NEWEST}") for name in _INDEXED}
+LIST_OLDEST_BY = {name: Sql(f"{_WHERE} AND {name} = :{name} {_OLDEST}") for name in _INDEXED}
 
 
 def lock_head(tx: Tx, tenant_id: str) -> HeadRow:
@@ -150,14 +153,25 @@ def find_entry(tx: Tx, tenant_id: str, seq: int) -> EntryRow | None:
     return tx.one_or_none(FIND_ENTRY, EntryRow, tenant_id=tenant_id, seq=seq)
 
 
-def list_entries(tx: Tx, tenant_id: str, wanted: Wanted, before_seq: int, limit: int) -> list[EntryRow]:
-    """List up to `limit` entries that are `wanted`, newest first, from before `before_seq`."""
-    chosen = next((sql for name, sql in LIST_BY.items() if getattr(wanted, name) is not None), LIST_ALL)
+def list_entries(
+    tx: Tx,
+    tenant_id: str,
+    wanted: Wanted,
+    start: int | None,
+    limit: int,
+    *,
+    oldest_first: bool = False,
+) -> list[EntryRow]:
+    """List up to `limit` entries that are `wanted`, newest first or oldest first, beyond the seq `start`."""
+    by, rest = (LIST_OLDEST_BY, LIST_OLDEST) if oldest_first else (LIST_NEWEST_BY, LIST_NEWEST)
+    chosen = next((sql for name, sql in by.items() if getattr(wanted, name) is not None), rest)
+    if start is None:
+        start = 0 if oldest_first else 2**62
     return tx.all(
         chosen,
         EntryRow,
         tenant_id=tenant_id,
-        before_seq=before_seq,
+        start=start,
         limit=limit,
         actor_id=wanted.actor_id,
         action=wanted.action,

@@ -37,7 +37,7 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 Handler = Callable[[Call[Any, Any]], Awaitable[BaseModel | Answer | Stream | None]]
 
 _PARAMETER = re.compile(r"\{([a-z_]+)\}")
-_ACTION = re.compile(r"[a-z][a-z-]*\.[a-z][a-z-]*")
+_ACTION = re.compile(r"[a-z][a-z_-]*\.[a-z][a-z_-]*")
 
 
 class Idempotency(StrEnum):

@@ -51,7 +51,8 @@ FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_change();
 --: both
 
 -- Alerts: a fact is written in the transaction that makes it one, if the tenant has a rule at all; a sweep gathers
--- facts by rule and kind into deliveries; a delivery is sent at least once, under one id.
+-- facts by rule and kind into deliveries; a delivery is sent at least once, under one id. `destination` is what people
+-- are shown; a webhook's whole address and its signing secrets are in `sealed`.
 
 CREATE TABLE alert_rules (
   id               {text}  NOT NULL PRIMARY KEY,
@@ -62,15 +63,12 @@ CREATE TABLE alert_rules (
   environment      {text},
   channel          {text}  NOT NULL CHECK (channel IN ('webhook', 'email', 'command')),
   destination      {text}  NOT NULL,
-  secret           {bytes},
-  former_secret    {bytes},
-  former_until_us  {int64},
+  sealed           {bytes},
   quiet_s          {int64} NOT NULL CHECK (quiet_s >= 0),
   status           {text}  NOT NULL CHECK (status IN ('active', 'disabled')),
   note             {text}  NOT NULL,
   created_us       {int64} NOT NULL,
-  created_by       {text}  NOT NULL,
-  sent_us          {int64}
+  created_by       {text}  NOT NULL
 ) {strict};
 CREATE INDEX alert_rules_by_tenant ON alert_rules (tenant_id, created_us, id);
 
@@ -100,6 +98,7 @@ CREATE TABLE alert_deliveries (
   items        {bytes} NOT NULL,
   first_us     {int64} NOT NULL,
   last_us      {int64} NOT NULL,
+  planned_us   {int64} NOT NULL,
   due_us       {int64} NOT NULL,
   attempts     {int64} NOT NULL,
   error        {text}  NOT NULL,
@@ -110,7 +109,7 @@ CREATE TABLE alert_deliveries (
 CREATE UNIQUE INDEX alert_deliveries_gathering ON alert_deliveries (rule_id, kind) WHERE status = 'gathering';
 CREATE INDEX alert_deliveries_due ON alert_deliveries (due_us, id) WHERE ended_us IS NULL;
 CREATE INDEX alert_deliveries_by_tenant ON alert_deliveries (tenant_id, created_us, id);
-CREATE INDEX alert_deliveries_by_rule ON alert_deliveries (rule_id, created_us);
+CREATE INDEX alert_deliveries_by_rule ON alert_deliveries (rule_id, kind, planned_us);
 CREATE INDEX alert_deliveries_ended ON alert_deliveries (ended_us) WHERE ended_us IS NOT NULL;
 
 -- Named secrets, sealed with the key file for their place (tenant, environment, name, version).

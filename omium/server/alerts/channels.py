@@ -1,0 +1,161 @@
+"""Channels: how a message of a rule gets out, by what the operator has configured.
+
+Owns the choice and what a rule's destination must look like; the sending is omium/server/outbound. Of a
+webhook, address and signing secrets are sealed for the rule's row: they never stand in clear in the database.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, assert_never
+
+from omium.clock import US_PER_S
+from omium.errors import ConfigError
+from omium.jsonvalue import json_bytes
+from omium.server.alerts.message import body_of, subject_of, text_of
+from omium.server.outbound.addresses import TargetRefused
+from omium.server.outbound.command import Commands, find_command, read_commands, run_command
+from omium.server.outbound.email import MailServer
+from omium.server.outbound.http import GuardedClient, SendFailed
+from omium.server.outbound.signing import make_secret, sign
+from omium.server.seal import KeyFile
+from omium.server.settings import ServerSettings
+from omium.server.store.alerts import DeliveryRow, RuleRow
+from omium.states import AlertChannel
+
+FORMER_SECRET_S: Final = 86_400
+"""How long a message is signed with the former secret, too, after a rotation."""
+GONE: Final = 410
+
+
+class TargetGone(Exception):
+    """The target says that it is there no more: nothing further is sent to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A webhook's whole address and its signing secrets, the newest first, each with its end or None."""
+
+    url: str = field(repr=False)
+    secrets: tuple[tuple[str, int | None], ...] = field(repr=False)
+
+    def valid_secrets(self, now_us: int) -> list[str]:
+        return [secret for secret, until_us in self.secrets if until_us is None or now_us < until_us]
+
+    def rotated(self, now_us: int) -> Webhook:
+        """Return the webhook with a new secret; the one before it is valid for a day more."""
+        former = (self.secrets[0][0], now_us + FORMER_SECRET_S * US_PER_S)
+        return Webhook(self.url, ((make_secret(), None), former))
+
+
+class Channels:
+    """What this server can send with. One object for each server process."""
+
+    def __init__(
+        self,
+        keys: KeyFile,
+        client: GuardedClient,
+        mail: MailServer | None,
+        commands: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self._keys = keys
+        self._client = client
+        self._mail = mail
+        self._commands: Commands = commands
+
+    @classmethod
+    def load(cls, settings: ServerSettings, keys: KeyFile) -> Channels:
+        """Return the channels that `settings` allow; `ConfigError` where something in them is wrong."""
+        client = GuardedClient(
+            settings.outbound_allow,
+            timeout_s=settings.outbound_timeout_s,
+            ca_file=settings.outbound_ca_file,
+        )
+        commands = read_commands(Path(settings.alert_commands)) if settings.alert_commands else {}
+        return cls(keys, client, _load_mail(settings), commands)
+
+    def check(self, channel: AlertChannel, destination: str) -> str:
+        """Return what people are shown of `destination`, or raise `TargetRefused`."""
+        match channel:
+            case AlertChannel.WEBHOOK:
+                parts = self._client.check_url(destination)
+                return f"{parts.scheme}://{parts.netloc}/" + (
+                    "…" if parts.path.strip("/") or parts.query else ""
+                )
+            case AlertChannel.EMAIL:
+                return ", ".join(self._mail_server().read_recipients(destination))
+            case AlertChannel.COMMAND:
+                find_command(self._commands, destination)
+                return destination
+            case _:
+                assert_never(channel)
+
+    def seal(self, tenant_id: str, rule_id: str, webhook: Webhook) -> bytes:
+        """Return `webhook` sealed for its rule: in another row, or another tenant's, it does not open."""
+        content = json_bytes({"url": webhook.url, "secrets": [list(each) for each in webhook.secrets]})
+        return self._keys.seal(content, _place(tenant_id, rule_id))
+
+    def unseal(self, rule: RuleRow) -> Webhook:
+        """Return what was sealed for `rule`; raises `SealBroken`."""
+        assert rule.sealed is not None
+        content = json.loads(self._keys.unseal(rule.sealed, _place(rule.tenant_id, rule.id)))
+        return Webhook(content["url"], tuple((secret, until) for secret, until in content["secrets"]))
+
+    async def send(self, rule: RuleRow, delivery: DeliveryRow, now_us: int) -> None:
+        """Send `delivery` once; raises `SendFailed`, `TargetRefused` or `TargetGone` unless it was taken."""
+        channel = AlertChannel(rule.channel)
+        match channel:
+            case AlertChannel.WEBHOOK:
+                await self._post(rule, delivery, now_us)
+            case AlertChannel.EMAIL:
+                mail = self._mail_server()
+                recipients = mail.read_recipients(rule.destination)
+                await mail.send(recipients, subject_of(rule, delivery), text_of(rule, delivery), delivery.id)
+            case AlertChannel.COMMAND:
+                await run_command(find_command(self._commands, rule.destination), body_of(rule, delivery))
+            case _:
+                assert_never(channel)
+
+    async def _post(self, rule: RuleRow, delivery: DeliveryRow, now_us: int) -> None:
+        webhook, body = self.unseal(rule), body_of(rule, delivery)
+        signed = sign(webhook.valid_secrets(now_us), delivery.id, now_us // US_PER_S, body)
+        taken = await self._client.post(webhook.url, body, {"content-type": "application/json", **signed})
+        if taken.status == GONE:
+            raise TargetGone(f"{rule.destination} answered 410: it is there no more.")
+        if not 200 <= taken.status < 300:
+            raise SendFailed(f"{rule.destination} answered {taken.status}.")
+
+    def _mail_server(self) -> MailServer:
+        if self._mail is None:
+            raise TargetRefused("This server sends no e-mail; its operator can set OMIUM_SMTP_HOST.")
+        return self._mail
+
+
+def _load_mail(settings: ServerSettings) -> MailServer | None:
+    if not settings.smtp_host:
+        return None
+    password = ""
+    if settings.smtp_password_file:
+        try:
+            password = Path(settings.smtp_password_file).read_text().strip()
+        except OSError as error:
+            raise ConfigError(
+                f"OMIUM_SMTP_PASSWORD_FILE names {settings.smtp_password_file}: {error.strerror}."
+            ) from error
+    return MailServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        tls=settings.smtp_tls,
+        user=settings.smtp_user,
+        password=password,
+        sender=settings.smtp_from,
+        recipients=tuple(ending.lower() for ending in settings.smtp_recipients),
+        ca_file=settings.outbound_ca_file,
+    )
+
+
+def _place(tenant_id: str, rule_id: str) -> bytes:
+    return b"\x00".join([tenant_id.encode(), b"alert_rules", rule_id.encode(), b"sealed"])
