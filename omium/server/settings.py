@@ -21,8 +21,10 @@ IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
 
-def _setting(default: Any, variable: str, description: str) -> Any:
-    return field(default=default, metadata={"variable": variable, "description": description})
+def _setting(default: Any, variable: str, description: str, *, secret: bool = False) -> Any:
+    return field(
+        default=default, repr=not secret, metadata={"variable": variable, "description": description}
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
