@@ -117,15 +117,6 @@ class ServerSettings:
     credits_per_usd: int = _setting(
         1_000, "OMIUM_CREDITS_PER_USD", "How many credits a dollar buys; choose it before the first top-up."
     )
-    ballast_bytes: int = _setting(
-        16 * 2**20,
-        "OMIUM_BALLAST_BYTES",
-        "File beside the database that is given up on a full disk; 0: none.",
-    )
-
-    def __post_init__(self) -> None:
-        for name in (
-            "body_bytes_max",
     outbound_allow: tuple[str, ...] = _setting(
         (), "OMIUM_OUTBOUND_ALLOW", "Private targets (host:port) that alerts may be sent to, and by http."
     )
@@ -175,6 +166,15 @@ class ServerSettings:
     stripe_api_base: str = _setting(
         "https://api.stripe.com", "OMIUM_STRIPE_API_BASE", "Where Stripe's API is; another one for tests."
     )
+    ballast_bytes: int = _setting(
+        16 * 2**20,
+        "OMIUM_BALLAST_BYTES",
+        "File beside the database that is given up on a full disk; 0: none.",
+    )
+
+    def __post_init__(self) -> None:
+        for name in (
+            "body_bytes_max",
             "header_bytes_max",
             "connections_max",
             "streams_max",
