@@ -10,7 +10,14 @@
 Nothing here does I/O or knows executions. Security rule: recorded data never becomes code (registry.py).
 """
 
-from omium.jsonvalue.canonical import JsonValue, canonical_bytes, digest, is_surely_small, json_bytes
+from omium.jsonvalue.canonical import (
+    JsonValue,
+    canonical_bytes,
+    canonical_of,
+    digest,
+    is_surely_small,
+    json_bytes,
+)
 from omium.jsonvalue.decode import decode
 from omium.jsonvalue.encode import encode, encode_bytes
 from omium.jsonvalue.inputs import Comparable, InputRecord, digest_record, input_record
@@ -29,6 +36,7 @@ __all__ = [
     "JsonValue",
     "TypeRegistry",
     "canonical_bytes",
+    "canonical_of",
     "decode",
     "digest",
     "digest_record",

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from omium.errors import LeaseLostProblem
+from omium.server.db.light import light
 from omium.server.db.tx import Tx
 from omium.server.engine.failures import close_occurrences, is_covered_only, lock_groups
 from omium.server.engine.transitions import append_event, move
@@ -26,7 +27,7 @@ INTERRUPTED = "interrupted"  # the reason of a queued one that a lost driver lef
 STAYS_OPEN = frozenset({FailureKind.EFFECT_UNKNOWN, FailureKind.EFFECT_DUPLICATED, FailureKind.CAPTURED})
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Lease:
     """What a driver shows with every write."""
 

@@ -5,13 +5,13 @@ Owns what of each write is a value, an error or lines. What the write does is in
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Generic, TypeVar, cast
 
 from omium.errors import InvalidRequest
 from omium.jsonvalue import JsonValue
 from omium.models import driver
 from omium.models.usage import RecordUsage
+from omium.server.db.light import light
 from omium.server.engine.fence import Lease
 from omium.server.engine.logs import PackedLines, pack_lines
 from omium.server.engine.mishaps import PackedError, pack_error
@@ -22,7 +22,7 @@ from omium.states import EffectState, WaitingReason
 W = TypeVar("W", bound=driver.Write)
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Packed(Generic[W]):
     """One write under one lease; `output` is also a checkpoint's state or an execution's result."""
 
@@ -56,7 +56,7 @@ class Packed(Generic[W]):
                 return []
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class EffectOutcome:
     """What is answered about an effect; `output` is opened after the transaction."""
 
@@ -66,7 +66,7 @@ class EffectOutcome:
     output: StoredValue | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Outcome:
     """What became of a write: the number of its event, and the row after it."""
 

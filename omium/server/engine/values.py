@@ -9,7 +9,6 @@ addressed is omium/server/payloads.py; what counts as a secret is omium/redact.p
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from omium.errors import CheckpointGone, PayloadTooLarge
@@ -17,7 +16,7 @@ from omium.jsonvalue import (
     INLINE_BYTES,
     MAX_VALUE_BYTES,
     JsonValue,
-    canonical_bytes,
+    canonical_of,
     digest,
     json_bytes,
     parse_json,
@@ -25,6 +24,7 @@ from omium.jsonvalue import (
 from omium.redact import has_secret, redact
 from omium.redact.screen import may_hold_secret
 from omium.server import payloads
+from omium.server.db.light import light
 from omium.server.db.tx import Tx
 from omium.server.seal import KeyFile
 from omium.server.store import payloads as store
@@ -35,7 +35,7 @@ SEALED: Final = "[sealed]"  # what people are shown of a sealed value
 _SEALED_ENCODINGS: Final = frozenset({payloads.SEALED, payloads.COMPRESSED_SEALED})
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class PackedValue:
     """A value ready to be put: `column` is for the row, `payload` must be stored beside it."""
 
@@ -46,7 +46,7 @@ class PackedValue:
     payload: PayloadRow | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class StoredValue:
     """A column and, where it is an address, the payload that it points at."""
 
@@ -81,7 +81,7 @@ class Vault:
                 size_bytes=len(body),
                 limit_bytes=MAX_VALUE_BYTES,
             )
-        identity = digest(canonical_bytes(value))
+        identity = digest(canonical_of(value, body))
         seal = self._seal_all or (may_hold_secret(body) and has_secret(value))
         if not seal and len(body) <= INLINE_BYTES:
             return PackedValue(body, identity, len(body))

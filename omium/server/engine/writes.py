@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,7 @@ from omium.errors import Problem
 from omium.models import driver
 from omium.models.driver import EffectAnswer, GroupResult, WriteAnswer, WriteBatch, WriteGroup, WriteResult
 from omium.models.usage import RecordUsage
+from omium.server.db.light import light
 from omium.server.db.tx import Tx
 from omium.server.engine import checkpoints, effect_results, effects, ending, metering, steps
 from omium.server.engine.fence import Lease
@@ -55,7 +56,7 @@ HANDLERS: dict[type[Any], Handler] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class PackedGroup:
     """Writes of one execution, each ready or refused already."""
 

@@ -6,12 +6,11 @@ changed, so two events can never take one number (invariant I8). Written by engi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from omium.server.db.light import light
 from omium.server.db.tx import Sql, Tx
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class EventRow:
     """One fact; `data` is a JSON object, already redacted."""
 

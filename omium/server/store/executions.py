@@ -7,13 +7,14 @@ executions are execution_lists.py.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 
 from omium.errors import NotFound
+from omium.server.db.light import light
 from omium.server.db.tx import Sql, SqlValue, Tx
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class ExecutionRow:
     """A row of `executions`. Numbers that only grow: generation, epoch, last_seq, interruptions."""
 

@@ -7,15 +7,16 @@ decided in engine/steps.py. Paths are compared by their bytes, so everything ins
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
+from operator import attrgetter
 
+from omium.server.db.light import light
 from omium.server.db.tx import Sql, SqlValue, Tx
 
-_DIGESTS = ("input_digest", "output_digest")
 _USUALLY_COMPARABLE = "full"
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class StepRow:
     """A row of `steps`. `input` and `output` are value columns, `error` is JSON, redacted."""
 
@@ -46,17 +47,20 @@ class StepRow:
 
     def __post_init__(self) -> None:
         """Tell what the table keeps short: digests as bytes, the usual `name` and `comparable` as NULL."""
-        for name in _DIGESTS:
-            value = getattr(self, name)
-            if isinstance(value, bytes):
-                object.__setattr__(self, name, value.hex())
-        usual = {"name": _usual_name(self.path, self.occurrence), "comparable": _USUALLY_COMPARABLE}
-        for name, value in usual.items():
-            if getattr(self, name) is None:
-                object.__setattr__(self, name, value)
+        input_digest, output_digest, name, comparable = _kept_short(self)
+        if isinstance(input_digest, bytes):
+            object.__setattr__(self, "input_digest", input_digest.hex())
+        if isinstance(output_digest, bytes):
+            object.__setattr__(self, "output_digest", output_digest.hex())
+        if name is None:
+            object.__setattr__(self, "name", _usual_name(self.path, self.occurrence))
+        if comparable is None:
+            object.__setattr__(self, "comparable", _USUALLY_COMPARABLE)
 
 
 _NAMES = tuple(field.name for field in fields(StepRow))
+_take_apart = attrgetter(*_NAMES)
+_kept_short = attrgetter("input_digest", "output_digest", "name", "comparable")
 COLUMNS = ", ".join(_NAMES)
 _REPLACED = tuple(
     name for name in _NAMES if name not in {"execution_id", "path", "interruptions", "superseded_seq"}
@@ -77,9 +81,10 @@ def put_step(tx: Tx, row: StepRow) -> bool:
 
 def column_values(row: StepRow) -> dict[str, SqlValue]:
     """Return every column of `row` by name, as `PUT` takes it."""
-    values = {name: getattr(row, name) for name in _NAMES}
-    for name in _DIGESTS:
-        values[name] = bytes.fromhex(values[name]) if values[name] is not None else None
+    values: dict[str, SqlValue] = dict(zip(_NAMES, _take_apart(row), strict=True))
+    values["input_digest"] = bytes.fromhex(row.input_digest)
+    if row.output_digest is not None:
+        values["output_digest"] = bytes.fromhex(row.output_digest)
     if row.name == _usual_name(row.path, row.occurrence):
         values["name"] = None
     if row.comparable == _USUALLY_COMPARABLE:
