@@ -46,7 +46,7 @@ class Target:
         object.__setattr__(self, "host", address.host)
         object.__setattr__(self, "port", address.port)
         object.__setattr__(self, "prefix", address.prefix)
-        lines = [f"host: {address.netloc}", "user-agent: {USER_AGENT}", "accept: application/json"]
+        lines = [f"host: {address.netloc}", f"user-agent: {USER_AGENT}", "accept: application/json"]
         if self.api_key:
             lines.append(f"authorization: Bearer {self.api_key}")
         object.__setattr__(self, "headers", _header_bytes(lines))

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from omium import __version__
 from omium.clock import ManualClock, SystemClock
 from omium.errors import ConfigError, ConnectionLost
 from omium.sdk.async_connection import AsyncConnections
@@ -22,7 +23,7 @@ from omium.sdk.connection import Connections
 from omium.sdk.flows import Http
 from omium.sdk.lease import SYSTEM_CLOCK
 from omium.sdk.tls import normalise_pin
-from omium.sdk.wire import Target, make_target
+from omium.sdk.wire import Target, encode_request, make_target
 from tests.sdk.loopback import Loopback
 
 
@@ -415,3 +416,9 @@ def test_a_fingerprint_is_read_in_every_usual_form(text):
 def test_what_is_no_fingerprint_is_refused(text):
     with pytest.raises(ConfigError, match="64 hexadecimal"):
         normalise_pin(text)
+
+
+def test_every_request_says_whose_it_is():
+    head = encode_request(make_target("http://localhost:1"), Http("GET", "/v1/whoami"))
+
+    assert f"user-agent: omium-os/{__version__}\r\n".encode() in head
