@@ -224,6 +224,28 @@ class KeyRevoked(Problem):
     code, status, title = "key-revoked", 401, "The API key was revoked"
 
 
+class KeyRotated(Problem):
+    """The key goes on under a new secret; this is an older one, and its grace is over."""
+
+    code, status, title = "key-rotated", 401, "The API key has another secret now"
+
+
+class TokenExpired(Problem):
+    code, status, title = "token-expired", 401, "The short-lived token has expired; exchange the key again"
+
+
+class NotExchangeable(Problem):
+    """Only an API key itself can be exchanged for a token: not a token, not a person's session."""
+
+    code, status, title = "not-exchangeable", 403, "Only an API key can be exchanged for a token"
+
+
+class WorkflowNotAllowed(Problem):
+    """The key has a list of workflows that it may run; members `workflow` and `allowed`."""
+
+    code, status, title = "workflow-not-allowed", 403, "The API key may not run this workflow"
+
+
 class SessionEnded(Problem):
     code, status, title = "session-ended", 401, "The session has ended; log in again"
 
@@ -268,6 +290,12 @@ class StepConflict(Problem):
 
 class ExecutionExists(Problem):
     code, status, title = "execution-exists", 409, "An execution with this id and other content exists"
+
+
+class KeyEnded(Problem):
+    """The key was revoked or has expired; a revoked one never comes back."""
+
+    code, status, title = "key-ended", 409, "The API key has ended and cannot be changed so"
 
 
 class EffectUnresolved(Problem):

@@ -20,8 +20,11 @@ from omium.cli import (
     failure_rollback,
     failures,
     init,
+    key_secrets,
+    key_usage,
     keys,
     logs,
+    profiles,
     recorded,
     replay,
     resume,
@@ -58,6 +61,10 @@ app.command("decide")(effects.decide)
 app.command("pause")(cancel.pause)
 app.command("cancel")(cancel.cancel)
 app.command("logs")(logs.show_logs)
+keys.app.command("rotate")(key_secrets.rotate_key)
+keys.app.command("revoke")(key_secrets.revoke_key)
+keys.app.command("usage")(key_usage.show_usage)
+keys.app.command("token")(key_secrets.exchange_key)
 executions.app.command("output")(recorded.show_output)
 executions.app.command("effects")(effects.list_effects)
 executions.app.command("compensations")(effects.list_compensations)
@@ -66,6 +73,7 @@ app.add_typer(executions.app, name="executions")
 app.add_typer(failures.app, name="failures")
 app.add_typer(workers.app, name="breakers")
 app.add_typer(keys.app, name="keys")
+app.add_typer(profiles.app, name="profiles")
 app.add_typer(db.app, name="db")
 
 

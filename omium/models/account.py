@@ -1,4 +1,4 @@
-"""Tenants, API keys and what the server says about itself."""
+"""Tenants, their first key and what the server says about itself. Keys in general are keys.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from omium.models.wire import Command, Name, Reply, TimestampUs
+from omium.models.wire import Command, Name, Reply
 from omium.states import Environment, Scope
 
 
@@ -33,28 +33,6 @@ class NewKey(Reply):
     expires_at_us: int | None = None
     credits: int | float | None = None
     """What the tenant has to begin with, where it was made together with the key."""
-
-
-class CreateKey(Command):
-    name: Name
-    environment: Environment = Environment.DEV
-    scopes: list[Scope] | None = None
-    """None: read, run, operate, worker."""
-    workflows: Annotated[list[Name], Field(max_length=500)] | None = None
-    expires_at_us: TimestampUs | None = None
-
-
-class ApiKey(Reply):
-    id: str
-    name: str
-    status: str
-    environment: Environment
-    scopes: list[Scope]
-    workflows: list[str] | None = None
-    created_at_us: int
-    expires_at_us: int | None = None
-    revoked_at_us: int | None = None
-    last_used_at_us: int | None = None
 
 
 class WhoAmI(Reply):

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -91,6 +92,26 @@ def replace_keys(path: Path, keys: Keys) -> None:
             draft.unlink()
         raise
     _sync_folder(path.parent)
+
+
+def add_named_keys(path: Path, names: Sequence[str]) -> Keys:
+    """Give the file a key for each of `names` that has none yet, and return what is in it then.
+
+    Two servers that share the file and start at once: the second waits, and finds the keys of the first.
+    """
+    descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # goes with the descriptor, also when the process dies
+        keys = read_keys(path)
+        if keys is None:
+            raise ConfigError(f"The key file {path} has gone while it was read; put it back from a backup.")
+        fresh = {name: new_key() for name in names if name not in keys.named}
+        if fresh:
+            keys = replace(keys, named={**keys.named, **fresh})
+            replace_keys(path, keys)
+        return keys
+    finally:
+        os.close(descriptor)
 
 
 def add_sealing_key(keys: Keys) -> Keys:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from omium.errors import ScopeMissing
+from omium.errors import ScopeMissing, WorkflowNotAllowed
 from omium.states import MACHINE_SCOPES, Environment, Role, Scope
 
 
@@ -29,6 +29,9 @@ class Principal:
 
     `workflows` is the key's allow-list of workflow names, None for all of them. A person has come in with the
     session `session_id` and is `role` in the tenant; both are None for a key.
+
+    `secret_number` says which of the key's secrets was shown. Whoever came with a short-lived token instead
+    of the key is in until `token_until_us` (microseconds UTC), and never manages anything.
     """
 
     tenant_id: str
@@ -39,6 +42,8 @@ class Principal:
     workflows: frozenset[str] | None = None
     session_id: str | None = None
     role: Role | None = None
+    secret_number: int = 0
+    token_until_us: int | None = None
 
     @property
     def api_key_id(self) -> str | None:
@@ -67,12 +72,27 @@ class Principal:
         if scope not in self.grantable:
             raise self._missing(scope)
 
+    def require_workflow(self, workflow: str) -> None:
+        """Raise `WorkflowNotAllowed` unless the key may run `workflow`; who has no list may run all."""
+        if self.workflows is not None and workflow not in self.workflows:
+            raise WorkflowNotAllowed(
+                f"This API key may run only {', '.join(sorted(self.workflows)) or 'nothing'}, not {workflow};"
+                " use another key, or change its list: omium keys update --workflow.",
+                workflow=workflow,
+                allowed=sorted(self.workflows),
+            )
+
     def _missing(self, scope: Scope) -> ScopeMissing:
         if self.kind is PrincipalKind.USER:
             role = self.role.value if self.role else "nobody"
             return ScopeMissing(
                 f"This needs the scope {scope.value}, which the role {role} does not have; ask an owner or an"
                 " admin (`omium members list`).",
+                scope=scope.value,
+            )
+        if self.token_until_us is not None:
+            return ScopeMissing(
+                f"This needs the scope {scope.value}, which the token was not given; use the API key itself.",
                 scope=scope.value,
             )
         return ScopeMissing(

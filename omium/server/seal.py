@@ -1,7 +1,8 @@
 """Sealing and keyed digests: everything that the server does with the secrets in its key file.
 
-Owns the format of sealed bytes (AES-256-GCM from the `cryptography` package) and one HMAC key per purpose.
-The file itself is keyfile.py. The keys are outside the database, so that a stolen database or backup of it
+Owns the format of sealed bytes (AES-256-GCM from the `cryptography` package), one HMAC key per purpose, and
+the Ed25519 key that signs short-lived tokens (what is in those, web/token_auth.py says). The file itself is
+keyfile.py. The keys are outside the database, so that a stolen database or backup of it
 shows neither sealed values nor which API keys exist.
 
 Sealed bytes: format 1 | key id (2) | salt (16) | nonce (12) | ciphertext and tag. Each message has its own
@@ -14,14 +15,24 @@ import hashlib
 import hmac
 import secrets
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from omium.apikeys import ApiKeyParts
 from omium.errors import ConfigError, SealBroken
-from omium.server.keyfile import Keys, add_sealing_key, create_keys, new_key, read_keys, replace_keys
+from omium.server.keyfile import (
+    Keys,
+    add_named_keys,
+    add_sealing_key,
+    create_keys,
+    new_key,
+    read_keys,
+    replace_keys,
+)
 
 _FORMAT = b"\x01"
 _SALT_BYTES = 16
@@ -41,6 +52,8 @@ class Purpose(StrEnum):
     LEDGER_CHAIN = "ledger-chain"
     CALLBACK = "callback"
     SESSION = "session"
+    SERVER_ID = "server-id"
+    TOKEN = "token"  # noqa: S105  # as above; the seed of the Ed25519 key that signs short-lived tokens
 
 
 class KeyFile:
@@ -67,9 +80,8 @@ class KeyFile:
                 )
             fresh = Keys(sealing={}, named={purpose.value: new_key() for purpose in Purpose})
             keys = create_keys(path, add_sealing_key(fresh))
-        elif missing := [purpose.value for purpose in Purpose if purpose.value not in keys.named]:
-            keys = Keys(keys.sealing, {**keys.named, **{name: new_key() for name in missing}})
-            replace_keys(path, keys)
+        elif any(purpose.value not in keys.named for purpose in Purpose):
+            keys = add_named_keys(path, [purpose.value for purpose in Purpose])
         return cls(path, keys)
 
     def rotate(self) -> None:
@@ -112,6 +124,33 @@ class KeyFile:
     def digest_api_key(self, parts: ApiKeyParts) -> bytes:
         """Return what is stored of an API key; compare with `hmac.compare_digest`."""
         return self.hmac(Purpose.API_KEY, parts.environment, parts.key_id, parts.secret)
+
+    @cached_property
+    def server_id(self) -> str:
+        """Who this server is, for the audience of its tokens: the same for all that share the key file."""
+        return f"sv_{self.hmac(Purpose.SERVER_ID, 'omium server').hex()[:32]}"
+
+    @cached_property
+    def token_key_id(self) -> str:
+        """Which key signs tokens: a digest of its public half."""
+        public = self._signing_key.public_key().public_bytes_raw()
+        return hashlib.sha256(b"omium token key" + public).hexdigest()[:16]
+
+    def sign_token(self, message: bytes) -> bytes:
+        """Return the Ed25519 signature (64 bytes) of `message`."""
+        return self._signing_key.sign(message)
+
+    def is_token_signature(self, signature: bytes, message: bytes) -> bool:
+        """Say whether this key file's own key has signed `message`."""
+        try:
+            self._signing_key.public_key().verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+    @cached_property
+    def _signing_key(self) -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(self._keys.named[Purpose.TOKEN.value])
 
     @staticmethod
     def _cipher(key: bytes, head: bytes) -> AESGCM:

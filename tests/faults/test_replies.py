@@ -10,7 +10,7 @@ import pytest
 import omium
 from omium.config import load_settings
 from omium.errors import OmiumError, SecretNotRepeatable
-from omium.models.account import CreateKey
+from omium.models.keys import CreateKey
 from omium.sdk import exchange
 from omium.sdk.session import Session, use_session
 from tests.faults.unreliable import Unreliable, split_answer

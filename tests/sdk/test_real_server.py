@@ -9,7 +9,7 @@ import pytest
 from omium.config import Settings
 from omium.errors import ConnectionLost, KeyRevoked, NotFound, SecretNotRepeatable
 from omium.jsonvalue import json_bytes
-from omium.models.account import CreateKey
+from omium.models.keys import CreateKey
 from omium.models.execution import CancelExecution, StartExecution
 from omium.sdk.batching import Writer
 from omium.sdk.flows import Lease, Write

@@ -79,6 +79,11 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "get_status": lambda ids: Asked(),
     "create_key": lambda ids: Asked(body={"name": "new"}),
     "list_keys": lambda ids: Asked(),
+    "get_key": lambda ids: Asked((ids.key,)),
+    "update_key": lambda ids: Asked((ids.key,), {"name": "renamed", "spend_cap_usd": 1}),
+    "rotate_key": lambda ids: Asked((ids.key,), {}),
+    "get_key_usage": lambda ids: Asked((ids.key,)),
+    "exchange_key": lambda ids: Asked(body={}),
     "revoke_key": lambda ids: Asked((ids.key,)),
     "start_execution": lambda ids: Asked(
         body={

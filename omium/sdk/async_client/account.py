@@ -5,11 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 
-from omium.models.account import ApiKey, Bootstrap, CreateKey, NewKey, Retention, Status, WhoAmI
+from omium.models.account import Bootstrap, NewKey, Retention, Status, WhoAmI
 from omium.models.execution import Hint
+from omium.models.keys import (
+    ApiKey,
+    CreatedKey,
+    CreateKey,
+    ExchangeKey,
+    KeyStatus,
+    KeyUsage,
+    RotatedKey,
+    RotateKey,
+    ShortToken,
+    UpdateKey,
+)
 from omium.models.server import Backup, Health, MakeBackup, Verification
 from omium.models.wire import Page
 from omium.sdk.async_client.core import AsyncCore, encode_query, segment
+from omium.states import Environment
 
 
 class AsyncAccount(AsyncCore):
@@ -46,13 +59,48 @@ class AsyncAccount(AsyncCore):
         """Create the first tenant and its owner's key with the one-time token of a fresh server."""
         return await self._send("POST", "/v1/bootstrap", NewKey, command)
 
-    async def create_key(self, command: CreateKey, *, idempotency_key: str | None = None) -> NewKey:
+    async def create_key(self, command: CreateKey, *, idempotency_key: str | None = None) -> CreatedKey:
         """Create an API key; its secret is in the reply and nowhere else."""
-        return await self._send("POST", "/v1/keys", NewKey, command, idempotency_key=idempotency_key)
+        return await self._send("POST", "/v1/keys", CreatedKey, command, idempotency_key=idempotency_key)
 
-    async def list_keys(self, *, limit: int = 50, after: str | None = None) -> Page[ApiKey]:
-        """Return one page of the tenant's keys, newest first."""
-        return await self._get("/v1/keys", Page[ApiKey], {"limit": limit, "after": after})
+    async def list_keys(
+        self,
+        *,
+        status: KeyStatus | str | None = None,
+        environment: Environment | str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[ApiKey]:
+        """Return one page of the tenant's keys, newest first; those that have ended, too."""
+        query = {"status": status, "environment": environment, "limit": limit, "after": after}
+        return await self._get("/v1/keys", Page[ApiKey], query)
+
+    async def get_key(self, key_id: str) -> ApiKey:
+        """Return one key, without its secret."""
+        return await self._get(f"/v1/keys/{segment(key_id)}", ApiKey)
+
+    async def update_key(self, key_id: str, command: UpdateKey) -> ApiKey:
+        """Change what is set in `command` and nothing else; None takes a cap, an expiry or a list away."""
+        return await self._send("PATCH", f"/v1/keys/{segment(key_id)}", ApiKey, command)
+
+    async def rotate_key(
+        self, key_id: str, command: RotateKey | None = None, *, idempotency_key: str | None = None
+    ) -> RotatedKey:
+        """Give the key a new secret, which is in the reply and nowhere else; the key itself goes on."""
+        path = f"/v1/keys/{segment(key_id)}/rotate"
+        command = command or RotateKey()
+        return await self._send("POST", path, RotatedKey, command, idempotency_key=idempotency_key)
+
+    async def get_key_usage(
+        self, key_id: str, *, days: int | None = None, last_day: str | None = None
+    ) -> KeyUsage:
+        """Return what the key has used by day; `last_day` (such as 2026-11-22) is today by default."""
+        path = f"/v1/keys/{segment(key_id)}/usage"
+        return await self._get(path, KeyUsage, {"days": days, "last_day": last_day})
+
+    async def exchange_key(self, command: ExchangeKey | None = None) -> ShortToken:
+        """Return a token that stands for this client's key for some minutes, and manages nothing."""
+        return await self._send("POST", "/v1/auth/token", ShortToken, command or ExchangeKey())
 
     async def revoke_key(self, key_id: str, *, keep_running: bool = False) -> ApiKey:
         """Revoke a key at once and for good; what it started is paused unless `keep_running`."""

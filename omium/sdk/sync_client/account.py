@@ -8,11 +8,24 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from omium.models.account import ApiKey, Bootstrap, CreateKey, NewKey, Retention, Status, WhoAmI
+from omium.models.account import Bootstrap, NewKey, Retention, Status, WhoAmI
 from omium.models.execution import Hint
+from omium.models.keys import (
+    ApiKey,
+    CreatedKey,
+    CreateKey,
+    ExchangeKey,
+    KeyStatus,
+    KeyUsage,
+    RotatedKey,
+    RotateKey,
+    ShortToken,
+    UpdateKey,
+)
 from omium.models.server import Backup, Health, MakeBackup, Verification
 from omium.models.wire import Page
 from omium.sdk.sync_client.core import SyncCore, encode_query, segment
+from omium.states import Environment
 
 
 class SyncAccount(SyncCore):
@@ -47,13 +60,46 @@ class SyncAccount(SyncCore):
         """Create the first tenant and its owner's key with the one-time token of a fresh server."""
         return self._send("POST", "/v1/bootstrap", NewKey, command)
 
-    def create_key(self, command: CreateKey, *, idempotency_key: str | None = None) -> NewKey:
+    def create_key(self, command: CreateKey, *, idempotency_key: str | None = None) -> CreatedKey:
         """Create an API key; its secret is in the reply and nowhere else."""
-        return self._send("POST", "/v1/keys", NewKey, command, idempotency_key=idempotency_key)
+        return self._send("POST", "/v1/keys", CreatedKey, command, idempotency_key=idempotency_key)
 
-    def list_keys(self, *, limit: int = 50, after: str | None = None) -> Page[ApiKey]:
-        """Return one page of the tenant's keys, newest first."""
-        return self._get("/v1/keys", Page[ApiKey], {"limit": limit, "after": after})
+    def list_keys(
+        self,
+        *,
+        status: KeyStatus | str | None = None,
+        environment: Environment | str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[ApiKey]:
+        """Return one page of the tenant's keys, newest first; those that have ended, too."""
+        query = {"status": status, "environment": environment, "limit": limit, "after": after}
+        return self._get("/v1/keys", Page[ApiKey], query)
+
+    def get_key(self, key_id: str) -> ApiKey:
+        """Return one key, without its secret."""
+        return self._get(f"/v1/keys/{segment(key_id)}", ApiKey)
+
+    def update_key(self, key_id: str, command: UpdateKey) -> ApiKey:
+        """Change what is set in `command` and nothing else; None takes a cap, an expiry or a list away."""
+        return self._send("PATCH", f"/v1/keys/{segment(key_id)}", ApiKey, command)
+
+    def rotate_key(
+        self, key_id: str, command: RotateKey | None = None, *, idempotency_key: str | None = None
+    ) -> RotatedKey:
+        """Give the key a new secret, which is in the reply and nowhere else; the key itself goes on."""
+        path = f"/v1/keys/{segment(key_id)}/rotate"
+        command = command or RotateKey()
+        return self._send("POST", path, RotatedKey, command, idempotency_key=idempotency_key)
+
+    def get_key_usage(self, key_id: str, *, days: int | None = None, last_day: str | None = None) -> KeyUsage:
+        """Return what the key has used by day; `last_day` (such as 2026-11-22) is today by default."""
+        path = f"/v1/keys/{segment(key_id)}/usage"
+        return self._get(path, KeyUsage, {"days": days, "last_day": last_day})
+
+    def exchange_key(self, command: ExchangeKey | None = None) -> ShortToken:
+        """Return a token that stands for this client's key for some minutes, and manages nothing."""
+        return self._send("POST", "/v1/auth/token", ShortToken, command or ExchangeKey())
 
     def revoke_key(self, key_id: str, *, keep_running: bool = False) -> ApiKey:
         """Revoke a key at once and for good; what it started is paused unless `keep_running`."""

@@ -5,7 +5,16 @@ from __future__ import annotations
 import asyncio
 
 from omium import __version__
-from omium.errors import KeyExpired, KeyRevoked, Problem, ScopeMissing, SessionEnded, Unauthenticated
+from omium.errors import (
+    KeyExpired,
+    KeyRevoked,
+    KeyRotated,
+    Problem,
+    ScopeMissing,
+    SessionEnded,
+    TokenExpired,
+    Unauthenticated,
+)
 from omium.models.account import WhoAmI
 from omium.models.server import Health
 from omium.money import to_credits
@@ -44,7 +53,15 @@ async def get_readiness(call: Call[None]) -> Health | Answer:
     "/metrics",
     scope=None,
     media_type=MEDIA_TYPE,
-    problems=(Unauthenticated, KeyExpired, KeyRevoked, SessionEnded, ScopeMissing),
+    problems=(
+        Unauthenticated,
+        KeyExpired,
+        KeyRevoked,
+        KeyRotated,
+        TokenExpired,
+        SessionEnded,
+        ScopeMissing,
+    ),
     summary="Show metrics in Prometheus' text format; from elsewhere than this machine with scope server",
     tags=("server",),
 )

@@ -33,6 +33,19 @@ def find_cap(tx: Tx, api_key_id: str) -> CapRow | None:
     return tx.one_or_none(FIND, CapRow, api_key_id=api_key_id)
 
 
+LIST = Sql("""
+    SELECT m.api_key_id, m.cap_microcredits, m.cap_period, m.soft_cap_percent, m.period_start_us,
+           m.spent_microcredits, m.held_microcredits, m.warned_start_us, m.reached_start_us
+      FROM key_meters AS m JOIN api_keys AS k ON k.id = m.api_key_id
+     WHERE k.tenant_id = :tenant_id
+""")
+
+
+def list_caps(tx: Tx, tenant_id: str) -> list[CapRow]:
+    """Return the caps and meters of all of a tenant's keys that have one."""
+    return tx.all(LIST, CapRow, tenant_id=tenant_id)
+
+
 WRITE = Sql(f"""
     INSERT INTO key_meters ({_COLUMNS})
     VALUES (:api_key_id, :cap_microcredits, :cap_period, :soft_cap_percent, :period_start_us,

@@ -30,6 +30,22 @@ def make_key(key_file: KeyFile, environment: Environment, now_us: int) -> MadeKe
     return MadeKey(parts, key_file.digest_api_key(parts))
 
 
+def make_secret(key_file: KeyFile, environment: Environment, key_id: str) -> MadeKey:
+    """Return the key `key_id` with a new secret; outside of any transaction, as above."""
+    parts = make_api_key(environment.value, key_id)
+    return MadeKey(parts, key_file.digest_api_key(parts))
+
+
+def write_scopes(scopes: Sequence[Scope]) -> str:
+    """Return scopes as a key's row has them."""
+    return " ".join(sorted(set(scopes)))
+
+
+def write_workflows(workflows: Sequence[str] | None) -> bytes | None:
+    """Return a list of workflows as a key's row has it."""
+    return None if workflows is None else json.dumps(sorted(set(workflows))).encode()
+
+
 def insert_key(
     tx: Tx,
     made: MadeKey,
@@ -42,31 +58,34 @@ def insert_key(
     created_by: str | None,
 ) -> NewKey:
     """Store `made` and return what its owner is shown this once."""
-    store.insert_key(
-        tx,
-        store.KeyRow(
-            id=made.parts.key_id,
-            tenant_id=tenant.id,
-            name=name,
-            environment=made.parts.environment,
-            scopes=" ".join(sorted(set(scopes))),
-            workflows=None if workflows is None else json.dumps(sorted(set(workflows))).encode(),
-            digest=made.digest,
-            status=store.ACTIVE,
-            created_us=tx.now_us,
-            created_by=created_by,
-            expires_us=expires_us,
-            revoked_us=None,
-            last_used_us=None,
-        ),
+    row = store.KeyRow(
+        id=made.parts.key_id,
+        tenant_id=tenant.id,
+        name=name,
+        environment=made.parts.environment,
+        scopes=write_scopes(scopes),
+        workflows=write_workflows(workflows),
+        digest=made.digest,
+        status=store.ACTIVE,
+        created_us=tx.now_us,
+        created_by=created_by,
+        expires_us=expires_us,
+        revoked_us=None,
+        last_used_us=None,
     )
+    store.insert_key(tx, row)
+    return show_new_key(made, tenant, row)
+
+
+def show_new_key(made: MadeKey, tenant: Tenant, row: store.KeyRow) -> NewKey:
+    """Return the key with its secret, which is shown this once."""
     return NewKey(
         tenant=tenant.name,
         tenant_id=tenant.id,
         api_key=made.parts.token,
-        api_key_id=made.parts.key_id,
-        name=name,
-        environment=Environment(made.parts.environment),
-        scopes=sorted(set(scopes)),
-        expires_at_us=expires_us,
+        api_key_id=row.id,
+        name=row.name,
+        environment=Environment(row.environment),
+        scopes=[Scope(scope) for scope in row.scopes.split()],
+        expires_at_us=row.expires_us,
     )

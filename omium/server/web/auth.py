@@ -1,9 +1,9 @@
 """Authentication: from the Authorization header to a principal.
 
 Chooses by the form of the bearer: `om_…` an API key (key_auth.py), `oms_…` a person's session
-(session_auth.py). Owns the cache of headers that were checked against rows of known.py, so that a request
-costs one digest and no query. The header is the only way in: there are no cookies, so no page in a browser
-can send one for a person.
+(session_auth.py), `omt_…` a short-lived token made from a key (token_auth.py). Owns the cache of headers that
+were checked against rows of known.py, so that a request costs one digest and no query. The header is the only
+way in: there are no cookies, so no page in a browser can send one for a person.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from omium.server.seal import KeyFile
 from omium.server.web.key_auth import KeyForm
 from omium.server.web.known import BearerForm, Known
 from omium.server.web.session_auth import SessionForm
+from omium.server.web.token_auth import PREFIX, TokenForm
 
 CACHED_HEADERS_MAX = 10_000
 US_PER_S = 1_000_000
@@ -36,11 +37,15 @@ class Authenticator:
         self.sessions = SessionForm(
             db, key_file, clock, self._cache_us, idle_us=round(session_idle_s * US_PER_S)
         )
-        self._forms: dict[str, BearerForm] = {"om": self.keys, "oms": self.sessions}
+        self._forms: dict[str, BearerForm] = {
+            "om": self.keys,
+            "oms": self.sessions,
+            PREFIX: TokenForm(self.keys, key_file, clock),
+        }
         self._seen: dict[bytes, Known] = {}  # by digest of the whole header: no secret is kept
 
     async def authenticate(self, headers: Mapping[str, str]) -> Principal:
-        """Return who asks, or raise `Unauthenticated`, `KeyExpired`, `KeyRevoked` or `SessionEnded`."""
+        """Return who asks, or raise `Unauthenticated` or what its form refuses what has ended with."""
         header = headers.get("authorization", "")
         seen = hashlib.sha256(header.encode("latin-1", "replace")).digest()
         known = self._seen.get(seen)

@@ -25,7 +25,7 @@ def list_problems(endpoint: Endpoint) -> list[type[e.Problem]]:
     if endpoint.path_parameters:
         found.append(e.NotFound)
     if not endpoint.is_public:
-        found += [e.Unauthenticated, e.KeyExpired, e.KeyRevoked, e.SessionEnded]
+        found += [e.Unauthenticated, e.KeyExpired, e.KeyRevoked, e.KeyRotated, e.TokenExpired, e.SessionEnded]
     if endpoint.scope is not None:
         found.append(e.ScopeMissing)
     if endpoint.body is not None:

@@ -20,7 +20,11 @@ CACHED_ROWS_MAX = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A row as it was read, with the principal that it makes. `form` words the refusal when it has ended."""
+    """A row as it was read, with the principal that it makes. `form` words the refusal when it has ended.
+
+    `previous_digest` is that of the secret before, good until `previous_until_us`. What was derived from a
+    row, such as a token's, names it as `row`: it is believed as long as that is.
+    """
 
     id: str
     digest: bytes
@@ -29,6 +33,9 @@ class Known:
     principal: Principal
     read_at_us: int  # on the boot clock
     form: BearerForm
+    previous_digest: bytes | None = None
+    previous_until_us: int | None = None
+    row: Known | None = None
 
 
 class BearerForm(Protocol):
@@ -82,9 +89,13 @@ class KnownRows:
             known = await self._load(row_id)
         return known
 
+    async def find_again(self, row_id: str) -> Known | None:
+        """Return what the row says now, however lately it was read."""
+        return await self._load(row_id)
+
     def holds(self, known: Known) -> bool:
         """Say whether `known` is what is believed now."""
-        return self._known.get(known.id) is known
+        return self._known.get(known.id) is (known.row or known)
 
     def forget(self, row_id: str) -> None:
         """Drop the row, and what is being read of it."""
