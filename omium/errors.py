@@ -328,6 +328,10 @@ class AlreadyDecided(Problem):
     code, status, title = "already-decided", 409, "Somebody has decided this already"
 
 
+class PricesChanged(Problem):
+    code, status, title = "prices-changed", 409, "The price book was changed meanwhile"
+
+
 class ParentFinal(Problem):
     code, status, title = "parent-final", 409, "The parent execution has ended; resume through the parent"
 

@@ -24,6 +24,7 @@ from omium.cli import (
     key_usage,
     keys,
     logs,
+    prices,
     profiles,
     recorded,
     replay,
@@ -74,6 +75,7 @@ app.add_typer(failures.app, name="failures")
 app.add_typer(workers.app, name="breakers")
 app.add_typer(keys.app, name="keys")
 app.add_typer(profiles.app, name="profiles")
+app.add_typer(prices.app, name="prices")
 app.add_typer(db.app, name="db")
 
 

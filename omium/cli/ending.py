@@ -29,6 +29,8 @@ _NEXT: Final[Mapping[str, str]] = {
     "effect-blocked": "Look: omium executions effects ID; decide: omium decide ID STEP confirm|redo|skip",
     "compensation-pending": "Look: omium executions compensations ID; skip them: omium rollback ID "
     "--skip-compensations",
+    "unknown-price": "Add a rule: omium prices edit",
+    "prices-changed": "See what changed: omium prices diff",
     "plan-needed": "Look at the plan: omium replay ID --plan",
     "plan-stale": "Run the same command again: it makes a new plan",
     "host-refused": "Check the address: omium doctor",

@@ -16,7 +16,7 @@ from omium.errors import UnknownPrice
 from omium.money import CREDITS_PER_USD
 from omium.pricing.patterns import matches
 from omium.pricing.rates import Rates, TieredRates, Tokens, round_up
-from omium.pricing.table import find_model, read_table
+from omium.pricing.table import find_model
 
 Source = Literal["rule", "bundled", "default"]
 UnknownModel = Literal["refuse", "default"]
@@ -132,8 +132,7 @@ class PriceBook:
         if self.bundled_models and model:
             entry = find_model(provider, model)
             if entry is not None:
-                rule_name = f"{entry.name} (bundled, {read_table().as_of})"
-                return Match("bundled", rule_name, entry.to_rates(self.credits_per_usd))
+                return Match("bundled", entry.name, entry.to_rates(self.credits_per_usd))
         if self.unknown_model == "default":
             return Match("default", "default", TieredRates(self.default))
         return None

@@ -17,8 +17,8 @@ from omium.pricing.patterns import ANY, covers
 from omium.pricing.places import Place, find_lines
 from omium.pricing.rates import PICOCREDITS_PER_MICROCREDIT, PICOCREDITS_PER_TOKEN, PPM, Rates
 
-TEXT_BYTES_MAX: Final = 256 * 2**10
-RULES_MAX: Final = 1_000
+TEXT_BYTES_MAX: Final = 128 * 2**10
+RULES_MAX: Final = 300
 PRICE_CREDITS_MAX: Final = 10_000
 MARKUP_PERCENT_MAX: Final = 1_000
 PATTERN_LENGTH_MAX: Final = 200

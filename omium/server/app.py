@@ -54,7 +54,7 @@ async def open_app(
         server.checks.append(("executions", list_problems))
         server.metrics.add_source(lambda: database_metrics(db))
         server.metrics.add_source(lambda: server_metrics(server))
-        for work in list_first_works():
+        for work in list_first_works(settings):
             await db.write(work)
         chosen = build_sweeps(settings, server.engine.policy, server) if sweeps else []
         runner = Runner(db, chosen, server.metrics)

@@ -68,7 +68,7 @@ output = 1
         ("unknown_model = 'default'", "input is missing"),
         ("a = ", "this is no TOML"),
         ("a = " + "[" * 5000, "nested too deep"),
-        ("#" * 300_000, "at most 256 KiB"),
+        ("#" * 300_000, "at most 128 KiB"),
     ],
 )
 def test_a_mistake_has_its_remedy(text, word):

@@ -3,7 +3,7 @@
     core.py         what every call has in common     account.py    server, tenant, keys
     executions.py   look, follow, start, resume       replays.py    replay, rollback, effects
     failures.py     inbox and breakers                drivers.py    writes, claims, workers, usage
-    graphs.py       a graph framework's saver
+    graphs.py       a graph framework's saver         prices.py     the price book, what things cost
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
 is); lists take their query by keyword. `omium.sdk.sync_client` is generated from this package.
@@ -16,10 +16,13 @@ from omium.sdk.async_client.drivers import AsyncDrivers
 from omium.sdk.async_client.executions import AsyncExecutions
 from omium.sdk.async_client.failures import AsyncFailures
 from omium.sdk.async_client.graphs import AsyncGraphs
+from omium.sdk.async_client.prices import AsyncPrices
 from omium.sdk.async_client.replays import AsyncReplays
 
 
-class AsyncClient(AsyncAccount, AsyncExecutions, AsyncReplays, AsyncFailures, AsyncDrivers, AsyncGraphs):
+class AsyncClient(
+    AsyncAccount, AsyncExecutions, AsyncReplays, AsyncFailures, AsyncDrivers, AsyncGraphs, AsyncPrices
+):
     """Talks to one server from async code; see `AsyncCore` for arguments, retries and errors."""
 
 

@@ -5,7 +5,7 @@ Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit the
     core.py         what every call has in common     account.py    server, tenant, keys
     executions.py   look, follow, start, resume       replays.py    replay, rollback, effects
     failures.py     inbox and breakers                drivers.py    writes, claims, workers, usage
-    graphs.py       a graph framework's saver
+    graphs.py       a graph framework's saver         prices.py     the price book, what things cost
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
 is); lists take their query by keyword.
@@ -18,10 +18,11 @@ from omium.sdk.sync_client.drivers import SyncDrivers
 from omium.sdk.sync_client.executions import SyncExecutions
 from omium.sdk.sync_client.failures import SyncFailures
 from omium.sdk.sync_client.graphs import SyncGraphs
+from omium.sdk.sync_client.prices import SyncPrices
 from omium.sdk.sync_client.replays import SyncReplays
 
 
-class Client(SyncAccount, SyncExecutions, SyncReplays, SyncFailures, SyncDrivers, SyncGraphs):
+class Client(SyncAccount, SyncExecutions, SyncReplays, SyncFailures, SyncDrivers, SyncGraphs, SyncPrices):
     """Talks to one server from sync code; see `SyncCore` for arguments, retries and errors."""
 
 

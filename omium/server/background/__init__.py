@@ -13,14 +13,16 @@ from omium.server.background.runner import Sweep
 from omium.server.db.tx import Tx
 from omium.server.engine import batches, cancel, inbox, leases, retention, timers
 from omium.server.engine.policy import Policy
+from omium.server.ledger import price_versions
 from omium.server.settings import ServerSettings
 from omium.server.web import idempotency
 from omium.server.web.context import ServerContext
 
 
-def list_first_works() -> list[Callable[[Tx], object]]:
+def list_first_works(settings: ServerSettings) -> list[Callable[[Tx], object]]:
     """Return what is done once, before the first request is served."""
-    return [leases.restart_leases]
+    follow_release = partial(price_versions.follow_release, credits_per_usd=settings.credits_per_usd)
+    return [leases.restart_leases, follow_release]
 
 
 def build_sweeps(
