@@ -53,7 +53,11 @@ demo: $(VENV)/.installed-demo $(VENV)/.installed-model ## kill a real agent grap
 	@$(BIN)/python examples/demo/run.py
 
 .PHONY: test
-test: $(DEV) ## run all tests with branch coverage (PostgreSQL too, if it is installed)
+test: $(DEV) ## run all tests (PostgreSQL too, if it is installed)
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+.PHONY: coverage
+coverage: $(DEV) ## run all tests and list the lines and branches that none has reached (takes half as long again)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 .PHONY: check check-lint check-format check-types check-layers check-lock
@@ -106,6 +110,10 @@ bench-peers: $(PEERS)/.installed-peers ## install what "make bench" runs Omium b
 .PRECIOUS: .venv-langgraph-%/.installed
 langgraph-%: .venv-langgraph-%/.installed
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/langgraph $(PYTEST_ARGS)
+
+.PHONY: langgraph
+langgraph: $(DEV) langgraph-$(firstword $(LINES)) ## run the graphs' tests on the oldest and the newest line of LangGraph
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/langgraph $(PYTEST_ARGS)
 
 .PHONY: test-all
 test-all: test lowest $(LINES:%=langgraph-%) ## run all tests with the newest and the oldest dependencies, LangGraph's with every line

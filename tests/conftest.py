@@ -7,6 +7,7 @@ are settings in pyproject.toml.
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 
 import hypothesis
@@ -32,6 +33,11 @@ for _name in [name for name in os.environ if name.startswith("OMIUM_") and name 
 _home = tempfile.mkdtemp(prefix="omium-home-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = _home
+
+# A shell that runs the tests in its background has Ctrl-C ignored, and what is ignored is inherited: programs
+# that are to be interrupted would go on.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadlines: two shared cores make any single example slow now and then, and pytest's timeout is there.
 hypothesis.settings.register_profile("default", deadline=None, max_examples=100)
