@@ -19,6 +19,8 @@ from omium.server.db.open import open_database
 from omium.server.db.settings import DatabaseSettings
 from omium.server.db.tx import Database
 from omium.server.engine.live import AnnouncingDatabase
+from omium.server.engine.money import list_money_problems
+from omium.server.engine.unmetered import end_metering
 from omium.server.engine.verify import list_problems
 from omium.server.live import LiveHub
 from omium.server.routes import list_endpoints
@@ -52,10 +54,13 @@ async def open_app(
         key_file = KeyFile.open(settings.key_file, create=fresh)
         server = build_context(settings, db, key_file, clock, live)
         server.checks.append(("executions", list_problems))
+        server.checks.append(("credits of executions", list_money_problems))
         server.metrics.add_source(lambda: database_metrics(db))
         server.metrics.add_source(lambda: server_metrics(server))
         for work in list_first_works(settings):
             await db.write(work)
+        if not settings.metering:
+            await end_metering(db)
         chosen = build_sweeps(settings, server.engine.policy, server) if sweeps else []
         runner = Runner(db, chosen, server.metrics)
         runner.start()
@@ -68,6 +73,8 @@ async def open_app(
             await runner.stop()
             await server.auth.close()
             server.bootstrap.withdraw()
+            if server.credits is not None:
+                await server.credits.close()
     finally:
         await db.close()
 

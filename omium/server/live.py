@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -80,6 +80,8 @@ class LiveHub:
         self._by_topic: defaultdict[Topic, set[Watcher]] = defaultdict(set)
         self._by_principal: defaultdict[str, set[Watcher]] = defaultdict(set)
         self._closed = False
+        self.on_credits: Callable[[str], None] | None = None
+        """Told a tenant's id when its credits have moved; there is one who shows them."""
 
     def publish(self, tenant_id: str, execution_id: str, seq: int) -> None:
         """Tell whoever watches the execution or its tenant that the event `seq` is there."""

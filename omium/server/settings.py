@@ -111,6 +111,11 @@ class ServerSettings:
     cancel_grace_s: float = _setting(
         30.0, "OMIUM_CANCEL_GRACE_S", "How long an execution may take to stop after a cancel."
     )
+    metering: bool = _setting(
+        True,
+        "OMIUM_METERING",
+        "Hold and charge credits; false: nothing is charged, and nothing is refused for them.",
+    )
     starter_credits: int = _setting(
         10_000, "OMIUM_STARTER_CREDITS", "Credits that a new tenant begins with; 0: none."
     )

@@ -161,4 +161,5 @@ async def open_life(data: Path, **chosen: object) -> AsyncIterator[Life]:
 
 
 def _settings(data: Path, **chosen: object) -> ServerSettings:
-    return ServerSettings(**({"data": data, "ballast_bytes": 0, "lease_s": 86_400.0} | chosen))  # type: ignore[arg-type]
+    usual = {"data": data, "ballast_bytes": 0, "lease_s": 86_400.0, "metering": False}
+    return ServerSettings(**(usual | chosen))  # type: ignore[arg-type]

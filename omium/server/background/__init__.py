@@ -11,12 +11,16 @@ from functools import partial
 
 from omium.server.background.runner import Sweep
 from omium.server.db.tx import Tx
-from omium.server.engine import batches, cancel, inbox, leases, retention, timers
+from omium.server.engine import batches, cancel, credit_pauses, inbox, leases, retention, timers
 from omium.server.engine.policy import Policy
 from omium.server.ledger import price_versions
+from omium.server.ledger import charges, holds
 from omium.server.settings import ServerSettings
 from omium.server.web import idempotency
 from omium.server.web.context import ServerContext
+
+
+HOLDS_PER_SWEEP = 100
 
 
 def list_first_works(settings: ServerSettings) -> list[Callable[[Tx], object]]:
@@ -41,6 +45,9 @@ def build_sweeps(
         Sweep("timers", 1.0, partial(timers.sweep_timers, policy=policy), timers.SWEEP_ROWS),
         Sweep("cancels", 2.0, partial(cancel.sweep_cancels, policy=policy), cancel.SWEEP_ROWS),
         Sweep("cancels of trees", 1.0, cancel.sweep_trees, 1),
+        Sweep("pauses for credits", 1.0, credit_pauses.sweep_credit_pauses, credit_pauses.QUEUED_MAX),
+        Sweep("usage without a price", 15.0, charges.sweep_unpriced, charges.PORTION),
+        Sweep("holds with an end", 10.0, partial(holds.expire_due, limit=HOLDS_PER_SWEEP), HOLDS_PER_SWEEP),
         Sweep(
             "idempotency records",
             60.0,

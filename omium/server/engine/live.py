@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from omium.server.db.tx import Counters, Database, Dialect, R, Sql, SqlValue, Tx
+from omium.server.ledger.moves import CreditsMoved
 from omium.server.live import LiveHub
 
 T = TypeVar("T")
@@ -40,6 +41,10 @@ class Announcement:
             hub.wake(*queue_topic(self.tenant_id, *self.queue))
 
 
+TOLD = (Announcement, CreditsMoved)
+"""Hooks that the hub is told of."""
+
+
 def queue_topic(tenant_id: str, environment: str, queue: str) -> tuple[str, ...]:
     """Return the topic that wakes the workers of a queue."""
     return ("queue", tenant_id, environment, queue)
@@ -60,7 +65,7 @@ class AnnouncingTx:
         return self._tx.new_id(prefix)
 
     def after_commit(self, hook: Callable[[], None]) -> None:
-        self._tx.after_commit(partial(hook.tell, self._hub) if isinstance(hook, Announcement) else hook)
+        self._tx.after_commit(partial(hook.tell, self._hub) if isinstance(hook, TOLD) else hook)
 
     def savepoint(self) -> AbstractContextManager[None]:
         return self._tx.savepoint()

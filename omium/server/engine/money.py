@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator
 from omium.server.db.tx import Database, Tx
 from omium.server.engine.references import each_execution
 from omium.server.ledger.tranches import pending_microcredits
-from omium.server.ledger.verify import verify_ledger
 from omium.server.store import charges as store
 from omium.server.store import holds, meters
 from omium.server.store.executions import find_execution
@@ -27,7 +26,7 @@ FINDINGS_MAX = 1_000
 
 
 async def list_money_problems(db: Database) -> list[str]:
-    """Return everything that is wrong with credits, as sentences, at most `FINDINGS_MAX`."""
+    """Return what is wrong with charges and holds of executions, as sentences, at most `FINDINGS_MAX`."""
     found = []
     async for text in _verify(db):
         found.append(text)
@@ -38,8 +37,6 @@ async def list_money_problems(db: Database) -> list[str]:
 
 
 async def _verify(db: Database) -> AsyncIterator[str]:
-    async for owner, text in verify_ledger(db):
-        yield f"I4: {owner}: {text}"
     async for row in each_execution(db):
         if row.covered_steps is not None:
             for text in await db.read(lambda tx, r=row: _check(tx, r.tenant_id, r.id)):  # type: ignore[misc]

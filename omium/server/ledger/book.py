@@ -22,6 +22,7 @@ from typing import Final
 from omium.jsonvalue import canonical_bytes
 from omium.money import AMOUNT_MAX_MICROCREDITS
 from omium.server.db.tx import Tx
+from omium.server.ledger.moves import CreditsMoved
 from omium.server.store import ledger as store
 from omium.server.store.ledger import SYSTEM, AccountKind, EntryRow, FundsRow
 
@@ -207,6 +208,7 @@ def open_book(tx: Tx, tenant_id: str, about: About) -> Iterator[Book]:
         return
     if not store.update_funds(tx, tenant_id, former, book.row):
         raise AssertionError(f"the funds of {tenant_id} changed under their lock")
+    tx.after_commit(CreditsMoved(tenant_id))
     for account, amount in book.added():
         if not store.add_to_account(tx, account.owner, account.kind, amount):
             store.insert_accounts(tx, account.owner, [account.kind])

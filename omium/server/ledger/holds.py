@@ -19,6 +19,7 @@ from omium.errors import CreditsExhausted
 from omium.server.db.tx import Tx
 from omium.server.ledger.book import About, Book, EntryKind, open_book
 from omium.server.ledger.caps import period_start_us
+from omium.server.ledger.moves import CreditsMoved
 from omium.server.store import holds as store
 from omium.server.store import ledger
 from omium.server.store.holds import HoldRow, MeterRow
@@ -54,6 +55,7 @@ def place(
     if amount_microcredits:
         if not ledger.reserve(tx, tenant_id, amount_microcredits):
             raise _exhausted_funds(tx, tenant_id, amount_microcredits)
+        tx.after_commit(CreditsMoved(tenant_id))
     else:  # what is free may begin with nothing, but not on debts
         funds = ledger.lock_funds(tx, tenant_id)
         if funds is not None and funds.owed_microcredits:

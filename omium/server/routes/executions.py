@@ -9,6 +9,7 @@ from pydantic import Field
 from omium.errors import (
     CheckpointGone,
     CompensationPending,
+    CreditsExhausted,
     EffectUnresolved,
     ExecutionExists,
     IdempotencyMismatch,
@@ -19,6 +20,7 @@ from omium.errors import (
     ParentFinal,
     PayloadTooLarge,
     SecretNotRepeatable,
+    UnknownPrice,
 )
 from omium.models.driver import Grant, RecordValue, ResumeReply, StartAnswer
 from omium.models.execution import (
@@ -60,10 +62,12 @@ TAGS = ("executions",)
     body=StartExecution,
     reply=StartAnswer,
     problems=(
+        CreditsExhausted,
         ExecutionExists,
         IdempotencyMismatch,
         IllegalTransition,
         InvalidRequest,
+        LimitReached,
         NotFound,
         ParentFinal,
         PayloadTooLarge,
@@ -290,12 +294,14 @@ async def get_checkpoint(call: Call[None]) -> Checkpoint:
     reply=ResumeReply,
     problems=(
         CompensationPending,
+        CreditsExhausted,
         EffectUnresolved,
         IllegalTransition,
         InvalidRequest,
         LimitReached,
         NotFound,
         ParentFinal,
+        UnknownPrice,
     ),
     summary="Go on with a failed, paused or waiting execution",
     tags=TAGS,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from omium.errors import (
     AlreadyDecided,
     CheckpointGone,
+    CreditsExhausted,
     ExecutionExists,
     IllegalTransition,
     InvalidRequest,
+    LimitReached,
     NotFound,
     PayloadTooLarge,
     PlanNeeded,
@@ -50,9 +52,11 @@ async def plan_replay(call: Call[PlanReplay]) -> ReplayPlan:
     problems=(
         AlreadyDecided,
         CheckpointGone,
+        CreditsExhausted,
         ExecutionExists,
         IllegalTransition,
         InvalidRequest,
+        LimitReached,
         NotFound,
         PayloadTooLarge,
         PlanNeeded,

@@ -25,11 +25,12 @@ TAGS = ("usage",)
     body=RecordUsage,
     reply=UsageRecord,
     problems=(NotFound,),
-    summary="Record what a provider charged for; the same id is counted once",
+    summary="Record and charge what a provider charged for; the same id is counted once",
     tags=TAGS,
 )
 async def record_usage(call: Call[RecordUsage]) -> UsageRecord:
-    await call.write(lambda tx: usage.record_usage(tx, call.principal, [call.body]))
+    metered = call.server.engine.metering
+    await call.write(lambda tx: usage.record_usage(tx, call.principal, [call.body], metered=metered))
     return UsageRecord(**call.body.model_dump(include=set(UsageRecord.model_fields)))
 
 

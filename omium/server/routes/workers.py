@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from omium.clock import US_PER_S
-from omium.errors import InvalidRequest, NotFound, NothingToClaim
+from omium.errors import (
+    CreditsExhausted,
+    InvalidRequest,
+    LimitReached,
+    NotFound,
+    NothingToClaim,
+    UnknownPrice,
+)
 from omium.models.driver import Claimed, ClaimWork, StopWorker, Worker
 from omium.models.wire import Page
 from omium.server.db.tx import Tx
@@ -28,7 +35,7 @@ TAGS = ("workers",)
     idempotent=Idempotency.NATURAL,
     body=ClaimWork,
     reply=Claimed,
-    problems=(NothingToClaim, NotFound),
+    problems=(CreditsExhausted, LimitReached, NothingToClaim, NotFound, UnknownPrice),
     long_poll=True,
     summary="Claim queued executions, waiting for some if there are none",
     tags=TAGS,

@@ -17,6 +17,7 @@ from omium.server.seal import KeyFile
 from omium.server.settings import ServerSettings
 from omium.server.web.auth import Authenticator
 from omium.server.web.bootstrap import BootstrapToken
+from omium.server.web.credit_headers import CreditHeaders
 from omium.server.web.hosts import HostPolicy
 from omium.server.web.limits import StreamQuota, TokenBuckets
 from omium.server.web.metrics import Metrics
@@ -48,6 +49,7 @@ class ServerContext:
     started_us: int
     describe: Callable[[], bytes] = lambda: b"{}"  # the OpenAPI document; app.py knows the endpoints
     draining: bool = False
+    credits: CreditHeaders | None = None  # None where this server does not meter
     checks: list[tuple[str, Check]] = field(default_factory=list)  # of stored data, by name
 
     def drain(self) -> None:
@@ -78,15 +80,18 @@ def build_context(
         return TokenBuckets(clock, rate_per_s, rate_per_s * burst_s, whose)
 
     audit = AuditLog(key_file)
+    live = live or LiveHub()
+    shown = CreditHeaders(db, clock) if settings.metering else None
+    live.on_credits = shown.note_moved if shown is not None else None
     return ServerContext(
         settings=settings,
         db=db,
-        engine=EngineParts(db, Vault(key_file), make_policy(settings)),
+        engine=EngineParts(db, Vault(key_file), make_policy(settings), settings.metering),
         clock=clock,
         key_file=key_file,
         audit=audit,
         refusals=Refusals(audit, clock),
-        live=live or LiveHub(),
+        live=live,
         auth=Authenticator(db, key_file, clock, settings.key_cache_s, settings.session_idle_s),
         hosts=HostPolicy(settings),
         streams=StreamQuota(settings.streams_max, settings.streams_per_principal_max),
@@ -100,5 +105,6 @@ def build_context(
         per_address=buckets(settings.requests_per_address_per_s, "address without a valid key"),
         metrics=Metrics(),
         bootstrap=BootstrapToken(settings.data, clock, settings.bootstrap_ttl_s),
+        credits=shown,
         started_us=clock.now_us(),
     )

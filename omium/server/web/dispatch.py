@@ -96,7 +96,7 @@ class Application:
             answer = Answer(
                 answer.body, answer.status, {**answer.headers, "connection": "close"}, answer.media_type
             )
-        await self._send(answer, request.method, request_id, send)
+        await self._send(answer, request, request_id, send)
         seconds = time.perf_counter() - started_s
         label = route.label if route else "unmatched"
         self.server.metrics.observe(label, answer.status, seconds)
@@ -184,6 +184,7 @@ class Application:
         except Exception:
             server.per_address.take(address)  # what failed costs a token of the address
             raise
+        request.tenant_id = principal.tenant_id
         server.per_key.take(principal.id)
         server.per_tenant.take(principal.tenant_id)
         if endpoint.scope is not None:
@@ -220,9 +221,11 @@ class Application:
             gone.cancel()
             await asyncio.gather(gone, return_exceptions=True)
 
-    async def _send(self, answer: Answer, method: str, request_id: str, send: Send) -> None:
-        fixed = self._page_headers if method == "GET" else self._headers
+    async def _send(self, answer: Answer, request: Request, request_id: str, send: Send) -> None:
+        fixed = self._page_headers if request.method == "GET" else self._headers
         headers = [(b"omium-request-id", request_id.encode()), *fixed]
+        if request.tenant_id and self.server.credits is not None:
+            headers += await self.server.credits.get(request.tenant_id)
         if answer.status != 204:
             headers.append((b"content-type", answer.media_type.encode()))
             headers.append((b"content-length", b"%d" % len(answer.body)))
@@ -238,6 +241,8 @@ class Application:
     ) -> None:
         """Send chunk by chunk; a client that takes nothing is cut off, so that it cannot hold memory."""
         headers = [(b"omium-request-id", call.request_id.encode()), *self._page_headers]
+        if self.server.credits is not None and not endpoint.is_public:
+            headers += await self.server.credits.get(call.principal.tenant_id)
         headers += [(b"content-type", endpoint.media_type.encode()), (b"x-accel-buffering", b"no")]
         headers += [(name.encode(), value.encode("latin-1")) for name, value in stream.headers.items()]
         chunks = stream.chunks

@@ -33,7 +33,17 @@ class ClientDisconnected(Exception):  # named after what happened
 class Request:
     """One HTTP request as it arrives."""
 
-    __slots__ = ("_receive", "_started", "complete", "headers", "method", "peer", "query_string", "raw_path")
+    __slots__ = (
+        "_receive",
+        "_started",
+        "complete",
+        "headers",
+        "method",
+        "peer",
+        "query_string",
+        "raw_path",
+        "tenant_id",
+    )
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
@@ -43,6 +53,7 @@ class Request:
         self.headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         client = scope.get("client")
         self.peer: str = client[0] if client else ""
+        self.tenant_id = ""  # whose it is, once that is known
         self._started = False  # whether any of the body was asked for
         self.complete = False  # whether the whole body was received
 
