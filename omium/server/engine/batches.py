@@ -76,6 +76,7 @@ def _begin(
     Starts nothing: a batch refers to its group, and groups are locked after executions.
     """
     group = get_failure(tx, principal.tenant_id, failure_id)
+    principal.require_workflow(group.workflow)
     batch = BatchRow(
         id=tx.new_id("rb"),
         tenant_id=principal.tenant_id,

@@ -31,6 +31,7 @@ def request_cancel(tx: Tx, principal: Principal, execution_id: str, command: Can
     `sweep_trees` goes on with the children.
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
+    principal.require_workflow(row.workflow)
     if row.status != ExecutionStatus.CANCELLED:
         if row.status in ENDED_STATUSES:
             raise illegal_transition(row, ExecutionStatus.CANCELLED)
@@ -105,6 +106,7 @@ def sweep_cancels(tx: Tx, policy: Policy, limit: int = SWEEP_ROWS) -> int:
 def request_pause(tx: Tx, principal: Principal, execution_id: str, command: PauseExecution) -> Execution:
     """Ask that the execution pause after the steps that run now; `IllegalTransition` where it has ended."""
     row = lock_execution(tx, principal.tenant_id, execution_id)
+    principal.require_workflow(row.workflow)
     if row.status != ExecutionStatus.PAUSED:
         row = ask_to_pause(tx, row, PausedReason.OPERATOR, by=principal.id, comment=command.comment)
     return view_execution(row)

@@ -193,6 +193,7 @@ def skip_compensations(
     What they would have undone stays done. A second call finds nothing to skip and says so by the same list.
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
+    principal.require_workflow(row.workflow)
     unended = list_pending(tx, row)
     if unended:
         if row.status != ExecutionStatus.PAUSED or row.reason not in ROLLBACK_REASONS:

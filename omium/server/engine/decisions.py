@@ -48,6 +48,7 @@ def decide_effect(
     or a driver is calling it now.
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
+    principal.require_workflow(row.workflow)
     effect = store.lock_effect(tx, principal.tenant_id, effect_key)
     if effect is None or effect.lineage_root != row.lineage_root:
         raise NotFound(f"{execution_id} has no effect {effect_key}; `omium executions show` lists them.")

@@ -54,6 +54,7 @@ async def replay(
 
     def read(tx: Tx) -> tuple[Source, StoredValue]:
         row = get_execution(tx, principal.tenant_id, execution_id)
+        principal.require_workflow(row.workflow)
         source = read_source(tx, row)
         return source, fetch_value(tx, row.tenant_id, source.details.input)
 

@@ -88,6 +88,7 @@ def resume_here(
 ) -> ExecutionRow | TakenOver:
     """Grant the execution to `taker`, taking it over from a process that is proved to be gone."""
     row = lock_execution(tx, principal.tenant_id, execution_id)
+    principal.require_workflow(row.workflow)
     _refuse_other_environment(principal, row)
     if row.status == ExecutionStatus.RUNNING and row.lease_digest == taker.lease_digest:
         return row
@@ -123,6 +124,7 @@ def resume_queued(
 ) -> ResumeAnswer:
     """Queue the execution for a worker, unless it is queued already, and say who would run it."""
     row = lock_execution(tx, principal.tenant_id, execution_id)
+    principal.require_workflow(row.workflow)
     if row.status != ExecutionStatus.QUEUED:
         row = _prepare(tx, principal, row, command, _QUEUEABLE)
         metering.refuse_exhausted(tx, row)

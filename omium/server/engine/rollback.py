@@ -58,6 +58,7 @@ def roll_back(
     there, `ChildrenFirst`.
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
+    principal.require_workflow(row.workflow)
     way = find_way(tx, row, command)
     below = _list_below(tx, row, way)
     if len(below) > children_max:
@@ -100,6 +101,7 @@ def leave_some(
     stood, with fewer children that could go on; the same request goes on with the next page.
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
+    principal.require_workflow(row.workflow)
     way = find_way(tx, row, command)
     page = _list_below(tx, row, way)[:children_max]
     children = _lock_below(tx, page, row.tenant_id)

@@ -65,6 +65,7 @@ async def start(
 
 def start_execution(tx: Tx, packed: PackedStart) -> Started:
     """Begin the execution, or return the one that the same start began before."""
+    packed.principal.require_workflow(packed.command.workflow)
     parent = _lock_parent(tx, packed)
     row = _make_row(tx, packed, parent)
     meter = None

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from omium.errors import CheckpointGone, InvalidRequest, LeaseLostProblem, NotFound, ScopeMissing
+from omium.errors import (
+    CheckpointGone,
+    InvalidRequest,
+    LeaseLostProblem,
+    NotFound,
+    ScopeMissing,
+    WorkflowNotAllowed,
+)
 from omium.models.driver import FetchRecords, RecordValues, WriteAnswer, WriteBatch
 from omium.server.engine.fence import Lease
 from omium.server.engine.grants import digest_token
 from omium.server.engine.reading import fetch_records
 from omium.server.engine.writes import write_batch
 from omium.server.principal import Principal
+from omium.server.store.executions import get_execution
 from omium.server.web.endpoint import Call, Idempotency, endpoint
 from omium.states import Scope
 
@@ -40,7 +48,7 @@ async def write(call: Call[WriteBatch]) -> WriteAnswer:
     idempotent=Idempotency.NATURAL,
     body=FetchRecords,
     reply=RecordValues,
-    problems=(CheckpointGone, InvalidRequest, LeaseLostProblem, NotFound, ScopeMissing),
+    problems=(CheckpointGone, InvalidRequest, LeaseLostProblem, NotFound, ScopeMissing, WorkflowNotAllowed),
     summary="Fetch recorded outputs exactly, as a driver; with scope run or worker",
     tags=TAGS,
 )
@@ -52,6 +60,9 @@ async def fetch_recorded(call: Call[FetchRecords]) -> RecordValues:
     lease = None
     if asked.epoch is not None and asked.lease_token is not None:
         lease = Lease(call.principal, execution_id, asked.epoch, digest_token(asked.lease_token))
+    elif call.principal.workflows is not None:  # no grant shows whose it is: the list decides
+        row = await call.read(lambda tx: get_execution(tx, call.principal.tenant_id, execution_id))
+        call.principal.require_workflow(row.workflow)
     return await fetch_records(call.server.engine, call.principal.tenant_id, execution_id, asked.paths, lease)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from omium import errors as e
 from omium.server.web.endpoint import Endpoint, Idempotency
+from omium.states import Scope
 
 
 def list_problems(endpoint: Endpoint) -> list[type[e.Problem]]:
@@ -28,6 +29,8 @@ def list_problems(endpoint: Endpoint) -> list[type[e.Problem]]:
         found += [e.Unauthenticated, e.KeyExpired, e.KeyRevoked, e.KeyRotated, e.TokenExpired, e.SessionEnded]
     if endpoint.scope is not None:
         found.append(e.ScopeMissing)
+    if endpoint.scope in {Scope.RUN, Scope.OPERATE}:
+        found.append(e.WorkflowNotAllowed)
     if endpoint.body is not None:
         found += [e.InvalidJson, e.UnsupportedMediaType]
     if endpoint.idempotent is not Idempotency.NONE:
