@@ -246,6 +246,12 @@ class WorkflowNotAllowed(Problem):
     code, status, title = "workflow-not-allowed", 403, "The API key may not run this workflow"
 
 
+class LoginRefused(Problem):
+    """The same for a wrong password, an unknown user and a disabled one."""
+
+    code, status, title = "login-refused", 401, "The user or the password is wrong"
+
+
 class SessionEnded(Problem):
     code, status, title = "session-ended", 401, "The session has ended; log in again"
 
@@ -256,6 +262,22 @@ class CreditsExhausted(Problem):
 
 class ScopeMissing(Problem):
     code, status, title = "scope-missing", 403, "The API key does not have the scope that this needs"
+
+
+class SignUpClosed(Problem):
+    code, status, title = "sign-up-closed", 403, "This server takes no new users in this way"
+
+
+class InvitationInvalid(Problem):
+    code, status, title = "invitation-invalid", 403, "The invitation is unknown, used, revoked or too old"
+
+
+class PersonNeeded(Problem):
+    code, status, title = "person-needed", 403, "This is for people who have logged in, not for API keys"
+
+
+class NoTenant(Problem):
+    code, status, title = "no-tenant", 403, "This user is in no tenant, or not in this one"
 
 
 class HostRefused(Problem):
@@ -336,6 +358,16 @@ class ParentFinal(Problem):
     code, status, title = "parent-final", 409, "The parent execution has ended; resume through the parent"
 
 
+class NameTaken(Problem):
+    code, status, title = "name-taken", 409, "There is a user of this name already"
+
+
+class LastOwner(Problem):
+    """Member `tenants` names those that would be left without an owner."""
+
+    code, status, title = "last-owner", 409, "Somebody else must become an owner first"
+
+
 class SecretNotRepeatable(Problem):
     code, status, title = "secret-not-repeatable", 409, "The secret was shown once and is not stored"
 
@@ -373,6 +405,13 @@ class RateLimited(Problem):
     retryable = True
 
 
+class LoginDelayed(Problem):
+    """Too many log-ins of this account or from this address have failed; member `retry_after_s`."""
+
+    code, status, title = "login-delayed", 429, "Too many log-ins have failed; wait before the next"
+    retryable = True
+
+
 class BreakerOpen(Problem):
     """The circuit breaker lets no call through now; member `retry_after_s`."""
 
@@ -401,6 +440,11 @@ class OutcomeUnknown(Problem):
 
 class ShuttingDown(Problem):
     code, status, title = "shutting-down", 503, "The server is stopping; try again in a moment"
+    retryable = True
+
+
+class PasswordsBusy(Problem):
+    code, status, title = "passwords-busy", 503, "Too many log-ins at once; try again"
     retryable = True
 
 

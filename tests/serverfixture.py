@@ -165,7 +165,10 @@ async def open_app_client(settings: ServerSettings) -> AsyncIterator[AppClient]:
 
 
 def test_settings(tmp_path: Path, **chosen: object) -> ServerSettings:
-    return replace(ServerSettings(data=tmp_path / "data", ballast_bytes=0, metering=False), **chosen)
+    return replace(
+        ServerSettings(data=tmp_path / "data", ballast_bytes=0, password_memory_mib=8, metering=False),
+        **chosen,
+    )
 
 
 test_settings.__test__ = False  # type: ignore[attr-defined]

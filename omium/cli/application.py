@@ -26,8 +26,10 @@ from omium.cli import (
     logs,
     prices,
     profiles,
+    login,
     recorded,
     replay,
+    members,
     resume,
     rollback,
     serve,
@@ -36,7 +38,10 @@ from omium.cli import (
     workers,
 )
 
+    sessions,
 app = typer.Typer(
+    tenants,
+    users,
     name="omium",
     help="Omium: the reliability operating system for multi-agent AI.",
     no_args_is_help=True,
@@ -48,7 +53,10 @@ app = typer.Typer(
 
 app.command("serve")(serve.serve)
 app.command("init")(init.init)
-app.command("logout")(init.logout)
+app.command("signup")(login.signup)
+app.command("login")(login.login)
+app.command("logout")(login.logout)
+app.command("passwd")(login.passwd)
 app.command("whoami")(status.whoami)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
@@ -85,6 +93,10 @@ def _root(
         bool, typer.Option("--version", help="Print the version and end.", is_eager=True)
     ] = False,
 ) -> None:
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(members.app, name="members")
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(users.app, name="users")
     """Omium: the reliability operating system for multi-agent AI."""
     if version:
         print(__version__)

@@ -144,7 +144,7 @@ def _store(common: Common, settings: Settings, api_key: str) -> None:
         {
             "base_url": settings.base_url,
             "api_key": api_key,
-            "api_key_id": who.api_key_id,
+            "api_key_id": who.api_key_id or "",
             "tenant": who.tenant,
             "tenant_id": who.tenant_id,
             "environment": who.environment.value,

@@ -9,7 +9,7 @@ from omium.cli.context import Common, for_server
 from omium.cli.words import count
 
 if TYPE_CHECKING:
-    from omium.models.account import Status
+    from omium.models.account import Status, WhoAmI
 
 
 @for_server
@@ -82,9 +82,16 @@ def whoami(common: Common) -> None:
     common.output.facts(
         [
             ("Tenant", f"{who.tenant} ({who.tenant_id})"),
-            ("Key", f"{who.key_name} ({who.api_key_id}), from {settings.sources.get('api_key', '?')}"),
+            _describe_caller(who, settings.sources.get("api_key", "?")),
+            ("Credits", "not metered on this server" if who.credits is None else f"{who.credits:,}"),
             ("Environment", who.environment.value),
             ("May", " ".join(scope.value for scope in who.scopes)),
             ("Server", f"{settings.base_url} (Omium {who.server_version})"),
         ]
     )
+
+
+def _describe_caller(who: WhoAmI, source: str) -> tuple[str, str]:
+    if who.user is not None and who.role is not None:
+        return "User", f"{who.user} ({who.role.value}), session {who.session_id}, from {source}"
+    return "Key", f"{who.key_name} ({who.api_key_id}), from {source}"

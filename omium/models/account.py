@@ -6,8 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from omium.models.people import Password, UserName
 from omium.models.wire import Command, Name, Reply
-from omium.states import Environment, Scope
+from omium.states import Environment, Role, Scope
 
 
 class Bootstrap(Command):
@@ -16,6 +17,9 @@ class Bootstrap(Command):
     token: str
     tenant: Name = "default"
     environment: Environment = Environment.DEV
+    user: UserName | None = None
+    """Name of the first user, who owns the server and the tenant; with `password`."""
+    password: Password | None = Field(default=None, repr=False)
 
 
 class NewKey(Reply):
@@ -36,10 +40,16 @@ class NewKey(Reply):
 
 
 class WhoAmI(Reply):
+    """A key, or a person: then `user`, `role` and `session_id` are set, and nothing of a key."""
+
     tenant: str
     tenant_id: str
-    api_key_id: str
-    key_name: str
+    api_key_id: str | None = None
+    key_name: str | None = None
+    user: str | None = None
+    user_id: str | None = None
+    role: Role | None = None
+    session_id: str | None = None
     environment: Environment
     scopes: list[Scope]
     credits: int | float | None = None

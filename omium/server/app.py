@@ -81,6 +81,7 @@ async def open_app(
 
 def database_metrics(db: Database) -> Iterable[Metric]:
     """Return what the database's counters say."""
+            server.passwords.close()
     now = db.counters()
     return [
         counter("omium_db_works", "Works that were answered.", now.works),

@@ -18,6 +18,7 @@ from omium.folders import data_folder
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+SIGN_UP_POLICIES = ("closed", "invitation", "open")
 _LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
 
@@ -85,6 +86,12 @@ class ServerSettings:
     )
     key_cache_s: float = _setting(
         1.0, "OMIUM_KEY_CACHE_S", "How long a key's row is believed without a look."
+    )
+    sign_up: str = _setting(
+        "invitation", "OMIUM_SIGN_UP", "Who may become a user after the first: closed, invitation or open."
+    )
+    password_memory_mib: int = _setting(
+        64, "OMIUM_PASSWORD_MEMORY_MIB", "Memory that comparing a password takes; two are compared at once."
     )
     session_idle_s: float = _setting(
         7 * 86_400.0, "OMIUM_SESSION_IDLE_S", "How long a person's session may be unused before it ends."
@@ -192,6 +199,14 @@ class ServerSettings:
             raise ConfigError(
                 f"OMIUM_STARTER_CREDITS ({self.starter_credits}) must not be below zero, and"
                 f" OMIUM_CREDITS_PER_USD ({self.credits_per_usd}) must be above zero."
+            )
+        if self.sign_up not in SIGN_UP_POLICIES:
+            raise ConfigError(
+                f"OMIUM_SIGN_UP is {self.sign_up!r}; choose one of {', '.join(SIGN_UP_POLICIES)}."
+            )
+        if not 8 <= self.password_memory_mib <= 2048:
+            raise ConfigError(
+                f"OMIUM_PASSWORD_MEMORY_MIB is {self.password_memory_mib}; choose 8 to 2048, 64 is usual."
             )
         if not 0 < self.heartbeat_s < self.self_fence_s < self.lease_s:
             raise ConfigError(

@@ -51,6 +51,8 @@ LISTED = [  # every way to filter a list, each with something of the owner's in 
     ("GET", "/v1/usage", {}),
     ("GET", "/v1/workers", {}),
     ("GET", "/v1/keys", {}),
+    ("GET", "/v1/members", {}),
+    ("GET", "/v1/invitations", {}),
     ("POST", "/v1/graphs/list", {}),
     ("POST", "/v1/graphs/list", {"namespace": ""}),
     ("POST", "/v1/graphs/list", {"checkpoint_id": "1"}),
@@ -251,7 +253,9 @@ def without_keys(snapshot: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "endpoint", [each for each in WALKED if not each.stream], ids=lambda endpoint: endpoint.name
+    "endpoint",
+    [each for each in WALKED if not each.stream and each.name != "delete_tenant"],  # it ends the walk
+    ids=lambda endpoint: endpoint.name,
 )
 def test_the_same_request_finds_what_it_asks_for_when_the_owner_sends_it(walk, endpoint):
     # The last in this file, because it changes things; it shows that the arguments above are good ones.

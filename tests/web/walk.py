@@ -21,6 +21,7 @@ TOKEN = "t" * 32
 PRIVATE = "private"
 PROCESS = {"boot_id": "boot", "pid_namespace": "ns", "pid": 1, "started_ticks": 1}
 BLOB = {"type": "json", "data": "cHJpdmF0ZQ=="}
+PASSWORD = "correct battery staple horse"
 Query = dict[str, str]
 ID = re.compile(r"\b[a-z]{2}_[0-9a-hjkmnp-tv-z]{26}\b")
 
@@ -46,6 +47,9 @@ class Ids:
 
 @dataclass(frozen=True)
 class Asked:
+    user: str = field(default_factory=lambda: new_id("us", 1))
+    session: str = field(default_factory=lambda: new_id("se", 1))
+    invitation: str = field(default_factory=lambda: new_id("in", 1))
     """One request's arguments: for the path in order, the body, the query."""
 
     path: tuple[str, ...] = ()
@@ -92,6 +96,24 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
             "input_digest": DIGEST,
             "parent_id": ids.running,
             "parent_path": ids.step,
+    "change_password": lambda ids: Asked(body={"password": PASSWORD, "new_password": PASSWORD}),
+    "delete_account": lambda ids: Asked(body={"password": PASSWORD}),
+    "list_sessions": lambda ids: Asked(),
+    "revoke_session": lambda ids: Asked((ids.session,)),
+    "revoke_other_sessions": lambda ids: Asked(),
+    "switch_session": lambda ids: Asked(body={"tenant": "test"}),
+    "list_members": lambda ids: Asked(),
+    "set_member_role": lambda ids: Asked((ids.user,), {"role": "viewer"}),
+    "remove_member": lambda ids: Asked((ids.user,)),
+    "leave_tenant": lambda ids: Asked(),
+    "create_invitation": lambda ids: Asked(body={"role": "viewer"}),
+    "list_invitations": lambda ids: Asked(),
+    "revoke_invitation": lambda ids: Asked((ids.invitation,)),
+    "accept_invitation": lambda ids: Asked(body={"invitation": ids.invitation}),
+    "list_tenants": lambda ids: Asked(),
+    "create_tenant": lambda ids: Asked(body={"name": "of a stranger"}),
+    "rename_tenant": lambda ids: Asked(body={"name": "test"}),
+    "delete_tenant": lambda ids: Asked(body={"name": "test"}),
         }
     ),
     "list_executions": lambda ids: Asked(query={"parent": ids.running}),
@@ -142,6 +164,7 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
                 group(ids.running, step_write("new", type="step.completed", output=1)),
                 group(ids.failed, {"type": "heartbeat"}, {"type": "execution.completed", "output": 1}),
                 group(ids.running, {"type": "usage.recorded", "usage": usage("written", ids.running)}),
+    "set_secret": lambda ids: Asked((ids.secret,), {"value": "of a stranger"}),
                 group(ids.failed, step_write("e", type="effect.ended", effect_key=ids.effect, state="done")),
             ]
         }
@@ -224,6 +247,8 @@ class Walk:
     def send(
         self, client: AppClient, method: str, path: str, body: object = None, query: Query | None = None
     ):
+    "/v1/members",
+    "/v1/invitations",
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         sent = {} if body is None else {"json": body}
         return self.runner.run(client.request(method, path, params=query, headers=headers, **sent))
@@ -297,3 +322,14 @@ class Walk:
         self.post("/v1/usage", usage(ids.usage, ids.running))
         self.post("/v1/graphs/put", {"checkpoints": [graph_checkpoint(ids)]})
         ids.failure = self.get("/v1/failures")["items"][0]["id"]
+    def _invite(self) -> None:
+        """Make a member with a session, and an invitation that nobody has used."""
+        invitation = {"role": "viewer", "note": PRIVATE}
+        made = self.post("/v1/invitations", invitation)
+        joining = {"user": PRIVATE, "password": PASSWORD, "invitation": made["invitation_token"]}
+        session = self.post("/v1/sign-up", joining)
+        self.ids.user, self.ids.session = session["user_id"], session["session_id"]
+        self.ids.invitation = self.post("/v1/invitations", invitation)["id"]
+        tenant_id = self.owner.key.tenant_id
+        self.runner.run(db.write(lambda tx: holds.spend(tx, tenant_id, "nothing held", 5, about)))
+        self._invite()

@@ -6,6 +6,7 @@ Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit the
     executions.py   look, follow, start, resume       replays.py    replay, rollback, effects
     failures.py     inbox and breakers                drivers.py    writes, claims, workers, usage
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
+    people.py       users, sessions, members, tenants
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
 is); lists take their query by keyword.
@@ -18,11 +19,21 @@ from omium.sdk.sync_client.drivers import SyncDrivers
 from omium.sdk.sync_client.executions import SyncExecutions
 from omium.sdk.sync_client.failures import SyncFailures
 from omium.sdk.sync_client.graphs import SyncGraphs
+from omium.sdk.sync_client.people import SyncPeople
 from omium.sdk.sync_client.prices import SyncPrices
 from omium.sdk.sync_client.replays import SyncReplays
 
 
-class Client(SyncAccount, SyncExecutions, SyncReplays, SyncFailures, SyncDrivers, SyncGraphs, SyncPrices):
+class Client(
+    SyncAccount,
+    SyncExecutions,
+    SyncReplays,
+    SyncFailures,
+    SyncDrivers,
+    SyncGraphs,
+    SyncPrices,
+    SyncPeople,
+):
     """Talks to one server from sync code; see `SyncCore` for arguments, retries and errors."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from omium.server.accounts import deletion
 from omium.server.background.runner import Sweep
 from omium.server.db.tx import Tx
 from omium.server.engine import batches, cancel, credit_pauses, inbox, leases, retention, timers
@@ -45,6 +46,8 @@ def build_sweeps(
         Sweep("timers", 1.0, partial(timers.sweep_timers, policy=policy), timers.SWEEP_ROWS),
         Sweep("cancels", 2.0, partial(cancel.sweep_cancels, policy=policy), cancel.SWEEP_ROWS),
         Sweep("cancels of trees", 1.0, cancel.sweep_trees, 1),
+        Sweep("deleted tenants", 10.0, deletion.sweep_deleted, 1),
+        Sweep("old sessions", 300.0, deletion.sweep_accounts, deletion.PORTION_ROWS),
         Sweep("pauses for credits", 1.0, credit_pauses.sweep_credit_pauses, credit_pauses.QUEUED_MAX),
         Sweep("usage without a price", 15.0, charges.sweep_unpriced, charges.PORTION),
         Sweep("holds with an end", 10.0, partial(holds.expire_due, limit=HOLDS_PER_SWEEP), HOLDS_PER_SWEEP),

@@ -65,6 +65,17 @@ def sweep_trees(tx: Tx, limit: int = TREE_ROWS) -> int:
     return 1
 
 
+def cancel_open(tx: Tx, tenant_id: str, *, by: str, comment: str, limit: int = TREE_ROWS) -> int:
+    """Ask up to `limit` of a tenant's executions that were not asked yet to stop; 0 when all were.
+
+    A page is one transaction, the next call goes on with the rest.
+    """
+    rows = requests.lock_open_of_tenant(tx, tenant_id, limit)
+    for row in rows:
+        _ask(tx, row, by, comment)
+    return len(rows)
+
+
 def _ask(tx: Tx, row: ExecutionRow, by: str, comment: str) -> ExecutionRow:
     """Ask the locked `row`, which has not ended, to stop, and note that what is below it shall stop, too."""
     if row.cancel_requested_us is None:

@@ -61,7 +61,7 @@ def sweep_executions(tx: Tx) -> int:
                 continue
             row = store.lock_due(tx, tenant.id, status.value, tx.now_us - days * DAY_US)
             if row is not None:
-                _remove_portion(tx, row)
+                remove_portion(tx, row)
                 return 1
     return 0
 
@@ -71,7 +71,8 @@ def sweep_payloads(tx: Tx) -> int:
     return store.delete_unused_payloads(tx, tx.now_us - PAYLOAD_GRACE_S * US_PER_S, PORTION_ROWS)
 
 
-def _remove_portion(tx: Tx, row: ExecutionRow) -> None:
+def remove_portion(tx: Tx, row: ExecutionRow) -> None:
+    """Remove a portion of what belongs to the ended execution `row`, which is locked; at last the row itself."""
     if row.reason != store.RETIRED:
         store.retire(tx, row.id)
     left = PORTION_ROWS

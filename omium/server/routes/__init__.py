@@ -6,6 +6,7 @@ The list below is the whole of the HTTP surface: a module that is not named here
 from __future__ import annotations
 
 from omium.server.routes import (
+    accounts,
     admin,
     bootstrap,
     breakers,
@@ -21,6 +22,7 @@ from omium.server.routes import (
     prices,
     replay,
     retention,
+    members,
     rollback,
     status,
     streams,
@@ -28,9 +30,11 @@ from omium.server.routes import (
     usage,
     workers,
 )
+    sessions,
 from omium.server.web.endpoint import Endpoint
 
 MODULES = (
+    tenants,
     meta,
     status,
     bootstrap,
@@ -41,6 +45,10 @@ MODULES = (
     replay,
     rollback,
     effects,
+    accounts,
+    sessions,
+    members,
+    tenants,
     logs,
     failures,
     breakers,

@@ -19,7 +19,7 @@ from omium.models.account import WhoAmI
 from omium.models.server import Health
 from omium.money import to_credits
 from omium.server.ledger.state import credits_state
-from omium.server.store import api_keys, census, tenants
+from omium.server.store import api_keys, census, tenants, users
 from omium.server.web.endpoint import Answer, Call, endpoint
 from omium.server.web.hosts import is_loopback
 from omium.server.web.metrics import MEDIA_TYPE
@@ -93,19 +93,24 @@ async def get_openapi(call: Call[None]) -> Answer:
     scope=None,
     any_key=True,
     reply=WhoAmI,
-    summary="Say whose key this is",
+    summary="Say whose key or session this is",
     tags=("keys",),
 )
 async def get_whoami(call: Call[None]) -> WhoAmI:
     principal = call.principal
     tenant = await call.read(lambda tx: tenants.get_tenant(tx, principal.tenant_id))
     row = await call.read(lambda tx: api_keys.find_key(tx, principal.id))
+    user = await call.read(lambda tx: users.find_user(tx, principal.id))
     state = await call.read(lambda tx: credits_state(tx, principal.tenant_id))
     return WhoAmI(
         tenant=tenant.name,
         tenant_id=tenant.id,
-        api_key_id=principal.id,
-        key_name=row.name if row else "",
+        api_key_id=principal.api_key_id,
+        key_name=row.name if row else None,
+        user=user.name if user else None,
+        user_id=user.id if user else None,
+        role=principal.role,
+        session_id=principal.session_id,
         environment=principal.environment,
         scopes=sorted(principal.scopes),
         credits=to_credits(state.balance_microcredits),

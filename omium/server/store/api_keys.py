@@ -61,7 +61,10 @@ def insert_key(tx: Tx, row: KeyRow) -> None:
     tx.execute(INSERT_KEY, **{name: getattr(row, name) for name in KeyRow.__slots__})
 
 
-FIND_KEY = Sql(f"SELECT {_COLUMNS} FROM api_keys WHERE id = :id")  # as above
+FIND_KEY = Sql(f"""
+    SELECT {_COLUMNS} FROM api_keys WHERE id = :id
+       AND NOT EXISTS (SELECT 1 FROM tenants t WHERE t.id = api_keys.tenant_id AND t.deleted_us IS NOT NULL)
+""")  # as above
 
 
 def find_key(tx: Tx, key_id: str) -> KeyRow | None:

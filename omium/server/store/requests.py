@@ -45,3 +45,24 @@ DUE = Sql(f"""
 def lock_due(tx: Tx, now_us: int, limit: int) -> list[ExecutionRow]:
     """Return waiting executions of any tenant whose timer is due, locked."""
     return tx.all(DUE, ExecutionRow, now_us=now_us, limit=limit)
+
+
+OPEN_OF_TENANT = Sql(f"""
+    SELECT {COLUMNS} FROM executions
+     WHERE tenant_id = :tenant_id AND ended_us IS NULL AND cancel_requested_us IS NULL
+     ORDER BY created_us, id
+     LIMIT :limit
+     {{for_update}}
+""")
+
+
+def lock_open_of_tenant(tx: Tx, tenant_id: str, limit: int) -> list[ExecutionRow]:
+    """Return up to `limit` executions of a tenant that have not ended and were not asked to stop, locked."""
+    return tx.all(OPEN_OF_TENANT, ExecutionRow, tenant_id=tenant_id, limit=limit)
+
+
+ANY_OF_TENANT = Sql("SELECT id FROM executions WHERE tenant_id = :tenant_id LIMIT 1")
+
+
+def has_executions(tx: Tx, tenant_id: str) -> bool:
+    return tx.value(ANY_OF_TENANT, tenant_id=tenant_id) is not None

@@ -115,6 +115,27 @@ def end_session(tx: Tx, user_id: str, session_id: str) -> bool:
     return tx.execute(END_SESSION, id=session_id, user_id=user_id, now_us=tx.now_us) == 1
 
 
+IS_OF_USER = Sql("SELECT id FROM sessions WHERE id = :id AND user_id = :user_id")
+
+
+def is_of_user(tx: Tx, user_id: str, session_id: str) -> bool:
+    """Say whether the session is one of the user's, open or not."""
+    return tx.one_or_none(IS_OF_USER, str, id=session_id, user_id=user_id) is not None
+
+
+END_OLDEST = Sql("""
+    UPDATE sessions SET ended_us = :now_us
+     WHERE user_id = :user_id AND ended_us IS NULL AND id NOT IN (
+       SELECT id FROM sessions WHERE user_id = :user_id AND ended_us IS NULL
+        ORDER BY created_us DESC, id DESC LIMIT :kept)
+""")
+
+
+def end_oldest(tx: Tx, user_id: str, kept: int) -> None:
+    """End the user's oldest sessions, so that `kept` are left."""
+    tx.execute(END_OLDEST, user_id=user_id, kept=kept, now_us=tx.now_us)
+
+
 END_OF_USER = Sql("""
     UPDATE sessions SET ended_us = :now_us
      WHERE user_id = :user_id AND id <> :kept AND ended_us IS NULL RETURNING id

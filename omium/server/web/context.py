@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from omium.clock import Clock
+from omium.server.accounts.passwords import Passwords
 from omium.server.audit import AuditLog
 from omium.server.audit.refusals import Refusals
 from omium.server.db.tx import Database
@@ -51,6 +52,7 @@ class ServerContext:
     draining: bool = False
     credits: CreditHeaders | None = None  # None where this server does not meter
     checks: list[tuple[str, Check]] = field(default_factory=list)  # of stored data, by name
+    passwords: Passwords
 
     def drain(self) -> None:
         """Turn new requests away and end streams and long polls; what runs may end."""
@@ -108,3 +110,4 @@ def build_context(
         credits=shown,
         started_us=clock.now_us(),
     )
+        passwords=Passwords(settings.password_memory_mib),

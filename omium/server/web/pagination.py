@@ -65,6 +65,14 @@ def read_time_cursor(query: PageQuery) -> tuple[int, str]:
     return int(at_us), str(row_id)
 
 
+def read_id_cursor(query: PageQuery) -> str:
+    """Return the id to go on after, for lists that are sorted by id."""
+    if query.after is None:
+        return ""
+    (row_id,) = decode_cursor(query.after, str)
+    return str(row_id)
+
+
 def make_page(
     rows: Sequence[RowT],
     limit: int,

@@ -56,10 +56,11 @@ CREATE TABLE invitations (
   revoked_us    {int64}
 ) {strict};
 CREATE INDEX invitations_by_tenant ON invitations (tenant_id, created_us, id);
+CREATE INDEX invitations_by_expiry ON invitations (expires_us);
 
 CREATE TABLE login_failures (
   digest      {bytes} NOT NULL PRIMARY KEY,
-  failures    {int64} NOT NULL CHECK (failures > 0),
+  failures    {int64} NOT NULL CHECK (failures >= 0),
   last_us     {int64} NOT NULL
 ) {clustered};
 CREATE INDEX login_failures_by_age ON login_failures (last_us);
@@ -68,3 +69,5 @@ CREATE INDEX login_failures_by_age ON login_failures (last_us);
 -- entries of the ledger, which are never removed.
 ALTER TABLE tenants ADD COLUMN deleted_us {int64};
 ALTER TABLE tenants ADD COLUMN emptied_us {int64};
+CREATE INDEX tenants_being_deleted ON tenants (deleted_us) WHERE deleted_us IS NOT NULL AND emptied_us IS NULL;
+CREATE INDEX api_keys_by_creator ON api_keys (tenant_id, created_by) WHERE status = 'active';

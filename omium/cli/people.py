@@ -1,0 +1,100 @@
+"""What commands about people share: passwords as they are asked for, and sessions as they are stored.
+
+A password comes from a prompt, from a pipe or from a file, never from the command line: that is seen by every
+user of the machine, and kept by the shell.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from omium.cli.context import Common
+from omium.errors import ConfigError
+
+if TYPE_CHECKING:
+    from omium.config import Settings
+    from omium.models.people import NewSession
+
+SESSION_PREFIX = "oms_"
+
+UserOption = Annotated[str | None, typer.Option("--user", help="E-mail address or user name.")]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option("--password-file", help="A file with the password on its first line; - is standard input."),
+]
+
+
+def read_user(given: str | None, *, question: str = "User") -> str:
+    """Return the user's name, asked for where it was not given."""
+    if given:
+        return given
+    if not sys.stdin.isatty():
+        raise ConfigError("Say who you are: --user NAME")
+    return str(typer.prompt(question, err=True)).strip()
+
+
+def read_password(file: Path | None, *, question: str = "Password", twice: bool = False) -> str:
+    """Return the password, without the end of its line. Raises `ConfigError` where there is none."""
+    if file is None and sys.stdin.isatty():
+        return str(typer.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
+    if file is None or str(file) == "-":
+        text = sys.stdin.readline()
+    else:
+        try:
+            text = file.read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{file} cannot be read: {error}") from error
+    password = text.split("\n", 1)[0].rstrip("\r")
+    if not password:
+        raise ConfigError("There is no password: pipe it in, or name a file with --password-file.")
+    return password
+
+
+def refuse_overwrite(common: Common, settings: Settings, *, yes: bool) -> None:
+    """Ask before an API key that the profile holds is replaced by a session."""
+    stored = settings.api_key
+    if (
+        stored
+        and not stored.startswith(SESSION_PREFIX)
+        and settings.sources.get("api_key", "").startswith("prof")
+    ):
+        common.output.confirm(
+            f"The profile {settings.profile} holds an API key. Replace it by a session?"
+            " (--profile NAME keeps it)",
+            yes=yes,
+        )
+
+
+def store_session(common: Common, settings: Settings, session: NewSession) -> None:
+    """Keep the session in the profile, for every command that follows, and say so."""
+    from omium.config import store_credential
+
+    where = store_credential(
+        settings.profile,
+        session.session_token,
+        {
+            "base_url": settings.base_url,
+            "tenant": session.tenant,
+            "tenant_id": session.tenant_id,
+            "environment": session.environment.value,
+        },
+        folder=settings.folder,
+    )
+    output = common.output
+    if output.as_json:
+        shown = session.model_dump(mode="json", exclude={"session_token"})
+        output.json(shown | {"profile": settings.profile, "base_url": settings.base_url})
+        return
+    output.facts(
+        [
+            ("Server", settings.base_url),
+            ("User", f"{session.user} ({session.role.value})"),
+            ("Tenant", f"{session.tenant} ({session.tenant_id})"),
+            ("Environment", session.environment.value),
+            ("Profile", f"{settings.profile}, kept in {where}"),
+        ]
+    )
