@@ -23,25 +23,25 @@ from omium.cli import (
     key_secrets,
     key_usage,
     keys,
+    login,
     logs,
     prices,
+    members,
     profiles,
-    login,
     recorded,
     replay,
-    members,
     resume,
     rollback,
     serve,
+    sessions,
     status,
+    tenants,
+    users,
     worker,
     workers,
 )
 
-    sessions,
 app = typer.Typer(
-    tenants,
-    users,
     name="omium",
     help="Omium: the reliability operating system for multi-agent AI.",
     no_args_is_help=True,
@@ -84,6 +84,10 @@ app.add_typer(workers.app, name="breakers")
 app.add_typer(keys.app, name="keys")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(prices.app, name="prices")
+app.add_typer(sessions.app, name="sessions")
+app.add_typer(members.app, name="members")
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(users.app, name="users")
 app.add_typer(db.app, name="db")
 
 
@@ -93,10 +97,6 @@ def _root(
         bool, typer.Option("--version", help="Print the version and end.", is_eager=True)
     ] = False,
 ) -> None:
-app.add_typer(sessions.app, name="sessions")
-app.add_typer(members.app, name="members")
-app.add_typer(tenants.app, name="tenants")
-app.add_typer(users.app, name="users")
     """Omium: the reliability operating system for multi-agent AI."""
     if version:
         print(__version__)

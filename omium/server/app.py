@@ -72,6 +72,7 @@ async def open_app(
             server.drain()
             await runner.stop()
             await server.auth.close()
+            server.passwords.close()
             server.bootstrap.withdraw()
             if server.credits is not None:
                 await server.credits.close()
@@ -81,7 +82,6 @@ async def open_app(
 
 def database_metrics(db: Database) -> Iterable[Metric]:
     """Return what the database's counters say."""
-            server.passwords.close()
     now = db.counters()
     return [
         counter("omium_db_works", "Works that were answered.", now.works),

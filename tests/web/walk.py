@@ -19,9 +19,9 @@ from tests.serverfixture import AppClient, open_app_client, test_settings
 DIGEST = "0" * 64
 TOKEN = "t" * 32
 PRIVATE = "private"
+PASSWORD = "correct battery staple horse"
 PROCESS = {"boot_id": "boot", "pid_namespace": "ns", "pid": 1, "started_ticks": 1}
 BLOB = {"type": "json", "data": "cHJpdmF0ZQ=="}
-PASSWORD = "correct battery staple horse"
 Query = dict[str, str]
 ID = re.compile(r"\b[a-z]{2}_[0-9a-hjkmnp-tv-z]{26}\b")
 
@@ -43,13 +43,13 @@ class Ids:
     run: str = "run-nobody"
     usage: str = "usage-nobody"
     step: str = "step-nobody"
+    user: str = field(default_factory=lambda: new_id("us", 1))
+    session: str = field(default_factory=lambda: new_id("se", 1))
+    invitation: str = field(default_factory=lambda: new_id("in", 1))
 
 
 @dataclass(frozen=True)
 class Asked:
-    user: str = field(default_factory=lambda: new_id("us", 1))
-    session: str = field(default_factory=lambda: new_id("se", 1))
-    invitation: str = field(default_factory=lambda: new_id("in", 1))
     """One request's arguments: for the path in order, the body, the query."""
 
     path: tuple[str, ...] = ()
@@ -89,13 +89,6 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "get_key_usage": lambda ids: Asked((ids.key,)),
     "exchange_key": lambda ids: Asked(body={}),
     "revoke_key": lambda ids: Asked((ids.key,)),
-    "start_execution": lambda ids: Asked(
-        body={
-            "workflow": "child",
-            "driver": "worker",
-            "input_digest": DIGEST,
-            "parent_id": ids.running,
-            "parent_path": ids.step,
     "change_password": lambda ids: Asked(body={"password": PASSWORD, "new_password": PASSWORD}),
     "delete_account": lambda ids: Asked(body={"password": PASSWORD}),
     "list_sessions": lambda ids: Asked(),
@@ -114,6 +107,13 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "create_tenant": lambda ids: Asked(body={"name": "of a stranger"}),
     "rename_tenant": lambda ids: Asked(body={"name": "test"}),
     "delete_tenant": lambda ids: Asked(body={"name": "test"}),
+    "start_execution": lambda ids: Asked(
+        body={
+            "workflow": "child",
+            "driver": "worker",
+            "input_digest": DIGEST,
+            "parent_id": ids.running,
+            "parent_path": ids.step,
         }
     ),
     "list_executions": lambda ids: Asked(query={"parent": ids.running}),
@@ -156,6 +156,7 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "get_price_version": lambda ids: Asked(("1",)),
     "compare_price_versions": lambda ids: Asked(("1",)),
     "look_up_price": lambda ids: Asked(query={"model": "gpt-4o"}),
+    "set_secret": lambda ids: Asked((ids.secret,), {"value": "of a stranger"}),
     "get_retention": lambda ids: Asked(),
     "set_retention": lambda ids: Asked(body={"completed_days": 1}),
     "write": lambda ids: Asked(
@@ -164,7 +165,6 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
                 group(ids.running, step_write("new", type="step.completed", output=1)),
                 group(ids.failed, {"type": "heartbeat"}, {"type": "execution.completed", "output": 1}),
                 group(ids.running, {"type": "usage.recorded", "usage": usage("written", ids.running)}),
-    "set_secret": lambda ids: Asked((ids.secret,), {"value": "of a stranger"}),
                 group(ids.failed, step_write("e", type="effect.ended", effect_key=ids.effect, state="done")),
             ]
         }
@@ -210,6 +210,8 @@ SEEN_BY_THE_OWNER = (
     "/v1/keys",
     "/v1/workers",
     "/v1/settings/retention",
+    "/v1/members",
+    "/v1/invitations",
 )
 
 
@@ -247,8 +249,6 @@ class Walk:
     def send(
         self, client: AppClient, method: str, path: str, body: object = None, query: Query | None = None
     ):
-    "/v1/members",
-    "/v1/invitations",
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         sent = {} if body is None else {"json": body}
         return self.runner.run(client.request(method, path, params=query, headers=headers, **sent))
@@ -281,6 +281,16 @@ class Walk:
         assert [each["problem"] for each in results] == [None] * len(writes)
         return results
 
+    def _invite(self) -> None:
+        """Make a member with a session, and an invitation that nobody has used."""
+        invitation = {"role": "viewer", "note": PRIVATE}
+        made = self.post("/v1/invitations", invitation)
+        joining = {"user": PRIVATE, "password": PASSWORD, "invitation": made["invitation_token"]}
+        session = self.post("/v1/sign-up", joining)
+        self.ids.user, self.ids.session = session["user_id"], session["session_id"]
+        self.ids.invitation = self.post("/v1/invitations", invitation)["id"]
+        tenant_id = self.owner.key.tenant_id
+        self.runner.run(db.write(lambda tx: holds.spend(tx, tenant_id, "nothing held", 5, about)))
     def _fill(self) -> None:
         ids = self.ids
         start = {"workflow": PRIVATE, "driver": "local", "input": PRIVATE, "input_digest": DIGEST}
@@ -322,14 +332,4 @@ class Walk:
         self.post("/v1/usage", usage(ids.usage, ids.running))
         self.post("/v1/graphs/put", {"checkpoints": [graph_checkpoint(ids)]})
         ids.failure = self.get("/v1/failures")["items"][0]["id"]
-    def _invite(self) -> None:
-        """Make a member with a session, and an invitation that nobody has used."""
-        invitation = {"role": "viewer", "note": PRIVATE}
-        made = self.post("/v1/invitations", invitation)
-        joining = {"user": PRIVATE, "password": PASSWORD, "invitation": made["invitation_token"]}
-        session = self.post("/v1/sign-up", joining)
-        self.ids.user, self.ids.session = session["user_id"], session["session_id"]
-        self.ids.invitation = self.post("/v1/invitations", invitation)["id"]
-        tenant_id = self.owner.key.tenant_id
-        self.runner.run(db.write(lambda tx: holds.spend(tx, tenant_id, "nothing held", 5, about)))
         self._invite()

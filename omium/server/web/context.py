@@ -47,12 +47,12 @@ class ServerContext:
     per_address: TokenBuckets
     metrics: Metrics
     bootstrap: BootstrapToken
+    passwords: Passwords
     started_us: int
     describe: Callable[[], bytes] = lambda: b"{}"  # the OpenAPI document; app.py knows the endpoints
     draining: bool = False
     credits: CreditHeaders | None = None  # None where this server does not meter
     checks: list[tuple[str, Check]] = field(default_factory=list)  # of stored data, by name
-    passwords: Passwords
 
     def drain(self) -> None:
         """Turn new requests away and end streams and long polls; what runs may end."""
@@ -107,7 +107,7 @@ def build_context(
         per_address=buckets(settings.requests_per_address_per_s, "address without a valid key"),
         metrics=Metrics(),
         bootstrap=BootstrapToken(settings.data, clock, settings.bootstrap_ttl_s),
+        passwords=Passwords(settings.password_memory_mib),
         credits=shown,
         started_us=clock.now_us(),
     )
-        passwords=Passwords(settings.password_memory_mib),
