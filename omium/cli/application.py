@@ -12,6 +12,8 @@ import typer
 
 from omium import __version__
 from omium.cli import (
+    alerts,
+    audit,
     cancel,
     db,
     doctor,
@@ -32,6 +34,7 @@ from omium.cli import (
     replay,
     resume,
     rollback,
+    secrets,
     serve,
     sessions,
     status,
@@ -82,6 +85,11 @@ app.add_typer(executions.app, name="executions")
 app.add_typer(failures.app, name="failures")
 app.add_typer(workers.app, name="breakers")
 app.add_typer(keys.app, name="keys")
+credits.app.command("estimate")(estimate.estimate)
+app.add_typer(credits.app, name="credits")
+app.add_typer(secrets.app, name="secrets")
+app.add_typer(alerts.app, name="alerts")
+app.add_typer(audit.app, name="audit")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(prices.app, name="prices")
 app.add_typer(sessions.app, name="sessions")

@@ -13,6 +13,8 @@ from contextlib import asynccontextmanager
 from prometheus_client.core import Metric
 
 from omium.clock import Clock, SystemClock
+from omium.server.alerts.deliver import Deliverer
+from omium.server.audit.verify import list_audit_problems
 from omium.server.background import build_sweeps, list_first_works
 from omium.server.background.runner import Runner
 from omium.server.db.open import open_database
@@ -55,6 +57,7 @@ async def open_app(
         server = build_context(settings, db, key_file, clock, live)
         server.checks.append(("executions", list_problems))
         server.checks.append(("credits of executions", list_money_problems))
+        server.checks.append(("audit log", functools.partial(list_audit_problems, key_file=key_file)))
         server.metrics.add_source(lambda: database_metrics(db))
         server.metrics.add_source(lambda: server_metrics(server))
         for work in list_first_works(settings):
@@ -64,12 +67,16 @@ async def open_app(
         chosen = build_sweeps(settings, server.engine.policy, server) if sweeps else []
         runner = Runner(db, chosen, server.metrics)
         runner.start()
+        deliverer = Deliverer(db, server.channels, clock)
+        if sweeps:
+            deliverer.start()
         try:
             endpoints = list_endpoints()
             server.describe = functools.cache(lambda: build_openapi(endpoints))
             yield Application(server, endpoints)
         finally:
             server.drain()
+            await deliverer.stop()
             await runner.stop()
             await server.auth.close()
             server.passwords.close()

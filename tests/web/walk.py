@@ -156,7 +156,36 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "get_price_version": lambda ids: Asked(("1",)),
     "compare_price_versions": lambda ids: Asked(("1",)),
     "look_up_price": lambda ids: Asked(query={"model": "gpt-4o"}),
+    "list_audit": lambda ids: Asked(query={"target": ids.key}),
+    "verify_audit": lambda ids: Asked(body={}),
+    "add_alert_rule": lambda ids: Asked(
+        body={"name": "r", "channel": "webhook", "destination": "https://example.com/hook"}
+    ),
+    "list_alert_rules": lambda ids: Asked(),
+    "remove_alert_rule": lambda ids: Asked((ids.rule,)),
+    "test_alert_rule": lambda ids: Asked((ids.rule,)),
+    "rotate_alert_rule": lambda ids: Asked((ids.rule,)),
+    "list_alert_deliveries": lambda ids: Asked(query={"rule": ids.rule}),
+    "retry_alert_delivery": lambda ids: Asked((ids.delivery,)),
     "set_secret": lambda ids: Asked((ids.secret,), {"value": "of a stranger"}),
+    "list_secrets": lambda ids: Asked(),
+    "delete_secret": lambda ids: Asked((ids.secret,)),
+    "get_credits": lambda ids: Asked(),
+    "list_credit_history": lambda ids: Asked(query={"execution": ids.running}),
+    "grant_credits": lambda ids: Asked(body={"credits": 1, "reason": "r"}),
+    "adjust_credits": lambda ids: Asked(body={"credits": 1, "reason": "r"}),
+    "refund_entry": lambda ids: Asked((ids.entry,), {"reason": "r"}),
+    "set_low_credits": lambda ids: Asked(body={"percent": 5}),
+    "top_up": lambda ids: Asked(body={"usd": 20, "reference": "of-a-stranger"}),
+    "list_payments": lambda ids: Asked(),
+    "get_payment": lambda ids: Asked((ids.payment,)),
+    "confirm_payment": lambda ids: Asked((ids.payment,), {}),
+    "cancel_payment": lambda ids: Asked((ids.payment,), {}),
+    "list_plans": lambda ids: Asked(),
+    "put_plan": lambda ids: Asked(("walked",), {"title": "Walked"}),
+    "choose_plan": lambda ids: Asked(body={"plan": "hobby"}),
+    "cancel_plan": lambda ids: Asked(body={}),
+    "estimate_workflow": lambda ids: Asked(query={"workflow": PRIVATE}),
     "get_retention": lambda ids: Asked(),
     "set_retention": lambda ids: Asked(body={"completed_days": 1}),
     "write": lambda ids: Asked(
@@ -212,6 +241,12 @@ SEEN_BY_THE_OWNER = (
     "/v1/settings/retention",
     "/v1/members",
     "/v1/invitations",
+    "/v1/alerts/rules",
+    "/v1/alerts/deliveries",
+    "/v1/secrets",
+    "/v1/credits",
+    "/v1/credits/history",
+    "/v1/credits/topups",
 )
 
 
@@ -332,4 +367,9 @@ class Walk:
         self.post("/v1/usage", usage(ids.usage, ids.running))
         self.post("/v1/graphs/put", {"checkpoints": [graph_checkpoint(ids)]})
         ids.failure = self.get("/v1/failures")["items"][0]["id"]
+        rule = {"name": PRIVATE, "channel": "webhook", "destination": "https://example.com/private"}
+        ids.rule = self.post("/v1/alerts/rules", rule)["id"]
+        ids.delivery = self.post(f"/v1/alerts/rules/{ids.rule}/test", None)["id"]
         self._invite()
+        ids.secret = "secret_private"
+        self._good(self.send(self.owner, "PUT", f"/v1/secrets/{ids.secret}", {"value": PRIVATE}))

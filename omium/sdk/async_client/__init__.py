@@ -5,6 +5,7 @@
     failures.py     inbox and breakers                drivers.py    writes, claims, workers, usage
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
     people.py       users, sessions, members, tenants
+    oversight.py    audit log, alerts, named secrets
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
 is); lists take their query by keyword. `omium.sdk.sync_client` is generated from this package.
@@ -17,6 +18,7 @@ from omium.sdk.async_client.drivers import AsyncDrivers
 from omium.sdk.async_client.executions import AsyncExecutions
 from omium.sdk.async_client.failures import AsyncFailures
 from omium.sdk.async_client.graphs import AsyncGraphs
+from omium.sdk.async_client.oversight import AsyncOversight
 from omium.sdk.async_client.people import AsyncPeople
 from omium.sdk.async_client.prices import AsyncPrices
 from omium.sdk.async_client.replays import AsyncReplays
@@ -31,6 +33,7 @@ class AsyncClient(
     AsyncGraphs,
     AsyncPrices,
     AsyncPeople,
+    AsyncOversight,
 ):
     """Talks to one server from async code; see `AsyncCore` for arguments, retries and errors."""
 

@@ -7,6 +7,7 @@ Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit the
     failures.py     inbox and breakers                drivers.py    writes, claims, workers, usage
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
     people.py       users, sessions, members, tenants
+    oversight.py    audit log, alerts, named secrets
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
 is); lists take their query by keyword.
@@ -19,6 +20,7 @@ from omium.sdk.sync_client.drivers import SyncDrivers
 from omium.sdk.sync_client.executions import SyncExecutions
 from omium.sdk.sync_client.failures import SyncFailures
 from omium.sdk.sync_client.graphs import SyncGraphs
+from omium.sdk.sync_client.oversight import SyncOversight
 from omium.sdk.sync_client.people import SyncPeople
 from omium.sdk.sync_client.prices import SyncPrices
 from omium.sdk.sync_client.replays import SyncReplays
@@ -33,6 +35,7 @@ class Client(
     SyncGraphs,
     SyncPrices,
     SyncPeople,
+    SyncOversight,
 ):
     """Talks to one server from sync code; see `SyncCore` for arguments, retries and errors."""
 

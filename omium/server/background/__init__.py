@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from omium.server.accounts import deletion
+from omium.server.background.alerting import list_alert_sweeps
 from omium.server.background.runner import Sweep
 from omium.server.db.tx import Tx
 from omium.server.engine import batches, cancel, credit_pauses, inbox, leases, retention, timers
@@ -58,6 +59,7 @@ def build_sweeps(
             idempotency.SWEEP_ROWS,
         ),
     ]
+    sweeps += list_alert_sweeps(policy)
     if server is not None:
         replay_next = partial(batches.sweep_batches, parts=server.engine, keys=server.key_file)
         sweeps.append(Sweep("batch replays", float(batches.STAGGER_S), replay_next, 1))

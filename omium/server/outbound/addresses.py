@@ -33,7 +33,7 @@ def check_addresses(host: str, port: int, addresses: Iterable[str], allowed: fro
         for address in _meanings(ipaddress.ip_address(text.partition("%")[0])):
             if address.is_link_local or address.is_multicast or address.is_unspecified:
                 raise TargetRefused(f"{host} leads to {text}, where this server never connects.")
-            if not named and not address.is_global:
+            if not named and (not address.is_global or _is_site_local(address)):
                 raise TargetRefused(
                     f"{host} leads to the private address {text}; the server's operator can allow it with"
                     f" OMIUM_OUTBOUND_ALLOW={host}:{port}."
@@ -44,6 +44,11 @@ def check_addresses(host: str, port: int, addresses: Iterable[str], allowed: fro
 def is_named(host: str, port: int, allowed: frozenset[str]) -> bool:
     """Say whether the operator has named exactly this target."""
     return f"{host}:{port}".lower() in allowed or f"[{host}]:{port}".lower() in allowed
+
+
+def _is_site_local(address: IPAddress) -> bool:
+    """Say whether it's of the deprecated private range of IPv6, which Python takes for a global one."""
+    return isinstance(address, ipaddress.IPv6Address) and address.is_site_local
 
 
 def _meanings(address: IPAddress) -> list[IPAddress]:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from omium.errors import InvalidRequest
 from omium.models.server import Backup, MakeBackup, Verification
+from omium.server.audit.anchors import SUFFIX, write_heads
 from omium.server.web.context import ServerContext
 from omium.server.web.endpoint import Call, Idempotency, endpoint
 from omium.states import Scope
@@ -40,6 +41,7 @@ async def make_backup(call: Call[MakeBackup]) -> Backup:
     target = folder / (call.body.name or f"omium-{at:%Y%m%dT%H%M%S%fZ}{suffix}")
     if target.exists():
         raise InvalidRequest(f"There is a backup named {target.name} already; choose another name.")
+    await write_heads(call.server.db, target.with_name(target.name + SUFFIX))
     await call.server.db.backup(target)
     key_file = None
     note = "The key file is not in this backup: keep it elsewhere, or sealed values and API keys are lost."

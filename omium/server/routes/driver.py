@@ -37,7 +37,8 @@ TAGS = ("drivers",)
 )
 async def write(call: Call[WriteBatch]) -> WriteAnswer:
     require_driver(call.principal)
-    return await write_batch(call.server.engine, call.principal, call.body)
+    body = await call.server.known_secrets.mask(call.principal.tenant_id, call.body)
+    return await write_batch(call.server.engine, call.principal, body)
 
 
 @endpoint(

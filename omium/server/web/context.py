@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from omium.clock import Clock
 from omium.server.accounts.passwords import Passwords
+from omium.server.alerts.channels import Channels
 from omium.server.audit import AuditLog
 from omium.server.audit.refusals import Refusals
 from omium.server.db.tx import Database
@@ -15,6 +16,7 @@ from omium.server.engine.policy import Policy
 from omium.server.engine.values import Vault
 from omium.server.live import LiveHub
 from omium.server.seal import KeyFile
+from omium.server.secrets.known import KnownSecrets
 from omium.server.settings import ServerSettings
 from omium.server.web.auth import Authenticator
 from omium.server.web.bootstrap import BootstrapToken
@@ -37,6 +39,8 @@ class ServerContext:
     key_file: KeyFile
     audit: AuditLog
     refusals: Refusals
+    channels: Channels
+    known_secrets: KnownSecrets
     live: LiveHub
     auth: Authenticator
     hosts: HostPolicy
@@ -93,6 +97,8 @@ def build_context(
         key_file=key_file,
         audit=audit,
         refusals=Refusals(audit, clock),
+        channels=Channels.load(settings, key_file),
+        known_secrets=KnownSecrets(db, key_file, clock),
         live=live,
         auth=Authenticator(db, key_file, clock, settings.key_cache_s, settings.session_idle_s),
         hosts=HostPolicy(settings),
