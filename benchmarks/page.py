@@ -1,7 +1,8 @@
 """The table of all rows, for a terminal and for docs/benchmarks.md.
 
-Owns how a row becomes a line, and what is said of the machine: enough to compare runs, nothing that names it.
-The words around the table are benchmarks/notes.md, written by hand.
+Owns how a row becomes a line, what is said of one that misses its goal, and of the machine: enough to compare
+runs, nothing that names it. Written by hand are the words around the table (benchmarks/notes.md) and what was
+tried for each row (benchmarks/tried.md).
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.processes import ROOT
 from benchmarks.rows import Goal, Row, show_figure, show_goal, show_verdict
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 NOTES = ROOT / "benchmarks" / "notes.md"
+TRIED = ROOT / "benchmarks" / "tried.md"
 HEAD = ("what", "Omium", "beside", "ratio or figure, goal", "")
 
 
@@ -35,11 +37,17 @@ def show_table(rows: Sequence[Row]) -> str:
 
 def write_page(rows: Sequence[Row], rounds: int) -> None:
     """Write docs/benchmarks.md from `rows` and the notes."""
-    PAGE.write_text(make_page(rows, rounds, describe_machine(), NOTES.read_text()))
+    PAGE.write_text(make_page(rows, rounds, describe_machine(), NOTES.read_text(), read_tried()))
 
 
-def make_page(rows: Sequence[Row], rounds: int, machine: str, notes: str) -> str:
-    """Return the page: what was run where, the table, what bounds each row, then the notes."""
+def read_tried() -> dict[str, str]:
+    """Return by row what was tried for it."""
+    _, *sections = TRIED.read_text().split("\n## ")
+    return {name: " ".join(text.split()) for name, _, text in (each.partition("\n") for each in sections)}
+
+
+def make_page(rows: Sequence[Row], rounds: int, machine: str, notes: str, tried: Mapping[str, str]) -> str:
+    """Return the page: what was run where, the table, what bounds each row, who misses a goal, the notes."""
     introduction, _, rest = notes.partition("<!-- table -->")
     goals = [goal for row in rows for goal in row.goals]
     return "\n".join(
@@ -55,6 +63,7 @@ def make_page(rows: Sequence[Row], rounds: int, machine: str, notes: str) -> str
             "",
             *(f"- `{row.name}`: {'; '.join([row.bound_by, *row.remarks])}." for row in rows),
             "",
+            *_misses(rows, tried),
             rest.strip(),
             "",
         ]
@@ -84,6 +93,24 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
             "<br>".join(_mark(goal) for goal in row.goals),
         ]
         yield f"| {' | '.join(cells)} |"
+
+
+def _misses(rows: Sequence[Row], tried: Mapping[str, str]) -> Iterator[str]:
+    """Yield three lines for each row that misses a goal: what was tried, what bounds it, how far it is."""
+    missing = [row for row in rows if any(goal.is_met is False for goal in row.goals)]
+    if not missing:
+        return
+    yield from ("## Rows that miss a goal", "")
+    for row in missing:
+        away = [f"{show_goal(goal)}, {show_verdict(goal)}" for goal in row.goals if goal.is_met is False]
+        yield from (
+            f"**{row.what}** (`{row.name}`)",
+            "",
+            f"- Tried: {tried.get(row.name, 'nothing yet')}.",
+            f"- Bounded by: {'; '.join([row.bound_by, *row.remarks])}.",
+            f"- How far: {'; '.join(away)}.",
+            "",
+        )
 
 
 def _mark(goal: Goal) -> str:

@@ -77,7 +77,11 @@ def test_a_goal_is_met_or_tells_how_far_it_is(goal, verdict):
 
 def test_the_page_names_who_is_missing_and_marks_what_is_not_met():
     text = page.make_page(
-        [make_row(Goal("share", 0.3, 0.4, at_least=True))], 3, "A machine.", "Before.\n<!-- table -->\nAfter."
+        [make_row(Goal("share", 0.3, 0.4, at_least=True))],
+        3,
+        "A machine.",
+        "Before.\n<!-- table -->\nAfter.",
+        {},
     )
 
     assert "peer: not installed: make bench-peers" in text
@@ -85,6 +89,29 @@ def test_the_page_names_who_is_missing_and_marks_what_is_not_met():
     assert "0 of 1 goals are met" in text
     assert text.startswith("Before.")
     assert text.endswith("After.\n")
+
+
+def test_a_row_that_misses_its_goal_has_three_lines_about_that():
+    row = make_row(Goal("share", 0.3, 0.4, at_least=True))
+    text = page.make_page([row], 3, "A machine.", "<!-- table -->", {"some_row": "more of it"})
+
+    assert "- Tried: more of it.\n" in text
+    assert "- Bounded by: the CPU; a remark.\n" in text
+    assert "- How far: share: 0.30, goal ≥ 0.4, 25% short.\n" in text
+
+
+def test_rows_that_reach_their_goals_need_no_more_words():
+    text = page.make_page([make_row(Goal("start", 1.0, 1.0))], 3, "A machine.", "<!-- table -->", {})
+
+    assert "Tried" not in text
+
+
+def test_every_row_that_the_page_says_is_away_from_its_goal_says_what_was_tried():
+    written = page.PAGE.read_text()
+    rows = [line for line in written.splitlines() if line.startswith("| ") and "**" in line]
+    short = {line.partition("<br>`")[2].partition("`")[0] for line in rows}
+
+    assert short <= page.read_tried().keys(), "tell it in benchmarks/tried.md"
 
 
 def test_the_machine_is_told_without_a_name():
