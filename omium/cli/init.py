@@ -129,7 +129,7 @@ def _bootstrap(settings: Settings, token_file: Path, tenant: str, environment: E
 
 def _store(common: Common, settings: Settings, api_key: str) -> None:
     from omium.apikeys import split_api_key
-    from omium.config import write_profile
+    from omium.config import store_credential
     from omium.sdk.sync_client import Client
 
     if split_api_key(api_key) is None:  # found without asking the server
@@ -138,22 +138,22 @@ def _store(common: Common, settings: Settings, api_key: str) -> None:
         )
     with Client(settings.base_url, api_key, profile=settings.profile) as client:
         who = client.get_whoami()
-    file = write_profile(
-        settings.folder,
+    where = store_credential(
         settings.profile,
+        api_key,
         {
             "base_url": settings.base_url,
-            "api_key": api_key,
             "api_key_id": who.api_key_id or "",
             "tenant": who.tenant,
             "tenant_id": who.tenant_id,
             "environment": who.environment.value,
         },
+        folder=settings.folder,
     )
-    _show(common, settings, who, api_key, file)
+    _show(common, settings, who, api_key, where)
 
 
-def _show(common: Common, settings: Settings, who: WhoAmI, api_key: str, file: Path) -> None:
+def _show(common: Common, settings: Settings, who: WhoAmI, api_key: str, where: str) -> None:
     output = common.output
     if output.as_json:
         output.json(
@@ -175,7 +175,7 @@ def _show(common: Common, settings: Settings, who: WhoAmI, api_key: str, file: P
             ("Environment", who.environment.value),
             ("Key", f"{who.key_name} ({who.api_key_id})"),
             ("Credits", "not metered on this server" if who.credits is None else str(who.credits)),
-            ("Profile", f"{settings.profile}, in {file}"),
+            ("Profile", f"{settings.profile}, its key in {where}"),
         ]
     )
     output.say(

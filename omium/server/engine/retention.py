@@ -19,7 +19,7 @@ from omium.server.db.tx import Tx
 from omium.server.engine.failures import close_in_group
 from omium.server.engine.values import drop_value
 from omium.server.principal import Principal
-from omium.server.store import failures, graph_threads, tenants
+from omium.server.store import failures, graph_threads, key_usage, tenants
 from omium.server.store import retention as store
 from omium.server.store.executions import ExecutionRow
 from omium.server.store.failures import list_open_of_execution
@@ -88,6 +88,7 @@ def remove_portion(tx: Tx, row: ExecutionRow) -> None:
     if left == PORTION_ROWS:  # groups of failures are locked before payloads, so in a portion of their own
         _close_failures(tx, row)
         _drop(tx, row, store.take_rest(tx, row))
+        key_usage.keep_counts(tx, row)
 
 
 def _drop(tx: Tx, row: ExecutionRow, taken: list[store.Values]) -> None:

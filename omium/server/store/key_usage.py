@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from omium.apikeys import KEY_ID_PREFIX
 from omium.server.db.tx import Sql, Tx
+from omium.server.store.executions import ExecutionRow
 
 DAY_US: Final = 86_400 * 1_000_000
 
@@ -126,6 +128,13 @@ def add_day(
         executions=executions,
         steps=steps,
     )
+
+
+def keep_counts(tx: Tx, row: ExecutionRow) -> None:
+    """Go on counting an execution that retention removes, in the transaction that does."""
+    if row.started_by.startswith(f"{KEY_ID_PREFIX}_"):
+        day = row.created_us // DAY_US
+        add_day(tx, row.tenant_id, row.started_by, day, executions=1, steps=row.steps_completed)
 
 
 SUM_SPENT = Sql(f"""
