@@ -41,6 +41,7 @@ class Server:
             **plain_environment(),
             "OMIUM_REQUESTS_PER_KEY_PER_S": "1000000",
             "OMIUM_REQUESTS_PER_TENANT_PER_S": "1000000",
+            "OMIUM_STARTER_CREDITS": "1000000000",  # everything is metered, and nobody runs out
             **(environment or {}),
         }
         self.wrapper = wrapper
