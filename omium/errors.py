@@ -453,6 +453,20 @@ class TooManyStreams(Problem):
     retryable = True
 
 
+class SignatureRefused(Problem):
+    code, status, title = "signature-refused", 400, "This is not proven to come from the payment provider"
+
+
+class NoticeTooEarly(Problem):
+    code, status, title = "notice-too-early", 409, "What this follows was not told yet; tell it again later"
+    retryable = True
+
+
+class ProviderUnavailable(Problem):
+    code, status, title = "provider-unavailable", 502, "The payment provider did not do what it was asked for"
+    retryable = True
+
+
 class StorageFull(Problem):
     code, status, title = "storage-full", 507, "The disk is full; free some space, nothing else is needed"
     retryable = True

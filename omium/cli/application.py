@@ -15,6 +15,7 @@ from omium.cli import (
     alerts,
     audit,
     cancel,
+    credits,
     db,
     doctor,
     effects,
@@ -85,6 +86,7 @@ app.add_typer(executions.app, name="executions")
 app.add_typer(failures.app, name="failures")
 app.add_typer(workers.app, name="breakers")
 app.add_typer(keys.app, name="keys")
+app.add_typer(credits.app, name="credits")
 credits.app.command("estimate")(estimate.estimate)
 app.add_typer(credits.app, name="credits")
 app.add_typer(secrets.app, name="secrets")

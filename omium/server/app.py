@@ -24,6 +24,7 @@ from omium.server.engine.live import AnnouncingDatabase
 from omium.server.engine.money import list_money_problems
 from omium.server.engine.unmetered import end_metering
 from omium.server.engine.verify import list_problems
+from omium.server.ledger.verify import list_ledger_problems
 from omium.server.live import LiveHub
 from omium.server.routes import list_endpoints
 from omium.server.seal import KeyFile
@@ -56,6 +57,7 @@ async def open_app(
         key_file = KeyFile.open(settings.key_file, create=fresh)
         server = build_context(settings, db, key_file, clock, live)
         server.checks.append(("executions", list_problems))
+        server.checks.append(("ledger", list_ledger_problems))
         server.checks.append(("credits of executions", list_money_problems))
         server.checks.append(("audit log", functools.partial(list_audit_problems, key_file=key_file)))
         server.metrics.add_source(lambda: database_metrics(db))
@@ -83,6 +85,7 @@ async def open_app(
             server.bootstrap.withdraw()
             if server.credits is not None:
                 await server.credits.close()
+            await server.payments.close()
     finally:
         await db.close()
 

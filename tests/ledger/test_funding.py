@@ -78,7 +78,7 @@ async def test_a_charge_is_refunded_once_by_an_entry_that_names_it(ledger):
     assert await ledger.accounts() == {"funds": 500, "usage": 0, "arrears": 0}
     with pytest.raises(InvalidRequest, match="no charge"):
         await ledger.do(funding.refund, 1, ABOUT)
-    with pytest.raises(NotFound, match="no entry 99"):
+    with pytest.raises(NotFound, match="no such entry"):
         await ledger.do(funding.refund, 99, ABOUT)
 
 

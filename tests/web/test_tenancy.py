@@ -19,6 +19,7 @@ LISTS = [
     and not endpoint.path_parameters
     and not endpoint.is_public
     and not endpoint.stream
+    and endpoint.name != "list_plans"  # the server's
 ]
 
 
@@ -76,7 +77,10 @@ def test_a_foreign_id_is_as_unknown_as_one_that_is_not_there(two, endpoint: Endp
             )
             answers.append(shown(reply, written))
         assert answers[0] == answers[1]
-        assert answers[0][0] >= 400 or endpoint.name == "set_breaker"  # a name that is new to the tenant
+        assert answers[0][0] >= 400 or endpoint.name in {
+            "set_breaker",
+            "put_plan",
+        }  # a name that is new to the tenant
 
     compare()
 

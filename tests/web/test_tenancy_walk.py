@@ -57,7 +57,7 @@ LISTED = [  # every way to filter a list, each with something of the owner's in 
     ("POST", "/v1/graphs/list", {"namespace": ""}),
     ("POST", "/v1/graphs/list", {"checkpoint_id": "1"}),
 ]
-OF_THE_SERVER = {"make_backup", "verify_data", "set_prices", "restore_prices"}  # its operator's
+OF_THE_SERVER = {"make_backup", "verify_data", "set_prices", "restore_prices", "put_plan"}  # its operator's
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from omium.ids import new_id
+from omium.server.ledger import holds
+from omium.server.ledger.book import About
 from omium.server.web.endpoint import Endpoint
 from tests.serverfixture import AppClient, open_app_client, test_settings
 
@@ -42,6 +44,8 @@ class Ids:
     thread: str = "thread-nobody"
     run: str = "run-nobody"
     usage: str = "usage-nobody"
+    entry: str = f"{999_999:018}"  # padded, to be found in an answer
+    payment: str = field(default_factory=lambda: new_id("py", 1))
     step: str = "step-nobody"
     user: str = field(default_factory=lambda: new_id("us", 1))
     session: str = field(default_factory=lambda: new_id("se", 1))
@@ -186,6 +190,21 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "choose_plan": lambda ids: Asked(body={"plan": "hobby"}),
     "cancel_plan": lambda ids: Asked(body={}),
     "estimate_workflow": lambda ids: Asked(query={"workflow": PRIVATE}),
+    "get_credits": lambda ids: Asked(),
+    "list_credit_history": lambda ids: Asked(query={"execution": ids.running}),
+    "grant_credits": lambda ids: Asked(body={"credits": 1, "reason": "r"}),
+    "adjust_credits": lambda ids: Asked(body={"credits": 1, "reason": "r"}),
+    "refund_entry": lambda ids: Asked((ids.entry,), {"reason": "r"}),
+    "set_low_credits": lambda ids: Asked(body={"percent": 5}),
+    "top_up": lambda ids: Asked(body={"usd": 20, "reference": "of-a-stranger"}),
+    "list_payments": lambda ids: Asked(),
+    "get_payment": lambda ids: Asked((ids.payment,)),
+    "confirm_payment": lambda ids: Asked((ids.payment,), {}),
+    "cancel_payment": lambda ids: Asked((ids.payment,), {}),
+    "list_plans": lambda ids: Asked(),
+    "put_plan": lambda ids: Asked(("walked",), {"title": "Walked"}),
+    "choose_plan": lambda ids: Asked(body={"plan": "hobby"}),
+    "cancel_plan": lambda ids: Asked(body={}),
     "get_retention": lambda ids: Asked(),
     "set_retention": lambda ids: Asked(body={"completed_days": 1}),
     "write": lambda ids: Asked(
@@ -326,6 +345,14 @@ class Walk:
         self.ids.invitation = self.post("/v1/invitations", invitation)["id"]
         tenant_id = self.owner.key.tenant_id
         self.runner.run(db.write(lambda tx: holds.spend(tx, tenant_id, "nothing held", 5, about)))
+    def _charge(self) -> int:
+        """Charge the owner something, and return the entry's number."""
+        tenant_id = self.owner.key.tenant_id
+        about = About(note=PRIVATE)
+        db = self.owner.server.db
+        self.runner.run(db.write(lambda tx: holds.spend(tx, tenant_id, "nothing held", 5, about)))
+        return self.get("/v1/credits/history?kind=arrears&unfolded=true")["items"][0]["seq"]
+
     def _fill(self) -> None:
         ids = self.ids
         start = {"workflow": PRIVATE, "driver": "local", "input": PRIVATE, "input_digest": DIGEST}
@@ -363,6 +390,8 @@ class Walk:
         failed = {"type": "execution.failed", "path": "f", "error": error}
         self._write(again, step_write("f", type="step.attempt_failed", error=error), failed)
         ids.key = self.post("/v1/keys", {"name": PRIVATE})["api_key_id"]
+        ids.entry = f"{self._charge():018}"
+        ids.payment = self.post("/v1/credits/topups", {"usd": 20, "reference": PRIVATE})["id"]
         self.post(f"/v1/breakers/{ids.breaker}", {"state": "open", "reason": PRIVATE})
         self.post("/v1/usage", usage(ids.usage, ids.running))
         self.post("/v1/graphs/put", {"checkpoints": [graph_checkpoint(ids)]})

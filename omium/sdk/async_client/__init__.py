@@ -3,6 +3,7 @@
     core.py         what every call has in common     account.py    server, tenant, keys
     executions.py   look, follow, start, resume       replays.py    replay, rollback, effects
     failures.py     inbox and breakers                drivers.py    writes, claims, workers, usage
+    credits.py      credits, payments, plans
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
     people.py       users, sessions, members, tenants
     oversight.py    audit log, alerts, named secrets
@@ -14,6 +15,7 @@ is); lists take their query by keyword. `omium.sdk.sync_client` is generated fro
 from __future__ import annotations
 
 from omium.sdk.async_client.account import AsyncAccount
+from omium.sdk.async_client.credits import AsyncCredits
 from omium.sdk.async_client.drivers import AsyncDrivers
 from omium.sdk.async_client.executions import AsyncExecutions
 from omium.sdk.async_client.failures import AsyncFailures
@@ -31,6 +33,7 @@ class AsyncClient(
     AsyncFailures,
     AsyncDrivers,
     AsyncGraphs,
+    AsyncCredits,
     AsyncPrices,
     AsyncPeople,
     AsyncOversight,

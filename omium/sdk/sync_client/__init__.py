@@ -5,6 +5,7 @@ Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit the
     core.py         what every call has in common     account.py    server, tenant, keys
     executions.py   look, follow, start, resume       replays.py    replay, rollback, effects
     failures.py     inbox and breakers                drivers.py    writes, claims, workers, usage
+    credits.py      credits, payments, plans
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
     people.py       users, sessions, members, tenants
     oversight.py    audit log, alerts, named secrets
@@ -16,6 +17,7 @@ is); lists take their query by keyword.
 from __future__ import annotations
 
 from omium.sdk.sync_client.account import SyncAccount
+from omium.sdk.sync_client.credits import SyncCredits
 from omium.sdk.sync_client.drivers import SyncDrivers
 from omium.sdk.sync_client.executions import SyncExecutions
 from omium.sdk.sync_client.failures import SyncFailures
@@ -33,6 +35,7 @@ class Client(
     SyncFailures,
     SyncDrivers,
     SyncGraphs,
+    SyncCredits,
     SyncPrices,
     SyncPeople,
     SyncOversight,

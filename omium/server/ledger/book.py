@@ -16,36 +16,20 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from typing import Final
 
 from omium.jsonvalue import canonical_bytes
+from omium.models.credits import EntryKind
 from omium.money import AMOUNT_MAX_MICROCREDITS
 from omium.server.db.tx import Tx
 from omium.server.ledger.moves import CreditsMoved
 from omium.server.store import ledger as store
 from omium.server.store.ledger import SYSTEM, AccountKind, EntryRow, FundsRow
 
+__all__ = ["SERVER_ACTOR", "About", "Account", "Book", "EntryKind", "chain", "open_book"]
+
 SERVER_ACTOR: Final = "server"
 """Who acts where neither a key nor a person does: sweeps."""
-
-
-class EntryKind(StrEnum):
-    """What an entry tells."""
-
-    TOPUP = "topup"
-    GRANT = "grant"
-    PLAN_GRANT = "plan-grant"
-    EXPIRY = "expiry"
-    ADJUSTMENT = "adjustment"
-    CHARGE = "charge"
-    OVERAGE = "overage"
-    """Charged beyond what was held for it."""
-    ARREARS = "arrears"
-    """Charged beyond what there was."""
-    REPAYMENT = "repayment"
-    """Arrears paid from what has become available."""
-    REFUND = "refund"
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,7 +119,7 @@ def refund(tx: Tx, tenant_id: str, seq: int, about: About) -> EntryRow:
     with open_book(tx, tenant_id, about) as book:
         entry = store.find_entry(tx, tenant_id, seq)
         if entry is None:
-            raise NotFound(f"There is no entry {seq}; list them with `omium credits history`.")
+            raise NotFound("There is no such entry; list them with `omium credits history`.")
         if entry.credit_kind != AccountKind.USAGE:
             raise InvalidRequest(f"Entry {seq} is no charge; correct it with an adjustment.")
         once = f"refund:{seq}"

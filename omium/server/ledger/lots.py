@@ -17,6 +17,8 @@ from omium.server.ledger.book import About, Account, Book, EntryKind, open_book
 from omium.server.store import credits as store
 from omium.server.store.ledger import SYSTEM, AccountKind, EntryRow
 
+SWEEP_ROWS = 100
+
 
 def settle(tx: Tx, book: Book) -> None:
     """Attribute what was spent since the last look. Before anything is posted to `book`."""

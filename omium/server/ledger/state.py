@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from omium.clock import US_PER_S
 from omium.server.db.tx import Tx
+from omium.server.ledger.book import About, open_book
+from omium.server.ledger.lots import settle
 from omium.server.store import credits as store
 
 HOUR_US = 3_600 * US_PER_S
@@ -78,6 +80,13 @@ def credits_state(tx: Tx, tenant_id: str) -> CreditsState:
     )
 
 
+def choose_threshold(tx: Tx, tenant_id: str, microcredits: int | None, percent: int | None) -> None:
+    """Say what counts as low: an amount, or hundredths of what was available when credits came last."""
+    with open_book(tx, tenant_id, About()) as book:
+        settle(tx, book)  # makes the marks of a tenant that never had credits
+        store.set_low(tx, tenant_id, microcredits, percent)
+
+
 def burn(tx: Tx, tenant_id: str, state: CreditsState) -> Burn:
     """Return the rate of the last seven days, and when `state` runs out at it.
 
@@ -85,7 +94,7 @@ def burn(tx: Tx, tenant_id: str, state: CreditsState) -> Burn:
     """
     mark = store.find_usage_mark(tx, tenant_id, tx.now_us - BURN_DAYS * DAY_US)
     spent = state.usage_microcredits - (mark.usage_microcredits if mark is not None else 0)
-    over_us = max(DAY_US, tx.now_us - mark.at_us if mark is not None else 0)
+    over_us = max(DAY_US, min(BURN_DAYS * DAY_US, tx.now_us - mark.at_us) if mark is not None else 0)
     if spent <= 0:
         return Burn(0, None)
     left = max(0, state.available_microcredits)
@@ -95,20 +104,19 @@ def burn(tx: Tx, tenant_id: str, state: CreditsState) -> Burn:
 
 
 def sweep_usage_marks(tx: Tx) -> int:
-    """Note what up to `MARKS_PER_SWEEP` tenants have spent, each once an hour; returns for how many."""
-    store.delete_usage_marks(tx, tx.now_us - (BURN_DAYS * DAY_US + HOUR_US))
+    """Note what tenants have spent, each at most once an hour; returns for how many (`MARKS_PER_SWEEP`)."""
+    store.delete_usage_marks(tx, tx.now_us - BURN_DAYS * DAY_US)
     return store.insert_usage_marks(tx, tx.now_us - HOUR_US, MARKS_PER_SWEEP)
 
 
 def sweep_low(tx: Tx, limit: int, tell: Callable[[Tx, str, CreditsState], None]) -> int:
     """Note which tenants have become low, and which are not any more; `tell` is called once for each.
 
-    The note and what `tell` writes are one transaction, so a crossing is told once. Between the list and the
-    lock of a tenant's marks it may have changed: then the next look tells.
+    The note and what `tell` writes are one transaction, so a crossing is told once, also by several servers.
     """
     crossed = store.list_crossed(tx, limit)
     for tenant_id in crossed:
         state = credits_state(tx, tenant_id)
-        store.set_low_since(tx, tenant_id, tx.now_us if state.is_low else None)
-        tell(tx, tenant_id, state)
+        if store.note_low(tx, tenant_id, is_low=state.is_low):
+            tell(tx, tenant_id, state)
     return len(crossed)

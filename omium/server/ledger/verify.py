@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 
 from omium.server.db.tx import Database, Tx
 from omium.server.ledger.book import chain
-from omium.server.store import holds
+from omium.server.store import holds, payments
 from omium.server.store import ledger as store
 from omium.server.store.ledger import GENESIS, AccountKind, AccountRow, EntryRow, FundsRow
 
 ENTRIES_PER_READ = 1_000
 OWNERS_PER_READ = 500
+UNBOOKED_MAX = 100
 
 
 @dataclass
@@ -39,6 +40,13 @@ async def verify_ledger(db: Database) -> AsyncIterator[tuple[str, str]]:
     total = await db.read(store.sum_accounts)
     if total:
         yield store.SYSTEM, f"all balances together are {total} micro-credits, and must be 0."
+
+
+async def list_ledger_problems(db: Database) -> list[str]:
+    """Return a sentence for everything that is wrong in the ledger, and where: for the check of a server."""
+    found = [f"{owner}: {text}" async for owner, text in verify_ledger(db)]
+    unbooked = await db.read(lambda tx: payments.list_unbooked(tx, UNBOOKED_MAX))
+    return found + [f"payment {payment_id} is paid, but its entry is not there." for payment_id in unbooked]
 
 
 async def _check_tenant(db: Database, tenant_id: str) -> AsyncIterator[str]:

@@ -47,7 +47,12 @@ SET_LOW = Sql("""
     UPDATE credit_marks SET low_microcredits = :microcredits, low_percent = :percent
      WHERE tenant_id = :tenant_id
 """)
-SET_LOW_SINCE = Sql("UPDATE credit_marks SET low_since_us = :since_us WHERE tenant_id = :tenant_id")
+NOTE_LOW = Sql("""
+    UPDATE credit_marks SET low_since_us = :now_us WHERE tenant_id = :tenant_id AND low_since_us IS NULL
+""")
+NOTE_ENOUGH = Sql("""
+    UPDATE credit_marks SET low_since_us = NULL WHERE tenant_id = :tenant_id AND low_since_us IS NOT NULL
+""")
 
 
 def set_paid(tx: Tx, tenant_id: str, paid_microcredits: int) -> None:
@@ -62,8 +67,11 @@ def set_low(tx: Tx, tenant_id: str, microcredits: int | None, percent: int | Non
     tx.execute(SET_LOW, tenant_id=tenant_id, microcredits=microcredits, percent=percent)
 
 
-def set_low_since(tx: Tx, tenant_id: str, since_us: int | None) -> None:
-    tx.execute(SET_LOW_SINCE, tenant_id=tenant_id, since_us=since_us)
+def note_low(tx: Tx, tenant_id: str, *, is_low: bool) -> bool:
+    """Note whether a tenant is low; False where that was noted before, maybe by another server."""
+    if is_low:
+        return tx.execute(NOTE_LOW, tenant_id=tenant_id, now_us=tx.now_us) == 1
+    return tx.execute(NOTE_ENOUGH, tenant_id=tenant_id) == 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +193,28 @@ INSERT_MARKS_OF_USAGE = Sql("""
     INSERT INTO usage_marks (tenant_id, at_us, usage_microcredits)
     SELECT accounts.owner, :now_us, accounts.balance_microcredits
       FROM accounts
-     WHERE accounts.kind = 'usage' AND accounts.owner > :after
+     WHERE accounts.kind = 'usage'
        AND NOT EXISTS (SELECT 1 FROM usage_marks AS marks
-                        WHERE marks.tenant_id = accounts.owner AND marks.at_us > :since_us)
+                        WHERE marks.tenant_id = accounts.owner
+                          AND (marks.at_us > :since_us
+                               OR marks.usage_microcredits = accounts.balance_microcredits))
      ORDER BY accounts.owner LIMIT :limit
     ON CONFLICT (tenant_id, at_us) DO NOTHING
 """)
-DELETE_OLD_MARKS = Sql("DELETE FROM usage_marks WHERE at_us < :before_us")
-FIND_MARK_AFTER = Sql("""
+DELETE_OLD_MARKS = Sql("""
+    DELETE FROM usage_marks
+     WHERE at_us < :before_us
+       AND EXISTS (SELECT 1 FROM usage_marks AS later
+                    WHERE later.tenant_id = usage_marks.tenant_id AND later.at_us > usage_marks.at_us
+                      AND later.at_us <= :before_us)
+""")
+FIND_MARK_BEFORE = Sql("""
     SELECT at_us, usage_microcredits FROM usage_marks
-     WHERE tenant_id = :tenant_id AND at_us >= :from_us ORDER BY at_us LIMIT 1
+     WHERE tenant_id = :tenant_id AND at_us <= :at_us ORDER BY at_us DESC LIMIT 1
+""")
+FIND_FIRST_MARK = Sql("""
+    SELECT at_us, usage_microcredits FROM usage_marks
+     WHERE tenant_id = :tenant_id ORDER BY at_us LIMIT 1
 """)
 
 
@@ -212,15 +232,16 @@ def find_usage(tx: Tx, tenant_id: str) -> int:
 
 
 def insert_usage_marks(tx: Tx, since_us: int, limit: int) -> int:
-    """Note for up to `limit` tenants without a mark since `since_us` what they have spent until now."""
-    return tx.execute(INSERT_MARKS_OF_USAGE, now_us=tx.now_us, since_us=since_us, after="", limit=limit)
+    """Make a mark for up to `limit` tenants that have none since `since_us` and have spent since the last."""
+    return tx.execute(INSERT_MARKS_OF_USAGE, now_us=tx.now_us, since_us=since_us, limit=limit)
 
 
 def delete_usage_marks(tx: Tx, before_us: int) -> int:
-    """Remove marks that are older."""
+    """Remove marks that are older, but for each tenant's last one of them."""
     return tx.execute(DELETE_OLD_MARKS, before_us=before_us)
 
 
-def find_usage_mark(tx: Tx, tenant_id: str, from_us: int) -> UsageMark | None:
-    """Return the first mark since `from_us`, or None."""
-    return tx.one_or_none(FIND_MARK_AFTER, UsageMark, tenant_id=tenant_id, from_us=from_us)
+def find_usage_mark(tx: Tx, tenant_id: str, at_us: int) -> UsageMark | None:
+    """Return the last mark until `at_us`, else the first one since; None where there is none."""
+    before = tx.one_or_none(FIND_MARK_BEFORE, UsageMark, tenant_id=tenant_id, at_us=at_us)
+    return before or tx.one_or_none(FIND_FIRST_MARK, UsageMark, tenant_id=tenant_id)

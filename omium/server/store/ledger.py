@@ -249,6 +249,17 @@ LIST_BEFORE = Sql(f"""
     SELECT {_COLUMNS} FROM ledger_entries
      WHERE tenant_id = :tenant_id AND seq < :before_seq ORDER BY seq DESC LIMIT :limit
 """)
+LIST_OF_EXECUTION = Sql(f"""
+    SELECT {_COLUMNS} FROM ledger_entries
+     WHERE execution_id = :execution_id AND tenant_id = :tenant_id AND seq < :before_seq
+     ORDER BY seq DESC LIMIT :limit
+""")
+LIST_UNCHARGED = Sql(f"""
+    SELECT {_COLUMNS} FROM ledger_entries
+     WHERE tenant_id = :tenant_id AND seq < :before_seq
+       AND kind NOT IN ('charge', 'overage', 'arrears', 'repayment')
+     ORDER BY seq DESC LIMIT :limit
+""")  # word for word the condition of the index
 
 
 def find_once(tx: Tx, tenant_id: str, once: str) -> EntryRow | None:
@@ -269,3 +280,22 @@ def list_entries_after(tx: Tx, tenant_id: str, after_seq: int, limit: int) -> li
 def list_entries_before(tx: Tx, tenant_id: str, before_seq: int, limit: int) -> list[EntryRow]:
     """List a tenant's entries, the newest first."""
     return tx.all(LIST_BEFORE, EntryRow, tenant_id=tenant_id, before_seq=before_seq, limit=limit)
+
+
+def list_of_execution_before(
+    tx: Tx, tenant_id: str, execution_id: str, before_seq: int, limit: int
+) -> list[EntryRow]:
+    """List what belongs to one execution of the tenant, the newest first."""
+    return tx.all(
+        LIST_OF_EXECUTION,
+        EntryRow,
+        tenant_id=tenant_id,
+        execution_id=execution_id,
+        before_seq=before_seq,
+        limit=limit,
+    )
+
+
+def list_uncharged_before(tx: Tx, tenant_id: str, before_seq: int, limit: int) -> list[EntryRow]:
+    """List a tenant's entries that are no charges, the newest first."""
+    return tx.all(LIST_UNCHARGED, EntryRow, tenant_id=tenant_id, before_seq=before_seq, limit=limit)

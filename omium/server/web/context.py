@@ -15,6 +15,7 @@ from omium.server.engine.parts import EngineParts
 from omium.server.engine.policy import Policy
 from omium.server.engine.values import Vault
 from omium.server.live import LiveHub
+from omium.server.payments import Providers, open_providers
 from omium.server.seal import KeyFile
 from omium.server.secrets.known import KnownSecrets
 from omium.server.settings import ServerSettings
@@ -51,6 +52,7 @@ class ServerContext:
     per_address: TokenBuckets
     metrics: Metrics
     bootstrap: BootstrapToken
+    payments: Providers
     passwords: Passwords
     started_us: int
     describe: Callable[[], bytes] = lambda: b"{}"  # the OpenAPI document; app.py knows the endpoints
@@ -113,6 +115,7 @@ def build_context(
         per_address=buckets(settings.requests_per_address_per_s, "address without a valid key"),
         metrics=Metrics(),
         bootstrap=BootstrapToken(settings.data, clock, settings.bootstrap_ttl_s),
+        payments=open_providers(settings),
         passwords=Passwords(settings.password_memory_mib),
         credits=shown,
         started_us=clock.now_us(),

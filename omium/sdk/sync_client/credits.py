@@ -1,0 +1,123 @@
+"""Calls about credits: how they stand, where they went, top-ups and plans.
+
+Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit there.
+"""
+
+from __future__ import annotations
+
+from omium.models.credits import (
+    AdjustCredits,
+    CreditEntry,
+    Credits,
+    GrantCredits,
+    LowCredits,
+    RefundEntry,
+)
+from omium.models.payments import Payment, SettlePayment, TopUp
+from omium.models.plans import CancelPlan, ChoosePlan, Plan, Plans, PutPlan, SubscriptionState
+from omium.models.wire import Page
+from omium.sdk.exchange import new_idempotency_key
+from omium.sdk.sync_client.core import SyncCore, segment
+
+
+class SyncCredits(SyncCore):
+    """Credits, payments, plans."""
+
+    def get_credits(self) -> Credits:
+        """Return how the tenant's credits stand, and when they run out at this rate."""
+        return self._get("/v1/credits", Credits)
+
+    def list_credit_history(
+        self,
+        *,
+        kind: str | None = None,
+        key: str | None = None,
+        execution: str | None = None,
+        from_us: int | None = None,
+        until_us: int | None = None,
+        unfolded: bool = False,
+        limit: int = 50,
+        after: str | None = None,
+    ) -> Page[CreditEntry]:
+        """Return what came and went, newest first.
+
+        An execution's small charges are one line of each page, unless `unfolded`. A page may be short, or
+        empty, and still have a next one: look at `next`.
+        """
+        query = {
+            "kind": kind,
+            "key": key,
+            "execution": execution,
+            "from_us": from_us,
+            "until_us": until_us,
+            "unfolded": unfolded or None,
+            "limit": limit,
+            "after": after,
+        }
+        return self._get("/v1/credits/history", Page[CreditEntry], query)
+
+    def top_up(self, command: TopUp) -> Payment:
+        """Buy credits. Without a reference it is given one of its own, so that it can be repeated."""
+        if command.reference is None:
+            command = command.model_copy(update={"reference": new_idempotency_key()})
+        return self._send("POST", "/v1/credits/topups", Payment, command)
+
+    def list_payments(self, *, limit: int = 50, after: str | None = None) -> Page[Payment]:
+        """Return one page of the tenant's payments, newest first."""
+        return self._get("/v1/credits/topups", Page[Payment], {"limit": limit, "after": after})
+
+    def get_payment(self, payment_id: str) -> Payment:
+        """Return a payment."""
+        return self._get(f"/v1/credits/topups/{segment(payment_id)}", Payment)
+
+    def confirm_payment(self, payment_id: str, command: SettlePayment | None = None) -> Payment:
+        """Book a manual payment whose money came: the operator's."""
+        path = f"/v1/credits/topups/{segment(payment_id)}/confirm"
+        return self._send("POST", path, Payment, command or SettlePayment())
+
+    def cancel_payment(self, payment_id: str, command: SettlePayment | None = None) -> Payment:
+        """Give up a manual payment that waits."""
+        path = f"/v1/credits/topups/{segment(payment_id)}/cancel"
+        return self._send("POST", path, Payment, command or SettlePayment())
+
+    def grant_credits(self, command: GrantCredits, *, idempotency_key: str | None = None) -> CreditEntry:
+        """Give a tenant credits that nobody pays for: the operator's."""
+        return self._send("POST", "/v1/credits/grants", CreditEntry, command, idempotency_key=idempotency_key)
+
+    def adjust_credits(self, command: AdjustCredits, *, idempotency_key: str | None = None) -> CreditEntry:
+        """Correct a tenant's balance, upwards or downwards: the operator's."""
+        return self._send(
+            "POST", "/v1/credits/adjustments", CreditEntry, command, idempotency_key=idempotency_key
+        )
+
+    def refund_entry(self, seq: int | str, command: RefundEntry) -> CreditEntry:
+        """Give back what an entry has charged: the operator's. A second time changes nothing."""
+        return self._send("POST", f"/v1/credits/entries/{segment(str(seq))}/refund", CreditEntry, command)
+
+    def set_low_credits(self, command: LowCredits) -> Credits:
+        """Say from when on credits are low."""
+        return self._send("PUT", "/v1/settings/low-credits", Credits, command)
+
+    def list_plans(self) -> Plans:
+        """Return every plan of the server, and the tenant's own."""
+        return self._get("/v1/plans", Plans)
+
+    def put_plan(self, name: str, command: PutPlan) -> Plan:
+        """Define a plan, or change it from the next renewal on: the operator's."""
+        return self._send("PUT", f"/v1/plans/{segment(name)}", Plan, command)
+
+    def choose_plan(self, command: ChoosePlan, *, idempotency_key: str | None = None) -> SubscriptionState:
+        """Give the tenant a plan: its first one now, another one when the period ends."""
+        return self._send("POST", "/v1/plan", SubscriptionState, command, idempotency_key=idempotency_key)
+
+    def cancel_plan(
+        self, command: CancelPlan | None = None, *, idempotency_key: str | None = None
+    ) -> SubscriptionState:
+        """End the tenant's plan when its period ends, or at once."""
+        return self._send(
+            "POST",
+            "/v1/plan/cancel",
+            SubscriptionState,
+            command or CancelPlan(),
+            idempotency_key=idempotency_key,
+        )
