@@ -25,6 +25,10 @@ BATCH_WRITES_MAX: Final = 256
 BATCH_GROUPS_MAX: Final = 256  # models.driver.WriteBatch
 BATCH_BYTES_MAX: Final = 8 * 1024 * 1024  # the server takes 16 MiB, so one value of 8 MiB fits with its frame
 TIMEOUT_S: Final = 10.0  # sending again is safe, so an answer is not waited for long
+TIMEOUT_S_MIN: Final = 0.5
+LAST_WORDS: Final = frozenset({"execution.suspends", "heartbeat"})
+"""Writes for which an answer is not waited for longer than their callers say: the lease tells the same."""
+
 SPLIT_STATUSES: Final = frozenset({400, 413, 422, 500})
 """Refusals of a whole batch that can be the fault of one write in it."""
 
@@ -137,7 +141,11 @@ def deliver(batch: Sequence[Item], clock: Clock, before_sleep: Callable[[], None
             continue
         try:
             answer = yield from http(
-                "POST", "/v1/writes", encode(parcel), headers=JSON_HEADERS, timeout_s=TIMEOUT_S
+                "POST",
+                "/v1/writes",
+                encode(parcel),
+                headers=JSON_HEADERS,
+                timeout_s=_timeout_s(parcel, clock),
             )
             left, delay_s = _settle(parcel, answer)
         except ConnectionLost as error:
@@ -157,6 +165,18 @@ def deliver(batch: Sequence[Item], clock: Clock, before_sleep: Callable[[], None
         before_sleep()
         yield from sleep(delay_s)
         expire(left, clock.boot_us())
+
+
+def _timeout_s(parcel: Sequence[Item], clock: Clock) -> float:
+    """Return how long an answer is waited for: of last words alone no longer than their callers wait.
+
+    A result was paid for, so that it is waited for in full, also by a worker that stops: a server that takes
+    its time is no different, from here, from one that hangs.
+    """
+    if any(item.kind not in LAST_WORDS for item in parcel):
+        return TIMEOUT_S
+    patience_s = (max(item.deadline_us for item in parcel) - clock.boot_us()) / US_PER_S
+    return min(max(patience_s, TIMEOUT_S_MIN), TIMEOUT_S)
 
 
 def encode(parcel: Iterable[Item]) -> bytes:

@@ -34,6 +34,7 @@ class WriteServer:
         self.clock = clock or ManualClock()
         self.script = []
         self.bodies = []
+        self.timeouts_s = []
         self.seen = []  # [(execution id, name)] per request, in the order of arrival
         self.lost = set()  # executions that another driver has
         self.problems = {}  # name: problem
@@ -44,6 +45,7 @@ class WriteServer:
     def __call__(self, request: Http) -> HttpAnswer:
         sent_us = self.clock.boot_us()
         self.bodies.append(request.body)
+        self.timeouts_s.append(request.timeout_s)
         self.arrived.set()
         if (hold := self.hold) is not None:
             self.hold = None

@@ -208,6 +208,22 @@ def test_a_write_with_less_patience_is_given_up_earlier_than_the_one_before_it(h
     assert harness.server.names == [["a"]]
 
 
+@pytest.mark.parametrize(
+    ("writes", "waited_s"),
+    [
+        ([{"type": "execution.suspends", "reason": "drain"}], 2),
+        ([{"type": "execution.suspends", "reason": "drain"}, checkpoint("paid for")], 10),
+        ([checkpoint("paid for")], 10),
+    ],
+)
+def test_last_words_to_a_server_that_hangs_are_given_up_but_results_are_waited_for(harness, writes, waited_s):
+    *along, last = writes
+    for each in along:
+        harness.write(make_lease(), each, within_s=2, wait=False)
+    harness.write(make_lease(), last, within_s=2)
+    assert harness.server.timeouts_s == [pytest.approx(waited_s)]
+
+
 def test_a_server_that_stays_busy_is_named_as_the_reason(harness):
     harness.server.script = [problem_answer(StorageFull("The disk is full."), **{"retry-after": "9999"})] * 9
     with pytest.raises(ConnectionLost, match="The disk is full"):
