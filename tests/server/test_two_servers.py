@@ -59,3 +59,29 @@ async def test_a_repeat_at_the_other_server_gets_the_same_answer(two):
 
     assert again.status_code == 409
     assert again.json()["reply"]["api_key_id"] == made.json()["api_key_id"]
+
+
+async def test_a_new_secret_is_good_at_the_other_server_at_once_and_the_old_one_ends_there_in_a_second(two):
+    first, second = two
+    old = AppClient(second.app, second.clock, await first.new_key())
+    assert (await old.get("/v1/whoami")).status_code == 200
+
+    rotated = await first.post_keyed(f"/v1/keys/{old.key.api_key_id}/rotate", {})
+    new = old.as_key(old.key.model_copy(update={"api_key": rotated.json()["api_key"]}))
+    exchanged = await first.as_key(new.key).post("/v1/auth/token", json={})
+    token = old.as_key(old.key.model_copy(update={"api_key": exchanged.json()["token"]}))
+
+    assert (await token.get("/v1/whoami")).status_code == 200
+    assert (await new.get("/v1/whoami")).status_code == 200
+    second.clock.advance(seconds=1.001)
+    assert (await old.get("/v1/whoami")).json()["code"] == "key-rotated"
+
+
+async def test_a_rotation_here_ends_the_streams_of_the_old_secret_there(two):
+    first, second = two
+    old = AppClient(second.app, second.clock, await first.new_key())
+    async with open_stream(old, "/v1/events/stream") as stream:
+        await until(lambda: second.server.streams.open == 1)
+        await first.post_keyed(f"/v1/keys/{old.key.api_key_id}/rotate", {})
+        second.clock.advance(seconds=1.1)
+        await stream.wait_for_end()
