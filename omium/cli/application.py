@@ -19,6 +19,7 @@ from omium.cli import (
     db,
     doctor,
     effects,
+    estimate,
     executions,
     failure_rollback,
     failures,
@@ -28,8 +29,8 @@ from omium.cli import (
     keys,
     login,
     logs,
-    prices,
     members,
+    prices,
     profiles,
     recorded,
     replay,
@@ -78,6 +79,7 @@ keys.app.command("rotate")(key_secrets.rotate_key)
 keys.app.command("revoke")(key_secrets.revoke_key)
 keys.app.command("usage")(key_usage.show_usage)
 keys.app.command("token")(key_secrets.exchange_key)
+credits.app.command("estimate")(estimate.estimate)
 executions.app.command("output")(recorded.show_output)
 executions.app.command("effects")(effects.list_effects)
 executions.app.command("compensations")(effects.list_compensations)
@@ -87,13 +89,11 @@ app.add_typer(failures.app, name="failures")
 app.add_typer(workers.app, name="breakers")
 app.add_typer(keys.app, name="keys")
 app.add_typer(credits.app, name="credits")
-credits.app.command("estimate")(estimate.estimate)
-app.add_typer(credits.app, name="credits")
+app.add_typer(prices.app, name="prices")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(audit.app, name="audit")
 app.add_typer(profiles.app, name="profiles")
-app.add_typer(prices.app, name="prices")
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(members.app, name="members")
 app.add_typer(tenants.app, name="tenants")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from omium.models.prices import (
     CheckPrices,
+    Estimate,
     PriceBookVersion,
     PriceDifference,
     PriceLookup,
@@ -14,6 +15,7 @@ from omium.models.prices import (
 )
 from omium.models.wire import Page
 from omium.sdk.async_client.core import AsyncCore
+from omium.states import Environment
 
 
 class AsyncPrices(AsyncCore):
@@ -72,3 +74,14 @@ class AsyncPrices(AsyncCore):
             "calls": calls,
         }
         return await self._get("/v1/prices/lookup", PriceLookup, query)
+
+    async def estimate_workflow(
+        self, workflow: str, *, environment: Environment | None = None, last: int = 100
+    ) -> Estimate:
+        """Return what an execution of a workflow costs, from the `last` ones that completed."""
+        query = {
+            "workflow": workflow,
+            "environment": environment.value if environment is not None else None,
+            "last": last,
+        }
+        return await self._get("/v1/credits/estimate", Estimate, query)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from omium.models.prices import (
     CheckPrices,
+    Estimate,
     PriceBookVersion,
     PriceDifference,
     PriceLookup,
@@ -17,6 +18,7 @@ from omium.models.prices import (
 )
 from omium.models.wire import Page
 from omium.sdk.sync_client.core import SyncCore
+from omium.states import Environment
 
 
 class SyncPrices(SyncCore):
@@ -75,3 +77,14 @@ class SyncPrices(SyncCore):
             "calls": calls,
         }
         return self._get("/v1/prices/lookup", PriceLookup, query)
+
+    def estimate_workflow(
+        self, workflow: str, *, environment: Environment | None = None, last: int = 100
+    ) -> Estimate:
+        """Return what an execution of a workflow costs, from the `last` ones that completed."""
+        query = {
+            "workflow": workflow,
+            "environment": environment.value if environment is not None else None,
+            "last": last,
+        }
+        return self._get("/v1/credits/estimate", Estimate, query)
