@@ -120,6 +120,15 @@ async def test_a_page_refuses_what_the_rollback_refuses(engine, tree):
     assert await count_cancelled(engine, ids) == 0
 
 
+async def test_what_runs_deep_below_refuses_before_the_first_page_has_left_anything(engine, tree):
+    parent, ids = tree
+    grandchild = await engine.queue("grandchild", parent_id=ids[-1], parent_path="g", id=None)
+    await engine.claim("grandchild", execution_id=grandchild)
+    with pytest.raises(IllegalTransition, match=grandchild):
+        await leave(engine, parent.id)
+    assert await count_cancelled(engine, ids) == 0
+
+
 async def test_what_a_gone_worker_held_is_freed_one_by_one_also_after_a_crash(engine):
     for _ in range(CHILDREN):
         await engine.queue()

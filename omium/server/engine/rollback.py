@@ -97,13 +97,17 @@ def leave_some(
 ) -> list[str]:
     """Cancel a page of what is below an execution that may be rolled back; return its own children of them.
 
-    Refuses what `roll_back` refuses. If the process dies after a page, the execution still stands where it
-    stood, with fewer children that could go on; the same request goes on with the next page.
+    Refuses what `roll_back` refuses, of all that is below and before it cancels any: only what begins to run
+    between two pages leaves the rollback undone with children cancelled. If the process dies after a page, the
+    execution still stands where it stood, with fewer children that could go on; the same request goes on with
+    the next page.
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
     way = find_way(tx, row, command)
-    page = _list_below(tx, row, way)[:children_max]
+    below = _list_below(tx, row, way)
+    refuse_running(below)
+    page = below[:children_max]
     children = _lock_below(tx, page, row.tenant_id)
     _leave(tx, principal, row, children, [], command.reason or "rolled back")
     return [child.id for child in children if is_open(child) and child.parent_id == row.id]

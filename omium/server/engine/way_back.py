@@ -21,6 +21,7 @@ from omium.server.store import rollbacks as store
 from omium.server.store.effects import EffectRow, find_effect
 from omium.server.store.executions import ExecutionRow
 from omium.server.store.retention import RETIRED
+from omium.server.store.trees import Below
 from omium.states import FINAL_STATUSES, ROLLBACK_STATUSES, ExecutionStatus
 
 CHILD_DEPTH_MAX = 16
@@ -139,7 +140,7 @@ def _list_children(tx: Tx, row: ExecutionRow) -> list[ExecutionRow]:
     return lineage.list_children(tx, row.tenant_id, row.id, limit=CHILDREN_MAX)
 
 
-def refuse_running(children: Sequence[ExecutionRow]) -> None:
+def refuse_running(children: Sequence[ExecutionRow] | Sequence[Below]) -> None:
     for child in children:
         if child.status == ExecutionStatus.RUNNING:
             raise IllegalTransition(
