@@ -3,6 +3,7 @@
 import json
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -27,12 +28,23 @@ def try_kills(gate, make_server, short=60, long=1_000, rounds_a_folder=ROUNDS_A_
         started = time.monotonic()
         if round_ % ANEW_EVERY == 0:
             server.start_anew()
-            gate.figure("ready again", round(time.monotonic() - started, 2), "s")
+            waited_s = waited_for_cpu_s(server.pid)
+            own_s = time.monotonic() - started - waited_s
+            gate.figure("ready again, on a CPU of its own", round(own_s, 2), "s")
+            gate.figure("waited for a CPU besides", round(waited_s, 2), "s")
         else:
             server.start()
         gate.figure("most acknowledged between two kills", traffic.acknowledged)
         traffic.look(gate)
     look_whole(gate, server)
+
+
+def waited_for_cpu_s(pid):
+    """Return how long a process's main thread was ready to run while others ran: theirs, not the server's."""
+    try:
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    except OSError:  # a kernel that does not count it
+        return 0.0
 
 
 def look_whole(gate, server):
@@ -51,8 +63,8 @@ def look_whole(gate, server):
 )
 def test_a_killed_server_keeps_what_it_acknowledged(gate, forked_server):
     try_kills(gate, forked_server)
-    ready_s, _ = gate.figures["ready again"]
-    gate.lost(ready_s > 5 * 5, f"ready again after {ready_s} s")
+    ready_s, _ = gate.figures["ready again, on a CPU of its own"]
+    gate.lost(ready_s > 5, f"ready again after {ready_s:.1f} s")
 
 
 @pytest.mark.postgres
