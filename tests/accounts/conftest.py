@@ -1,6 +1,5 @@
 """A server with people: an owner who has signed up, and whoever a test lets him invite."""
 
-import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -10,7 +9,9 @@ from omium.clock import ManualClock
 from omium.models.account import NewKey
 from omium.server.app import open_app
 from omium.server.settings import ServerSettings
-from tests.serverfixture import AppClient, test_settings
+from tests.serverfixture import AppClient, each_app_client, test_settings
+
+__all__ = ["each_app_client", "each_people", "make_people", "people"]
 
 PASSWORD = "correct battery staple horse"
 NOBODY = NewKey(
@@ -75,7 +76,7 @@ class People:
 
     async def tenant_of(self, owner: AppClient, name: str) -> AppClient:
         """Create a further tenant, and return its owner's client there."""
-        made = await owner.post("/v1/tenants", json={"name": name}, headers={"Idempotency-Key": uuid.uuid4().hex})
+        made = await owner.post_keyed("/v1/tenants", {"name": name})
         assert made.status_code == 201, made.text
         return await self.log_in(owner.session["user"], tenant=made.json()["id"])
 

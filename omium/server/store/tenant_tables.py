@@ -12,7 +12,6 @@ from omium.server.db.tx import Sql, Tx
 
 WITH_EXECUTIONS: Final = frozenset(
     {
-        "compensations",
         "execution_meters",
         "executions",
         "tree_cancels",
