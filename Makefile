@@ -103,6 +103,14 @@ bench: $(DEV) ## measure speed and size beside peers and floors, write docs/benc
 .PHONY: bench-peers
 bench-peers: $(PEERS)/.installed-peers ## install what "make bench" runs Omium beside into .venv-peers
 
+.venv-prices/.installed: requirements/prices.txt $(INPUTS)
+	@$(PYTHON) tools/environment.py $(@D) prices
+	@touch $@
+
+.PHONY: model-prices
+model-prices: .venv-prices/.installed ## make the bundled table of model prices from the package's newest
+	@$(<D)/bin/python tools/generate_model_prices.py
+
 .venv-langgraph-%/.installed: requirements/langgraph-%.txt $(INPUTS)
 	@$(PYTHON) tools/environment.py $(@D) langgraph-$*
 	@touch $@

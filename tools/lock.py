@@ -58,6 +58,7 @@ LOCK_FILES = (
     LockFile("lock", groups=("lock",), with_project=False),
     LockFile("model", groups=("model",), with_project=False, with_dependencies=False),
     LockFile("peers", groups=("peers",), with_project=False, apart=True),
+    LockFile("prices", groups=("prices",), with_project=False, apart=True),
     # The older lines of a framework, each at its newest; dev and lowest hold the two ends.
     *(
         LockFile(

@@ -15,12 +15,10 @@ from omium.server.background.runner import Sweep
 from omium.server.db.tx import Tx
 from omium.server.engine import batches, cancel, credit_pauses, inbox, leases, retention, timers
 from omium.server.engine.policy import Policy
-from omium.server.ledger import price_versions
 from omium.server.ledger import charges, holds, lots, plans, price_versions, state
 from omium.server.settings import ServerSettings
 from omium.server.web import idempotency
 from omium.server.web.context import ServerContext
-
 
 HOLDS_PER_SWEEP = 100
 
