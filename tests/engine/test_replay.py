@@ -19,6 +19,7 @@ from omium.ids import new_id
 from omium.jsonvalue import canonical_bytes, digest
 from omium.models.replay import DecideEffect, PlanReplay, ReplayExecution
 from omium.server.db.tx import Sql
+from omium.server.engine import source
 from omium.server.engine.decisions import decide_effect
 from omium.server.engine.fence import DRIVER_LOST
 from omium.server.engine.replay import prepare_replay, start_replay
@@ -114,6 +115,15 @@ async def test_a_worker_that_claims_the_replay_is_given_the_records_and_the_save
     assert run.grant.checkpoints == {"state": {"n": 1}}
     await run.step("send")
     await run.complete("sent")
+
+
+async def test_a_source_with_more_steps_than_one_transaction_copies_is_refused(
+    engine, failed, again, look, monkeypatch
+):
+    monkeypatch.setattr(source, "STEPS_MAX", 1)
+    for ask in (look, again):
+        with pytest.raises(InvalidRequest, match="more than 1 steps"):
+            await ask(failed.id)
 
 
 async def test_an_unedited_replay_of_a_completed_execution_re_runs_nothing(engine, again, look):

@@ -98,9 +98,9 @@ def leave_some(
     """Cancel a page of what is below an execution that may be rolled back; return its own children of them.
 
     Refuses what `roll_back` refuses, of all that is below and before it cancels any: only what begins to run
-    between two pages leaves the rollback undone with children cancelled. If the process dies after a page, the
-    execution still stands where it stood, with fewer children that could go on; the same request goes on with
-    the next page.
+    between two pages leaves the rollback undone with children cancelled. If the process dies after a page,
+    the execution still stands where it stood, with fewer children that could go on; the same request goes on
+    with the next page.
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)

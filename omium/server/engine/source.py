@@ -17,7 +17,7 @@ from omium.server.store.retention import RETIRED
 from omium.server.store.steps import StepRow, list_live_steps
 from omium.states import ExecutionStatus
 
-STEPS_MAX = 100_000
+STEPS_MAX = 100_000  # a replay is one transaction: docs/decisions/160-a-replay-is-one-transaction.md
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,19 @@ def refuse_source(row: ExecutionRow) -> None:
 
 
 def read_source(tx: Tx, row: ExecutionRow) -> Source:
-    """Read everything that is recorded of `row`."""
+    """Read everything that is recorded of `row`; `InvalidRequest` if that is more than a replay copies."""
+    live = list_live_steps(tx, row.id, limit=STEPS_MAX + 1)
+    if len(live) > STEPS_MAX:
+        raise InvalidRequest(
+            f"{row.id} has recorded more than {STEPS_MAX:,} steps, the most that a replay copies; resume it, "
+            "or start a new execution."
+        )
     return Source(
         row=row,
         details=details.get_details(tx, row.id),
         steps={
             step.path: step
-            for step in list_live_steps(tx, row.id, limit=STEPS_MAX)
+            for step in live
             if step.kind != "compensation"  # what undid an effect is nothing to reuse
         },
         tried=_read_tries(tx, row.id),
