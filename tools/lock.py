@@ -54,7 +54,12 @@ LOCK_FILES = (
     LockFile("dev", extras=("postgres", "langgraph", "stripe"), groups=("build", "test", "check")),
     LockFile("base", extras=("postgres",)),
     LockFile("demo", groups=("build", "demo")),
-    LockFile("lowest", extras=("postgres", "langgraph", "stripe"), groups=("build", "test", "check"), lowest=True),
+    LockFile(
+        "lowest",
+        extras=("postgres", "langgraph", "stripe"),
+        groups=("build", "test", "check"),
+        lowest=True,
+    ),
     LockFile("lock", groups=("lock",), with_project=False),
     LockFile("model", groups=("model",), with_project=False, with_dependencies=False),
     LockFile("peers", groups=("peers",), with_project=False, apart=True),

@@ -132,10 +132,14 @@ class Stripe:
         found = _TIMESTAMP.search(header)
         if found is None:
             raise SignatureRefused("There is no Stripe-Signature header with a time in it.")
+        try:
+            text = body.decode()
+        except UnicodeDecodeError as error:
+            raise SignatureRefused("What is signed is not an event.") from error
         for secret in self._keys.webhook_secrets:
             try:
-                stripe.WebhookSignature.verify_header(body, header, secret)
-            except (stripe.SignatureVerificationError, UnicodeDecodeError):
+                stripe.WebhookSignature.verify_header(text, header, secret)
+            except stripe.SignatureVerificationError:
                 continue
             break
         else:
