@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from omium.cli.table import Column
 from omium.cli.words import ago, count, now_us, size, span, state, value
-from omium.states import ExecutionStatus, Runner, StepStatus
+from omium.money import format_credits
+from omium.states import Driver, ExecutionStatus, Runner, StepStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omium.cli.output import Output
-    from omium.models.execution import Execution, ExecutionDetail, Step
+    from omium.models.execution import Cost, Execution, ExecutionDetail, Step
 
 _FRAMES_MAX = 8
 _OMIUM = "/omium/sdk/"  # frames of what is around a step say nothing about its failure
@@ -31,7 +32,7 @@ def show_detail(output: Output, detail: ExecutionDetail) -> None:
     _show_facts(output, detail)
     if detail.steps:
         output.heading("Steps")
-        show_steps(output, detail.steps)
+        show_steps(output, detail.steps, detail.cost)
         if detail.steps_next is not None:
             output.say("There are more steps: --json prints all of them.")
     if detail.checkpoints:
@@ -77,12 +78,34 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
                 if usage.calls
                 else None,
             ),
+            ("Cost", None if detail.cost is None else _cost(detail.cost)),
         ]
     )
 
 
-def show_steps(output: Output, steps: Sequence[Step]) -> None:
-    """Print steps as a table, indented as they are nested."""
+def _cost(cost: Cost) -> str:
+    told = [f"{cost.credits} credits"]
+    if cost.usage_microcredits:
+        told.append(f"{format_credits(cost.usage_microcredits)} of it usage")
+    if cost.held_microcredits:
+        told.append(f"{format_credits(cost.held_microcredits)} held")
+    if cost.limit_microcredits is not None:
+        told.append(f"limit {format_credits(cost.limit_microcredits)}")
+    if cost.unpriced_reports:
+        told.append(f"{count(cost.unpriced_reports, 'report')} without a price")
+    return ", ".join(told)
+
+
+def show_steps(output: Output, steps: Sequence[Step], cost: Cost | None = None) -> None:
+    """Print steps as a table, indented as they are nested; with `cost`, what each was charged."""
+    used = {each.key: each.microcredits for each in cost.steps} if cost is not None else {}
+
+    def charged(step: Step) -> str:
+        own = step.status is StepStatus.COMPLETED and not step.reused_from and not step.key.startswith("~")
+        price = cost.step_microcredits if cost is not None and own else 0
+        return format_credits(price + used.get(step.key, 0))
+
+    prices = [Column("CREDITS", charged, align="right", spare=3)] if cost is not None else []
     output.table(
         [
             Column(
@@ -97,6 +120,7 @@ def show_steps(output: Output, steps: Sequence[Step]) -> None:
                 align="right",
                 spare=2,
             ),
+            *prices,
         ],
         steps,
         empty="No steps are recorded.",
@@ -140,6 +164,10 @@ def _say_next(output: Output, detail: ExecutionDetail) -> None:
                 f"\nIts outcome must be decided: omium executions effects {detail.id}"
                 f"\nThen: omium decide {detail.id} STEP confirm|redo|skip"
             )
+        case ExecutionStatus.PAUSED if detail.reason == "credits":
+            worker = detail.driver is Driver.WORKER
+            then = "it goes on by itself" if worker else f"omium resume {detail.id}"
+            output.say(f"\nTop up: omium credits topup 20\nThen: {then}")
         case ExecutionStatus.PAUSED | ExecutionStatus.WAITING:
             output.say(f"\nGo on: omium resume {detail.id}")
         case ExecutionStatus.QUEUED if detail.runner.runner is Runner.NONE:

@@ -38,11 +38,18 @@ def run_file(
     workflow: Callable[..., object],
     arguments: Mapping[str, Any],
     idempotency_key: str | None,
+    max_credits: str | None = None,
 ) -> None:
     """Run a workflow of the user's file as an execution of its own, and print how it ended."""
     from omium.sdk.run import run_here as run_workflow_here
 
-    _run(output, client, lambda told: run_workflow_here(workflow, arguments, key=idempotency_key, told=told))
+    _run(
+        output,
+        client,
+        lambda told: run_workflow_here(
+            workflow, arguments, key=idempotency_key, told=told, max_credits=max_credits
+        ),
+    )
 
 
 def run_once(

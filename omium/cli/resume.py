@@ -36,6 +36,10 @@ def resume(
     max_payload_bytes: Annotated[
         int | None, typer.Option("--max-payload-bytes", min=1, help="The same of what it may record.")
     ] = None,
+    max_credits: Annotated[
+        str | None,
+        typer.Option("--max-credits", metavar="CREDITS", help="The same of what it may be charged in all."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until a worker has run it.")] = False,
     yes: Yes = False,
 ) -> None:
@@ -49,6 +53,7 @@ def resume(
     omium resume ex_01mcc5rm00ngqz8ctbd9ygs3xh --target my_agents.py:report
     """
     from omium.models.execution import ResumeAnswer, ResumeExecution
+    from omium.sdk.options import read_credits
 
     with common.client() as client:
         detail = client.get_execution(find_execution_id(client, execution_id))
@@ -57,6 +62,7 @@ def resume(
             max_steps=max_steps,
             max_duration_us=None if max_duration_s is None else max_duration_s * US_PER_S,
             max_payload_bytes=max_payload_bytes,
+            max_microcredits=read_credits("--max-credits", max_credits),
         )
         if command == ResumeExecution() and (
             here or target or (unserved and agrees(common.output, detail.workflow, yes=yes))

@@ -132,12 +132,18 @@ def run(
     idempotency_key: Annotated[
         str | None, typer.Option("--idempotency-key", help="The same key starts nothing twice.")
     ] = None,
+    max_credits: Annotated[
+        str | None,
+        typer.Option(
+            "--max-credits", metavar="CREDITS", help="What it may be charged; it pauses before that."
+        ),
+    ] = None,
 ) -> None:
     """Run a workflow on a worker, or from a file here. Waits for the end, and prints the output.
 
     \b
     omium run report --input topic=durability
-    omium run report --inputs @inputs.json --no-wait
+    omium run report --inputs @inputs.json --no-wait --max-credits 50
     omium run my_agents.py:report --input topic=durability
     """
     arguments = read_inputs(pairs or [], inputs)
@@ -149,9 +155,11 @@ def run(
         if callable(target):
             _refuse_wrong_arguments(name, target, arguments)
         if callable(target) and not no_wait:
-            run_file(common.output, client, target, arguments, idempotency_key)
+            run_file(common.output, client, target, arguments, idempotency_key, max_credits)
             return
-        execution_id = run_workflow(target, arguments, idempotency_key=idempotency_key, wait=False)
+        execution_id = run_workflow(
+            target, arguments, idempotency_key=idempotency_key, wait=False, max_credits=max_credits
+        )
         if no_wait:
             detail = client.get_execution(execution_id)
         else:

@@ -91,6 +91,33 @@ class Usage(Reply):
     by_model: dict[str, dict[str, int]] = Field(default_factory=dict)
 
 
+class StepCost(Reply):
+    """What the usage that a step reported was charged, all its attempts together."""
+
+    key: str
+    microcredits: int
+
+
+class Cost(Reply):
+    """What an execution costs, in micro-credits (a millionth of a credit)."""
+
+    charged_microcredits: int
+    """In the journal already, or captured from its hold."""
+    usage_microcredits: int
+    """The part of it that is reported usage; the rest is the execution's and its steps' own price."""
+    held_microcredits: int
+    """Set aside for what comes next, while it runs."""
+    limit_microcredits: int | None = None
+    credits: str
+    """What was charged, in credits."""
+    price_version: int
+    step_microcredits: int
+    """What each completed step costs beside its usage."""
+    steps: list[StepCost] = Field(default_factory=list)
+    unpriced_reports: int = 0
+    """Reports of usage that wait for a price."""
+
+
 class Execution(Reply):
     """One durable run; the detail view adds input, output, error, usage and runner."""
 
@@ -224,7 +251,8 @@ class ExecutionDetail(Execution):
     process: ProcessIdentity | None = None
     """The process of the newest epoch (`attempt`), for `ResumeExecution.former_gone`."""
     usage: Usage = Usage()
-    cost: Json = None
+    cost: Cost | None = None
+    """None where it is not metered."""
     runner: RunnerAnswer
 
 

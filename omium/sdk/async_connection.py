@@ -11,6 +11,7 @@ import socket
 from typing import Final, cast
 
 from omium.clock import Clock
+from omium.sdk.credit_watch import EXHAUSTED_STATUS, WARNING, CreditWatch
 from omium.sdk.flows import Http, HttpAnswer
 from omium.sdk.lease import SYSTEM_CLOCK
 from omium.sdk.wire import CONNECT_TIMEOUT_S, AnswerReader, Target, encode_request, lost
@@ -21,8 +22,11 @@ IDLE_MAX: Final = 32  # as many executions begin beside each other without openi
 class AsyncConnections:
     """The open connections of one event loop to one server."""
 
-    def __init__(self, target: Target, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, target: Target, *, clock: Clock = SYSTEM_CLOCK, watch: CreditWatch | None = None
+    ) -> None:
         self.target = target
+        self._watch = watch
         self._clock = clock
         self._idle: list[_Connection] = []
         self._closed = False
@@ -53,6 +57,8 @@ class AsyncConnections:
                     connection.close()
                 raise
             self._give_back(connection, keep=reader.keep_alive)
+            if self._watch is not None and (WARNING in reader.headers or reader.status == EXHAUSTED_STATUS):
+                self._watch.note(reader.status, reader.headers)
             return HttpAnswer(reader.status, reader.headers, b"".join(reader.body), sent_us)
 
     async def close(self) -> None:

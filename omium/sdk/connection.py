@@ -13,6 +13,7 @@ import time
 from typing import Final
 
 from omium.clock import Clock
+from omium.sdk.credit_watch import EXHAUSTED_STATUS, WARNING, CreditWatch
 from omium.sdk.flows import Http, HttpAnswer
 from omium.sdk.lease import SYSTEM_CLOCK
 from omium.sdk.process import ForkReset
@@ -24,8 +25,11 @@ IDLE_MAX: Final = 32  # as many executions begin beside each other without openi
 class Connections(ForkReset):
     """The open connections of this process to one server; safe to use from any thread."""
 
-    def __init__(self, target: Target, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self, target: Target, *, clock: Clock = SYSTEM_CLOCK, watch: CreditWatch | None = None
+    ) -> None:
         self.target = target
+        self._watch = watch
         self._clock = clock
         self._guard = threading.Lock()
         self._idle: list[_Connection] = []
@@ -57,6 +61,8 @@ class Connections(ForkReset):
                     self._drop(connection)
                 raise
             self._give_back(connection, keep=reader.keep_alive)
+            if self._watch is not None and (WARNING in reader.headers or reader.status == EXHAUSTED_STATUS):
+                self._watch.note(reader.status, reader.headers)
             return HttpAnswer(reader.status, reader.headers, b"".join(reader.body), sent_us)
 
     def close(self) -> None:

@@ -22,6 +22,7 @@ from omium.sdk.frames import shorten
 from omium.sdk.generators import stream, stream_async
 from omium.sdk.identity import clean_name
 from omium.sdk.options import (
+    Credits,
     Key,
     Retry,
     StepOptions,
@@ -30,6 +31,7 @@ from omium.sdk.options import (
     function_name,
     make_policy,
     make_step_options,
+    read_credits,
 )
 from omium.sdk.registry import ATTRIBUTE, REGISTRY, Workflow
 from omium.states import Durability, Takeover
@@ -115,6 +117,7 @@ def workflow(
     on_pause: Literal["raise", "wait"] = "raise",
     queue: str = "default",
     ignore: Iterable[str] = (),
+    max_credits: Credits | None = None,
 ) -> Callable[[F], F]: ...
 def workflow(
     function: F | None = None,
@@ -128,6 +131,7 @@ def workflow(
     on_pause: Literal["raise", "wait"] = "raise",
     queue: str = "default",
     ignore: Iterable[str] = (),
+    max_credits: Credits | None = None,
 ) -> F | Callable[[F], F]:
     """Make a function a durable workflow: each call outside an execution starts one.
 
@@ -137,7 +141,8 @@ def workflow(
     `retry` tries the whole function again; steps that are recorded return at once. `timeout_s` bounds one
     drive. `durability="relaxed"` records into a local spool while the server is away. `takeover="auto"` lets
     a worker go on when this process is lost. `on_pause="wait"` blocks while the execution is paused instead
-    of raising `omium.Suspended`. `queue` is where `run_workflow(name)` and workers meet.
+    of raising `omium.Suspended`. `queue` is where `run_workflow(name)` and workers meet. `max_credits` is
+    what one execution may be charged: before it would pass that, it pauses.
     """
 
     def decorate(function: F) -> F:
@@ -155,6 +160,7 @@ def workflow(
             on_pause=on_pause,
             queue=clean_name(queue),
             ignore=frozenset([ignore] if isinstance(ignore, str) else ignore),
+            max_microcredits=read_credits(chosen, max_credits),
         )
         if options.takeover is Takeover.AUTO and options.durability is Durability.RELAXED:
             raise ConfigError(f'Workflow {chosen}: takeover="auto" needs durability="strict".')

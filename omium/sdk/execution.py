@@ -25,7 +25,14 @@ from omium.sdk.flows import drive_sync
 from omium.sdk.frames import LEAVING
 from omium.sdk.joining import Joined, start_local
 from omium.sdk.offline import begin_offline
-from omium.sdk.options import Retry, StepOptions, WorkflowOptions, make_step_options
+from omium.sdk.options import (
+    Credits,
+    Retry,
+    StepOptions,
+    WorkflowOptions,
+    make_step_options,
+    read_credits,
+)
 from omium.sdk.registry import find_workflow
 from omium.sdk.session import Session, current_session
 from omium.sdk.starting import Beginning, make_driving
@@ -192,11 +199,13 @@ def start_execution(
     durability: str | None = None,
     takeover: str = "never",
     timeout_s: float | None = None,
+    max_credits: Credits | None = None,
 ) -> Execution:
     """Return an execution to be used with `with` or `async with`; it begins when the block is entered.
 
     With an `idempotency_key` or `execution_id` that was used before, the block goes on with that execution:
-    its recorded steps return at once. `timeout_s` bounds the block.
+    its recorded steps return at once. `timeout_s` bounds the block, `max_credits` what it is charged: before
+    that is passed it pauses (`omium.Suspended`).
     """
     known = find_workflow(workflow)
     name = known.name if known is not None else workflow
@@ -214,5 +223,6 @@ def start_execution(
             code=describe_code(known.function if known is not None else None),
             execution_id=execution_id,
             idempotency_key=idempotency_key,
+            max_microcredits=read_credits(name, max_credits),
         ),
     )

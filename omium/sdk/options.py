@@ -20,6 +20,7 @@ EffectMode = Literal["once", "idempotent"]
 Match = Literal["input", "name"]
 Key = str | Callable[..., str]
 Retry = RetryPolicy | int
+Credits = int | float | str
 
 NO_RETRY = RetryPolicy(max_attempts=1)
 
@@ -53,6 +54,7 @@ class WorkflowOptions:
     on_pause: Literal["raise", "wait"] = "raise"
     queue: str = "default"
     ignore: frozenset[str] = field(default_factory=frozenset)
+    max_microcredits: int | None = None
 
 
 def make_step_options(
@@ -107,6 +109,20 @@ def check_timeout(name: str, timeout_s: float | None) -> float | None:
     if timeout_s is not None and not timeout_s > 0:
         raise ConfigError(f"{name}: timeout_s is a positive number of seconds, not {timeout_s!r}.")
     return timeout_s
+
+
+def read_credits(name: str, max_credits: Credits | None) -> int | None:
+    """Return the limit in micro-credits; `ConfigError` unless it is an amount of credits above zero."""
+    if max_credits is None:
+        return None
+    from omium.money import parse_credits  # noqa: PLC0415  # `decimal` would add to the import of omium
+
+    try:
+        return parse_credits(str(max_credits))
+    except ValueError as error:
+        raise ConfigError(
+            f"{name}: max_credits is an amount of credits such as 50 or 0.5. {error}"
+        ) from error
 
 
 def function_name(function: Callable[..., Any]) -> str:

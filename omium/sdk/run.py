@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from omium.errors import ConnectionLost
+from omium.errors import ConfigError, ConnectionLost
 from omium.jsonvalue import input_record
 from omium.sdk import runner
 from omium.sdk.calling import bind, find_active_frame
@@ -22,6 +22,7 @@ from omium.sdk.flows import Flow, drive_sync
 from omium.sdk.frames import LEAVING
 from omium.sdk.joining import ask_replay, join_execution, start_queued
 from omium.sdk.offline import go_on_offline
+from omium.sdk.options import Credits, read_credits
 from omium.sdk.registry import REGISTRY, Workflow, find_workflow
 from omium.sdk.runner import Task
 from omium.sdk.session import Session, current_session
@@ -47,24 +48,30 @@ def run_workflow(
     *,
     idempotency_key: str | None = None,
     wait: bool = True,
+    max_credits: Credits | None = None,
 ) -> Any:
     """Run a workflow as an execution of its own, and return its output.
 
     A function under `@omium.workflow` runs here; a name (or `wait=False`) is queued for the workers that
     serve it, and with `wait=False` the execution's id is returned. Inside another execution it becomes a
     child of it: run again after a crash, the same child is found, not a second one started. The same
-    `idempotency_key` starts nothing new, but returns (or goes on with) what it started first.
+    `idempotency_key` starts nothing new, but returns (or goes on with) what it started first. `max_credits`
+    is what the execution may be charged; a child has its workflow's (`@omium.workflow(max_credits=...)`).
     """
     with LEAVING:
         frame = find_active_frame()
         if frame is not None:
+            _refuse_limit(max_credits)
             return run_child(frame, target, inputs, idempotency_key, wait=wait)
         session = current_session()
         workflow = find_workflow(target)
         if workflow is not None and wait:
-            task = _task(session, workflow, to_call(workflow, inputs), key=idempotency_key)
-            return runner.run(session, task)
-        return drive_sync(_queue(session, target, inputs, idempotency_key, wait=wait), session.link.ports)
+            call = to_call(workflow, inputs)
+            return runner.run(
+                session, _task(session, workflow, call, key=idempotency_key, max_credits=max_credits)
+            )
+        queue = _queue(session, target, inputs, idempotency_key, wait=wait, max_credits=max_credits)
+        return drive_sync(queue, session.link.ports)
 
 
 def run_here(
@@ -73,13 +80,15 @@ def run_here(
     *,
     key: str | None = None,
     told: Callable[[str], None],
+    max_credits: Credits | None = None,
 ) -> Any:
     """Run a decorated workflow as `run_workflow` does; `told` is called with the id before anything runs."""
     with LEAVING:
         session = current_session()
         workflow = find_workflow(function)
         assert workflow is not None, "the caller has found it under its decorator"
-        return runner.run(session, _task(session, workflow, to_call(workflow, inputs), key=key), told=told)
+        task = _task(session, workflow, to_call(workflow, inputs), key=key, max_credits=max_credits)
+        return runner.run(session, task, told=told)
 
 
 def arun_workflow(
@@ -88,23 +97,34 @@ def arun_workflow(
     *,
     idempotency_key: str | None = None,
     wait: bool = True,
+    max_credits: Credits | None = None,
 ) -> Coroutine[Any, Any, Any]:
     """Run a workflow as `run_workflow` does, from async code: await what this returns."""
     frame = find_active_frame()
     if frame is not None:
+        _refuse_limit(max_credits)
         return arun_child(frame, target, inputs, idempotency_key, wait=wait)
-    return _arun_workflow(target, inputs, idempotency_key, wait=wait)
+    return _arun_workflow(target, inputs, idempotency_key, wait=wait, max_credits=max_credits)
 
 
 async def _arun_workflow(
-    target: Target, inputs: Mapping[str, Any] | None, key: str | None, *, wait: bool
+    target: Target,
+    inputs: Mapping[str, Any] | None,
+    key: str | None,
+    *,
+    wait: bool,
+    max_credits: Credits | None,
 ) -> Any:
     with LEAVING:
         session = current_session()
         workflow = find_workflow(target)
         if workflow is not None and wait:
-            return await runner.arun(session, _task(session, workflow, to_call(workflow, inputs), key=key))
-        return await session.drive_async(_queue(session, target, inputs, key, wait=wait))
+            call = to_call(workflow, inputs)
+            return await runner.arun(
+                session, _task(session, workflow, call, key=key, max_credits=max_credits)
+            )
+        queue = _queue(session, target, inputs, key, wait=wait, max_credits=max_credits)
+        return await session.drive_async(queue)
 
 
 def resume(execution_id: str) -> Any:
@@ -189,7 +209,21 @@ def _find_sync(name: str) -> Workflow | None:
     return workflow
 
 
-def _task(session: Session, workflow: Workflow, call: Call, *, key: str | None = None) -> Task:
+def _refuse_limit(max_credits: Credits | None) -> None:
+    if max_credits is not None:
+        raise ConfigError(
+            "A child execution has the limit of its workflow; set it there: @omium.workflow(max_credits=...)."
+        )
+
+
+def _task(
+    session: Session,
+    workflow: Workflow,
+    call: Call,
+    *,
+    key: str | None = None,
+    max_credits: Credits | None = None,
+) -> Task:
     recorded = input_record(bind(call), workflow.options.ignore, types=session.link.types)
     return Task(
         workflow,
@@ -201,16 +235,26 @@ def _task(session: Session, workflow: Workflow, call: Call, *, key: str | None =
             durability=workflow.options.durability or session.durability,
             code=describe_code(workflow.function),
             idempotency_key=key,
+            max_microcredits=read_credits(workflow.name, max_credits),
         ),
     )
 
 
 def _queue(
-    session: Session, target: Target, inputs: Mapping[str, Any] | None, key: str | None, *, wait: bool
+    session: Session,
+    target: Target,
+    inputs: Mapping[str, Any] | None,
+    key: str | None,
+    *,
+    wait: bool,
+    max_credits: Credits | None,
 ) -> Flow[Any]:
     """Queue an execution for workers, and wait for its output if asked."""
     name, options = name_of(target)
     recorded = input_record(inputs or {}, types=session.link.types)
-    beginning = Beginning(name, recorded, options, session.durability, idempotency_key=key)
+    limit = read_credits(name, max_credits)
+    beginning = Beginning(
+        name, recorded, options, session.durability, idempotency_key=key, max_microcredits=limit
+    )
     execution_id = yield from start_queued(beginning)
     return (yield from await_queued(session, execution_id)) if wait else execution_id

@@ -48,6 +48,8 @@ class Beginning:
     code: Mapping[str, object] | None = None
     execution_id: str | None = None
     idempotency_key: str | None = None
+    max_microcredits: int | None = None
+    """The execution's own limit of credits; without one, that of its workflow's options."""
     parent: tuple[str, str] | None = None
     """Id of the parent execution, and the path of the step in it that starts this one."""
 
@@ -82,6 +84,9 @@ def make_start(
         "parent_id": beginning.parent[0] if beginning.parent else None,
         "parent_path": beginning.parent[1] if beginning.parent else None,
     }
+    limit = beginning.max_microcredits or beginning.options.max_microcredits
+    if limit is not None:
+        body["limits"] = {"max_microcredits": limit}
     return body
 
 

@@ -18,6 +18,7 @@ from omium.clock import Clock
 from omium.config import Settings
 from omium.sdk.batching import Writer
 from omium.sdk.connection import Connections
+from omium.sdk.credit_watch import CreditWatch
 from omium.sdk.flows import AsyncPorts, Http, HttpAnswer, Write, WriteOutcome
 from omium.sdk.lease import SYSTEM_CLOCK, Lease
 from omium.sdk.process import ForkReset
@@ -44,7 +45,8 @@ class Transport(ForkReset):
         self._target = make_target(
             settings.base_url, settings.api_key, ca_file=settings.ca_file, tls_pin=settings.tls_pin
         )
-        self._connections = Connections(self._target, clock=clock)
+        self._watch = CreditWatch()
+        self._connections = Connections(self._target, clock=clock, watch=self._watch)
         self._writer = Writer(
             self._connections.http,
             unavailable_after_s=settings.unavailable_after_s,
@@ -183,7 +185,11 @@ class _Loop:
         from omium.sdk.async_connection import AsyncConnections  # noqa: PLC0415  # as above
 
         settings = transport.settings
-        connections = AsyncConnections(transport._target, clock=transport._clock)  # noqa: SLF001  # one noun
+        connections = AsyncConnections(  # one noun
+            transport._target,  # noqa: SLF001
+            clock=transport._clock,  # noqa: SLF001
+            watch=transport._watch,  # noqa: SLF001
+        )
         self.writer: AsyncWriter = AsyncWriter(
             connections.http,
             unavailable_after_s=settings.unavailable_after_s,

@@ -14,15 +14,19 @@ from dataclasses import replace
 from typing import Final
 
 from omium.errors import CreditsExhausted, LimitReached, UnknownPrice
-from omium.models.execution import ResumeExecution
+from omium.models.execution import Cost, ResumeExecution, StepCost
+from omium.money import format_credits
 from omium.server.db.tx import Tx
 from omium.server.ledger import charges, tranches
 from omium.server.principal import Principal
 from omium.server.store import meters as store
+from omium.server.store.charges import list_path_charges
 from omium.server.store.executions import ExecutionRow
+from omium.server.store.holds import find_open_hold
 from omium.server.store.meters import MeterRow
 from omium.states import PausedReason
 
+UNPRICED_SHOWN: Final = 100
 REFUSALS: Final = (CreditsExhausted, LimitReached, UnknownPrice)
 """Why an execution that is metered may not begin or go on."""
 
@@ -110,6 +114,28 @@ def raise_limit(tx: Tx, row: ExecutionRow, command: ResumeExecution) -> None:
     meter = store.find_meter(tx, row.id) if command.max_microcredits is not None else None
     if meter is not None:
         store.update_meter(tx, replace(meter, limit_microcredits=command.max_microcredits))
+
+
+def read_cost(tx: Tx, row: ExecutionRow) -> Cost | None:
+    """Return what the execution costs so far; None where it is not metered."""
+    meter = store.find_meter(tx, row.id)
+    if meter is None:
+        return None
+    pending = tranches.pending_microcredits(meter, row.steps_completed)
+    hold = find_open_hold(tx, row.tenant_id, row.id)
+    charged = meter.charged_microcredits + pending
+    paths = list_path_charges(tx, row.tenant_id, row.id)
+    return Cost(
+        charged_microcredits=charged,
+        usage_microcredits=sum(each.microcredits for each in paths),
+        held_microcredits=max(0, hold.held_microcredits - pending) if hold is not None else 0,
+        limit_microcredits=meter.limit_microcredits,
+        credits=format_credits(charged).replace(",", ""),
+        price_version=meter.price_version,
+        step_microcredits=meter.step_microcredits,
+        steps=[StepCost(key=each.path, microcredits=each.microcredits) for each in paths if each.path],
+        unpriced_reports=len(store.list_unpriced(tx, row.id, UNPRICED_SHOWN)),
+    )
 
 
 def reason_of(problem: Exception) -> PausedReason:

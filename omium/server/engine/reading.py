@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from omium.errors import CheckpointGone, NotFound
 from omium.jsonvalue import JsonValue
 from omium.models.driver import RecordValue, RecordValues
-from omium.models.execution import Checkpoint, ExecutionDetail, RunnerAnswer, Step, Usage
+from omium.models.execution import Checkpoint, Cost, ExecutionDetail, RunnerAnswer, Step, Usage
 from omium.server.db.tx import Tx
+from omium.server.engine import metering
 from omium.server.engine.fence import Lease, holds, refusal
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.runners import find_runner
@@ -59,6 +60,7 @@ class _Detail:
     children: list[str]
     replays: list[str]
     usage: Usage
+    cost: Cost | None
     runner: RunnerAnswer
 
 
@@ -81,6 +83,7 @@ async def read_detail(
             children=execution_lists.list_child_ids(tx, tenant_id, row.id),
             replays=execution_lists.list_replay_ids(tx, tenant_id, row.id),
             usage=sum_usage(tx, tenant_id, row.id),
+            cost=metering.read_cost(tx, row),
             runner=find_runner(tx, row, parts.policy),
         )
 
@@ -103,6 +106,7 @@ def _view_detail(parts: EngineParts, found: _Detail) -> ExecutionDetail:
         running_steps=json.loads(detail.running) if detail.running else [],
         process=view_process(detail.process),
         usage=found.usage,
+        cost=found.cost,
         runner=found.runner,
     )
 
