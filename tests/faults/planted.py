@@ -342,6 +342,22 @@ def find_executions_of_any_tenant(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(executions, name, Sql(text.replace(asked, f"({asked} OR 1 = 1)")))
 
 
+@bug("no-scope-check")
+def let_everybody_do_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask who it is, and not what he may do."""
+    from omium.server.principal import Principal
+
+    monkeypatch.setattr(Principal, "require", lambda _principal, _scope: None)
+
+
+@bug("ended-sessions-count")
+def believe_ended_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at a session's secret, and not at whether it has ended."""
+    from omium.server.web import session_auth
+
+    monkeypatch.setattr(session_auth, "is_active", lambda _row: True)
+
+
 @bug("no-sealing")
 def seal_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Store outputs as they come, whatever is in them."""
