@@ -90,7 +90,7 @@ def exchange_key(
     ] = None,
     ttl_s: Annotated[int, typer.Option("--ttl-s", min=1, max=900, help="How long it is good.")] = 900,
 ) -> None:
-    """Exchange the key in use for a token that ends by itself and manages nothing.
+    """Exchange the key in use for a token. It ends by itself and manages nothing.
 
     \b
     omium keys token --scope run --ttl-s 300

@@ -29,7 +29,7 @@ def show_usage(
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV: a line for each day and model.")] = False,
 ) -> None:
-    """Show what a key has used: executions that it started, steps, credits, tokens by model.
+    """Show what a key has used. Executions that it started, steps, credits, tokens by model.
 
     \b
     omium keys usage ci

@@ -54,7 +54,7 @@ def list_keys(
         Environment | None, typer.Option("--environment", help="Only those of it.")
     ] = None,
 ) -> None:
-    """List the tenant's keys, those that have ended, too; secrets are never shown again.
+    """List the tenant's keys. Those that have ended stay; secrets are never shown again.
 
     \b
     omium keys list
@@ -87,7 +87,7 @@ def list_keys(
 @app.command("show")
 @for_server
 def show_key(common: Common, key_id: KeyId) -> None:
-    """Show one key: what it may do, what it has spent, until when it is good.
+    """Show one key. What it may do, what it has spent, until when it is good.
 
     \b
     omium keys show ci

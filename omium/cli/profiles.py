@@ -22,7 +22,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A profile; `omium pro
 @app.command("list")
 @for_this_machine
 def list_profiles(common: Common) -> None:
-    """List the profiles; keys are not shown, and no server is asked.
+    """List the profiles. Keys are not shown, and no server is asked.
 
     \b
     omium profiles list

@@ -116,8 +116,6 @@ class TokenForm(BearerForm):
             known = await self._keys.find_again(claims.key_id)  # rotated at another server just now
         if known is None:
             raise Unauthenticated("The API key of this token does not exist here any more.")
-        if not known.active:
-            raise self._keys.refuse_ended()
         if known.expires_us is not None and known.expires_us <= now_us:
             raise self._keys.refuse_expired()
         secret_until_us = secret_good_until_us(known, claims.secret_number)
