@@ -12,7 +12,7 @@ from omium.cli.table import Column
 from omium.cli.words import ago, now_us, span, state
 from omium.states import AlertChannel, AlertKind, DeliveryStatus, Environment
 
-app = typer.Typer(help="Alerts: rules and their messages.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Say who is told what happens.", no_args_is_help=True, rich_markup_mode=None)
 
 RuleId = Annotated[str, typer.Argument(metavar="RULE", help="The rule's id: omium alerts list.")]
 

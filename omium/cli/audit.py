@@ -21,7 +21,7 @@ from omium.safetext import safe_text
 if TYPE_CHECKING:
     from omium.models.audit import AuditEntry, AuditHead
 
-app = typer.Typer(help="The audit log: list, export, verify.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="See who did what; export, verify.", no_args_is_help=True, rich_markup_mode=None)
 
 Actor = Annotated[str | None, typer.Option("--actor", help="Only of this key or user, by id.")]
 Action = Annotated[str | None, typer.Option("--action", help="Only this deed, such as key.created.")]

@@ -16,7 +16,7 @@ from omium.cli.words import ago, now_us
 from omium.errors import StorageError
 from omium.states import Environment
 
-app = typer.Typer(help="Named secrets: set, list, delete.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="Set named secrets, list, delete.", no_args_is_help=True, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, dots, dashes, underscores.")]
 Where = Annotated[

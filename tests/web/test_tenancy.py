@@ -11,7 +11,10 @@ from omium.server.web.endpoint import Endpoint
 from tests.web.schemas import values
 from tests.web.test_fuzz import Fuzzed
 
-ADDRESSED = [endpoint for endpoint in list_endpoints() if endpoint.path_parameters]
+OF_ONES_OWN = {"set_secret", "delete_secret"}  # a name that a tenant gives: setting one makes it
+ADDRESSED = [
+    endpoint for endpoint in list_endpoints() if endpoint.path_parameters and endpoint.name not in OF_ONES_OWN
+]
 LISTS = [
     endpoint
     for endpoint in list_endpoints()

@@ -75,7 +75,11 @@ def without_names(reply, ids: Ids) -> tuple[int, str]:
     text = reply.text
     for each in fields(ids):
         text = text.replace(getattr(ids, each.name), f"<{each.name}>")
-    text = re.sub(r"om_[a-z]+_\w+|omt_[\w.-]+|stranger [0-9a-f-]{36}|rq_\w+", "<new>", ID.sub("<id>", text))
+    text = re.sub(
+        r"om_[a-z]+_\w+|whsec_[\w+/=]+|omt_[\w.-]+|om[si]_\w+|stranger [0-9a-f-]{36}|rq_\w+",
+        "<new>",
+        ID.sub("<id>", text),
+    )
     return reply.status_code, text
 
 

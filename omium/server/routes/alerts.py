@@ -151,9 +151,9 @@ async def retry_alert_delivery(call: Call[None]) -> Delivery:
 ENDPOINTS = [
     add_alert_rule,
     list_alert_rules,
-    remove_alert_rule,
     test_alert_rule,
     rotate_alert_rule,
     list_alert_deliveries,
     retry_alert_delivery,
+    remove_alert_rule,
 ]

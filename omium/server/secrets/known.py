@@ -1,8 +1,8 @@
 """KnownSecrets: a tenant's named secrets' values, to mask them in what people are shown of its executions.
 
 Errors and captured logs that drivers send are masked here before they are stored; what is looked for by form
-is omium/redact's, and the driver has done that already. Recorded outputs are never altered. Values shorter
-than six characters are not looked for: they would mask ordinary words.
+is omium/redact's, and the driver has done that already. Recorded outputs are never altered: the vault seals
+those that hold one. Values shorter than six characters are not looked for: they'd mask ordinary words.
 
 Owns a short cache of opened values, in memory only. A secret that was set on another server of the same
 database is known here within `CACHE_S`.
@@ -13,9 +13,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from omium.clock import US_PER_S, Clock
+from omium.jsonvalue import json_bytes
 from omium.models.driver import WriteBatch, WriteGroup
 from omium.models.execution import LogLine
-from omium.redact import redact, redact_text
+from omium.redact import KNOWN_CHARACTERS_MIN, redact, redact_text
 from omium.server.db.tx import Database
 from omium.server.seal import KeyFile
 from omium.server.secrets.named import SECRETS_MAX, open_row
@@ -34,7 +35,7 @@ class KnownSecrets:
         self._db = db
         self._keys = keys
         self._clock = clock
-        self._known: dict[str, tuple[int, Values]] = {}
+        self._known: dict[str, tuple[int, Values, tuple[bytes, ...]]] = {}
 
     async def mask(self, tenant_id: str, batch: WriteBatch) -> WriteBatch:
         """Return `batch` with the tenant's secrets masked in its errors and logs; mostly as it is."""
@@ -43,16 +44,23 @@ class KnownSecrets:
             known = await self._load(tenant_id)
         return mask_batch(batch, known[1]) if known[1] else batch
 
+    def spelled(self, tenant_id: str) -> tuple[bytes, ...]:
+        """Return the values as they stand in JSON, as far as they are in memory: the vault seals with it."""
+        known = self._known.get(tenant_id)
+        return () if known is None else known[2]
+
     def forget(self, tenant_id: str) -> None:
         """Drop what is known: it was changed just now."""
         self._known.pop(tenant_id, None)
 
-    async def _load(self, tenant_id: str) -> tuple[int, Values]:
+    async def _load(self, tenant_id: str) -> tuple[int, Values, tuple[bytes, ...]]:
         at_us = self._clock.boot_us()
         rows = await self._db.read(lambda tx: store.list_secrets(tx, tenant_id, ("", ""), SECRETS_MAX))
         if len(self._known) >= TENANTS_MAX:
             self._known.clear()
-        known = self._known[tenant_id] = (at_us, tuple(open_row(self._keys, row) for row in rows))
+        values = tuple(open_row(self._keys, row) for row in rows)
+        spelled = tuple(json_bytes(each)[1:-1] for each in values if len(each) >= KNOWN_CHARACTERS_MIN)
+        known = self._known[tenant_id] = (at_us, values, spelled)
         return known
 
 

@@ -88,19 +88,21 @@ def build_context(
         return TokenBuckets(clock, rate_per_s, rate_per_s * burst_s, whose)
 
     audit = AuditLog(key_file)
+    known_secrets = KnownSecrets(db, key_file, clock)
+    vault = Vault(key_file, known_of=known_secrets.spelled)
     live = live or LiveHub()
     shown = CreditHeaders(db, clock) if settings.metering else None
     live.on_credits = shown.note_moved if shown is not None else None
     return ServerContext(
         settings=settings,
         db=db,
-        engine=EngineParts(db, Vault(key_file), make_policy(settings), settings.metering),
+        engine=EngineParts(db, vault, make_policy(settings), settings.metering),
         clock=clock,
         key_file=key_file,
         audit=audit,
         refusals=Refusals(audit, clock),
         channels=Channels.load(settings, key_file),
-        known_secrets=KnownSecrets(db, key_file, clock),
+        known_secrets=known_secrets,
         live=live,
         auth=Authenticator(db, key_file, clock, settings.key_cache_s, settings.session_idle_s),
         hosts=HostPolicy(settings),
