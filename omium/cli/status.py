@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from omium.cli.amounts import number
 from omium.cli.cells import Cell
 from omium.cli.context import Common, for_server
-from omium.cli.words import count
+from omium.cli.words import count, local_time
 
 if TYPE_CHECKING:
     from omium.models.account import Status, WhoAmI
@@ -33,6 +34,8 @@ def status(common: Common) -> None:
             (Cell(f"✓ {item.name}", "green"), "") if item.done else (Cell(f"○ {item.name}"), item.command)
             for item in found.checklist
         )
+    if found.credits_low:
+        common.output.warn("Credits are low. Top up: omium credits topup 20")
     for workflow in found.unserved:
         common.output.warn(
             f"Executions of {workflow} are queued and no worker serves it: omium worker PATH.py:{workflow}"
@@ -54,7 +57,7 @@ def _facts(found: Status, server: str) -> list[tuple[str, str | None]]:
     return [
         ("Server", f"{server} (Omium {found.server_version})"),
         ("Tenant", f"{found.tenant}, environment {found.environment.value}"),
-        ("Credits", None if found.credits is None else str(found.credits)),
+        ("Credits", _describe_credits(found)),
         ("Now", ", ".join(now) or "nothing runs"),
         ("Today", f"{count(found.executions_today, 'execution')}{rate}"),
         (
@@ -63,6 +66,19 @@ def _facts(found: Status, server: str) -> list[tuple[str, str | None]]:
         ),
         ("Workers", str(found.workers)),
     ]
+
+
+def _describe_credits(found: Status) -> str:
+    if found.credits is None:
+        return "not metered on this server"
+    words = number(found.credits)
+    if found.held_credits:
+        words += f", {number(found.held_credits)} of them held for work that runs"
+    if found.burn_credits_per_day:
+        words += f"; {number(found.burn_credits_per_day)} a day"
+        if found.empty_at_us is not None:
+            words += f", gone on {local_time(found.empty_at_us)[:10]} at this rate"
+    return words
 
 
 @for_server

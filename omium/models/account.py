@@ -84,6 +84,13 @@ class Status(Reply):
     tenant_id: str
     environment: Environment
     credits: int | float | None = None
+    """None where this server does not meter; so are the four that follow."""
+    held_credits: int | float | None = None
+    burn_credits_per_day: int | float | None = None
+    """What the last seven days spent, for each day."""
+    empty_at_us: int | None = None
+    """When the credits are gone at this rate; None for never."""
+    credits_low: bool | None = None
     checklist: list[ChecklistItem]
     running: int
     queued: int

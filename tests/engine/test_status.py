@@ -1,20 +1,52 @@
 """How a tenant stands."""
 
+from omium.money import MICROCREDITS_PER_CREDIT
 from omium.server.engine.status import read_status
+from omium.server.ledger.book import About, EntryKind
+from omium.server.ledger.funding import adjust, fund
+from omium.server.ledger.holds import spend
 
 
-async def status(engine, who=None):
-    return await engine.read(lambda tx: read_status(tx, who or engine.who, engine.parts.policy))
+async def status(engine, who=None, *, metering=False):
+    return await engine.read(
+        lambda tx: read_status(tx, who or engine.who, engine.parts.policy, metering=metering)
+    )
 
 
 async def test_a_fresh_tenant_is_told_what_to_do_first(engine):
-    found = await status(engine)
+    found = await status(engine, metering=True)
     assert [(item.name, item.done) for item in found.checklist] == [
+        ("add credits", False),
         ("create an API key", True),
         ("run your first workflow", False),
     ]
     assert all(item.command for item in found.checklist)
-    assert (found.success_rate, found.credits, found.executions_today) == (None, None, 0)
+    assert (found.success_rate, found.credits, found.executions_today) == (None, 0, 0)
+
+
+async def test_without_metering_nobody_is_told_to_add_credits(engine):
+    found = await status(engine)
+    assert [item.name for item in found.checklist] == ["create an API key", "run your first workflow"]
+    assert (found.credits, found.empty_at_us, found.credits_low) == (None, None, None)
+
+
+async def test_credits_and_the_day_that_they_run_out_are_shown(engine):
+    tenant_id = engine.who.tenant_id
+    amount = 100 * MICROCREDITS_PER_CREDIT
+    await engine.write(lambda tx: fund(tx, tenant_id, EntryKind.TOPUP, amount, About()))
+    found = await status(engine, metering=True)
+    assert (found.credits, found.burn_credits_per_day, found.empty_at_us) == (100, 0, None)
+    assert (found.checklist[0].name, found.checklist[0].done) == ("add credits", True)
+    assert not found.credits_low
+
+    await engine.write(lambda tx: spend(tx, tenant_id, "task", amount // 4, About()))
+    found = await status(engine, metering=True)
+    assert (found.credits, found.burn_credits_per_day) == (75, 25)
+    assert found.empty_at_us - engine.clock.now_us() == 3 * 24 * 3600 * 1_000_000
+
+    await engine.write(lambda tx: adjust(tx, tenant_id, -3 * amount // 4, About(note="moved")))
+    found = await status(engine, metering=True)
+    assert (found.credits, found.credits_low, found.checklist[0].done) == (0, True, True)
 
 
 async def test_executions_are_counted_by_status_and_by_day(engine):
@@ -27,7 +59,7 @@ async def test_executions_are_counted_by_status_and_by_day(engine):
     found = await status(engine)
     assert (found.running, found.queued, found.waiting, found.paused) == (1, 1, 1, 0)
     assert (found.open_failures, found.executions_today, found.success_rate) == (1, 7, 0.75)
-    assert found.checklist[1].done
+    assert found.checklist[-1].done
 
     engine.clock.advance(seconds=24 * 3600)
     assert (await status(engine)).executions_today == 0
@@ -50,4 +82,4 @@ async def test_another_tenant_sees_nothing_of_it(engine):
     await (await engine.start("report")).fail()
     found = await status(engine, engine.stranger)
     assert (found.running, found.open_failures, found.executions_today) == (0, 0, 0)
-    assert not found.checklist[1].done
+    assert not found.checklist[-1].done

@@ -18,7 +18,9 @@ from omium.errors import (
 from omium.models.account import WhoAmI
 from omium.models.server import Health
 from omium.money import to_credits
+from omium.server.db.tx import Tx
 from omium.server.ledger.state import credits_state
+from omium.server.principal import Principal
 from omium.server.store import api_keys, census, tenants, users
 from omium.server.web.endpoint import Answer, Call, endpoint
 from omium.server.web.hosts import is_loopback
@@ -97,11 +99,14 @@ async def get_openapi(call: Call[None]) -> Answer:
     tags=("keys",),
 )
 async def get_whoami(call: Call[None]) -> WhoAmI:
-    principal = call.principal
-    tenant = await call.read(lambda tx: tenants.get_tenant(tx, principal.tenant_id))
-    row = await call.read(lambda tx: api_keys.find_key(tx, principal.id))
-    user = await call.read(lambda tx: users.find_user(tx, principal.id))
-    state = await call.read(lambda tx: credits_state(tx, principal.tenant_id))
+    return await call.read(lambda tx: read_whoami(tx, call.principal))
+
+
+def read_whoami(tx: Tx, principal: Principal) -> WhoAmI:
+    """Return who `principal` is, where, and what there is to spend."""
+    tenant = tenants.get_tenant(tx, principal.tenant_id)
+    row = api_keys.find_key(tx, principal.id)
+    user = users.find_user(tx, principal.id)
     return WhoAmI(
         tenant=tenant.name,
         tenant_id=tenant.id,
@@ -113,7 +118,7 @@ async def get_whoami(call: Call[None]) -> WhoAmI:
         session_id=principal.session_id,
         environment=principal.environment,
         scopes=sorted(principal.scopes),
-        credits=to_credits(state.balance_microcredits),
+        credits=to_credits(credits_state(tx, principal.tenant_id).balance_microcredits),
         server_version=__version__,
     )
 

@@ -17,8 +17,10 @@ from omium.states import Scope
     tags=("account",),
 )
 async def get_status(call: Call[None]) -> Status:
-    policy = call.server.engine.policy
-    return await call.read(lambda tx: read_status(tx, call.principal, policy))
+    engine = call.server.engine
+    return await call.read(
+        lambda tx: read_status(tx, call.principal, engine.policy, metering=engine.metering)
+    )
 
 
 ENDPOINTS = [get_status]

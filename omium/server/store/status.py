@@ -34,6 +34,11 @@ QUEUED = Sql("""
      WHERE tenant_id = :tenant_id AND status = 'queued'
      ORDER BY environment, queue, workflow LIMIT 500
 """)
+ANY_KEY = Sql("""
+    SELECT 1 FROM api_keys
+     WHERE tenant_id = :tenant_id AND status = 'active' AND (expires_us IS NULL OR expires_us > :now_us)
+     LIMIT 1
+""")
 ANY_EXECUTION = Sql("SELECT 1 FROM executions WHERE tenant_id = :tenant_id LIMIT 1")
 
 
@@ -77,3 +82,8 @@ def list_queued(tx: Tx, tenant_id: str) -> list[Wanted]:
 
 def has_executions(tx: Tx, tenant_id: str) -> bool:
     return tx.value(ANY_EXECUTION, tenant_id=tenant_id) is not None
+
+
+def has_keys(tx: Tx, tenant_id: str) -> bool:
+    """Say whether any API key would be let in now."""
+    return tx.value(ANY_KEY, tenant_id=tenant_id, now_us=tx.now_us) is not None
