@@ -20,6 +20,7 @@ from omium.cli.waiting import wait_for_end
 from omium.cli.words import span, state
 from omium.cli.worker import end_as
 from omium.errors import ConfigError
+from omium.money import format_credits
 from omium.states import Runner
 
 if TYPE_CHECKING:
@@ -145,13 +146,22 @@ def show_plan(output: Output, plan: ReplayPlan) -> None:
             Column("STEP", lambda s: s.path, give="cut", width_min=16),
             Column("THEN", lambda s: state(s.disposition, _plan_note(s))),
             Column("TOOK", lambda s: span(s.spent_us), align="right", spare=1),
+            Column("CREDITS", _plan_credits, align="right", spare=3),
             Column("WHY", lambda s: s.reason, give="fold", width_min=20, spare=2),
         ],
         plan.steps,
         empty="The source recorded no step; everything runs.",
     )
+    if plan.estimated_microcredits is not None:
+        credits_ = format_credits(plan.estimated_microcredits)
+        output.show(f"It will cost {credits_} credits, if what runs again costs as the last time.")
     if not plan.exact:
         output.say("A forecast: the workflow is code, and what it calls next is its own decision.")
+
+
+def _plan_credits(step: PlannedStep) -> str:
+    """Return what the step will cost, or nothing on a server that does not meter."""
+    return "-" if step.estimated_microcredits is None else format_credits(step.estimated_microcredits)
 
 
 def _plan_note(step: PlannedStep) -> str:

@@ -53,6 +53,8 @@ class PlannedStep(Reply):
     edited: bool = False
     spent_us: int = 0
     usage_tokens: int = 0
+    estimated_microcredits: int | None = None
+    """What it will cost if it costs as the last time, by today's prices; 0 where it is reused."""
 
 
 class ReplayPlan(RunnerAnswer):
@@ -67,7 +69,11 @@ class ReplayPlan(RunnerAnswer):
     blocked: int
     exact: bool
     """False for code workflows: what re-runs is a forecast."""
-    estimated_credits: int | None = None
+    estimated_microcredits: int | None = None
+    """What the replay will cost if what runs again costs as the last time; None where the server does not
+    meter, or the price book refuses a model."""
+    estimated_credits: int | float | None = None
+    """The same in credits."""
     edits: list[Edit] = Field(default_factory=list)
     token: str
     expires_at_us: int

@@ -227,12 +227,13 @@ def _judge_effect(
             return Verdict(path, "blocked", "nobody knows whether it happened: confirm, redo or skip it")
 
 
-def planned_steps(plan: Plan) -> list[PlannedStep]:
-    """Return the plan's lines as they travel."""
-    return [_line(plan.source, verdict) for verdict in plan.verdicts]
+def planned_steps(plan: Plan, costs: Mapping[str, int | None] | None = None) -> list[PlannedStep]:
+    """Return the plan's lines as they travel; `costs` are micro-credits by path."""
+    costs = costs or {}
+    return [_line(plan.source, verdict, costs.get(verdict.path)) for verdict in plan.verdicts]
 
 
-def _line(source: Source, verdict: Verdict) -> PlannedStep:
+def _line(source: Source, verdict: Verdict, microcredits: int | None) -> PlannedStep:
     step = source.steps.get(verdict.path)
     effect = source.effects.get(verdict.path)
     return PlannedStep(
@@ -245,6 +246,7 @@ def _line(source: Source, verdict: Verdict) -> PlannedStep:
         edited=verdict.edited,
         spent_us=max(step.ended_us - step.started_us, 0) if step else 0,
         usage_tokens=source.tokens.get(verdict.path, 0),
+        estimated_microcredits=microcredits,
     )
 
 

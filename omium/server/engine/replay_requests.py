@@ -9,12 +9,14 @@ from collections.abc import Mapping
 
 from omium.models.execution import RunnerAnswer
 from omium.models.replay import PlanReplay, ReplayAnswer, ReplayExecution, ReplayPlan
+from omium.money import to_credits
 from omium.server.db.tx import Tx
 from omium.server.engine.grants import build_grant
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.plan import Plan, make_plan, planned_steps
 from omium.server.engine.plan_token import make_token
 from omium.server.engine.replay import Replayed, prepare_replay, start_replay
+from omium.server.engine.replay_costs import SourceCosts, price_plan, read_costs
 from omium.server.engine.replay_packing import pack_replay
 from omium.server.engine.runners import find_runner
 from omium.server.engine.source import Source, read_source, refuse_source
@@ -30,13 +32,14 @@ async def plan_replay(
 ) -> ReplayPlan:
     """Say what a replay would do, with the token that lets it be started; nothing is changed."""
 
-    def read(tx: Tx) -> tuple[Source, RunnerAnswer, int]:
+    def read(tx: Tx) -> tuple[Source, SourceCosts | None, RunnerAnswer, int]:
         row = get_execution(tx, principal.tenant_id, execution_id)
         refuse_source(row)
-        return read_source(tx, row), find_runner(tx, row, parts.policy), tx.now_us
+        costs = read_costs(tx, row) if parts.metering else None
+        return read_source(tx, row), costs, find_runner(tx, row, parts.policy), tx.now_us
 
-    source, runner, now_us = await parts.db.read(read)
-    return view_plan(keys, principal, make_plan(source, command), runner, now_us)
+    source, costs, runner, now_us = await parts.db.read(read)
+    return view_plan(keys, principal, make_plan(source, command), costs, runner, now_us)
 
 
 async def replay(
@@ -52,13 +55,14 @@ async def replay(
     Raises as `start_replay`, and `PayloadTooLarge`.
     """
 
-    def read(tx: Tx) -> tuple[Source, StoredValue]:
+    def read(tx: Tx) -> tuple[Source, StoredValue, SourceCosts | None]:
         row = get_execution(tx, principal.tenant_id, execution_id)
         principal.require_workflow(row.workflow)
         source = read_source(tx, row)
-        return source, fetch_value(tx, row.tenant_id, source.details.input)
+        costs = read_costs(tx, row) if parts.metering else None
+        return source, fetch_value(tx, row.tenant_id, source.details.input), costs
 
-    source, recorded = await parts.db.read(read)
+    source, recorded, costs = await parts.db.read(read)
     packed = pack_replay(
         parts.vault, principal, execution_id, command, recorded, idempotency_key, metered=parts.metering
     )
@@ -71,7 +75,7 @@ async def replay(
     replayed, runner, now_us = await parts.db.write(write)
     answer = ReplayAnswer(
         execution=view_execution(replayed.row),
-        plan=view_plan(keys, principal, replayed.plan, runner, now_us),
+        plan=view_plan(keys, principal, replayed.plan, costs, runner, now_us),
         **runner.model_dump(),
     )
     if packed.taker is None or command.lease_token is None:
@@ -81,9 +85,16 @@ async def replay(
 
 
 def view_plan(
-    keys: KeyFile, principal: Principal, plan: Plan, runner: RunnerAnswer, now_us: int
+    keys: KeyFile,
+    principal: Principal,
+    plan: Plan,
+    costs: SourceCosts | None,
+    runner: RunnerAnswer,
+    now_us: int,
 ) -> ReplayPlan:
     """Return the plan as it travels, with a fresh token."""
+    priced = price_plan(plan, costs) if costs is not None else None
+    total = priced.total_microcredits if priced is not None else None
     token, expires_us = make_token(keys, principal, plan.source, plan.command, now_us)
     count: Mapping[str, int] = {
         disposition: sum(verdict.disposition == disposition for verdict in plan.verdicts)
@@ -93,11 +104,13 @@ def view_plan(
         execution_id=plan.source.row.id,
         mode=plan.command.mode,
         from_step=plan.command.from_step,
-        steps=planned_steps(plan),
+        steps=planned_steps(plan, priced.steps_microcredits if priced is not None else None),
         reuse=count["reuse"],
         rerun=count["rerun"],
         blocked=count["blocked"],
         exact=plan.is_exact,
+        estimated_microcredits=total,
+        estimated_credits=None if total is None else to_credits(total),
         edits=plan.command.edits,
         token=token,
         expires_at_us=expires_us,

@@ -45,6 +45,20 @@ class UsageSum:
 
 
 @dataclass(frozen=True, slots=True)
+class PathUsage:
+    """Usage of one provider's model in one step, summed; without a step, `path` is empty."""
+
+    path: str
+    provider: str
+    model: str
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class PathTokens:
     """Tokens of one step, all its attempts together."""
 
@@ -90,6 +104,17 @@ SUM = Sql("""
      WHERE execution_id = :execution_id AND tenant_id = :tenant_id
      GROUP BY 1, 2 ORDER BY 1, 2
 """)
+BY_PATH = Sql("""
+    SELECT COALESCE(path, '') AS path, COALESCE(provider, '') AS provider, COALESCE(model, '') AS model,
+           CAST(SUM(input_tokens) AS {int64}) AS input_tokens,
+           CAST(SUM(output_tokens) AS {int64}) AS output_tokens,
+           CAST(SUM(cached_tokens) AS {int64}) AS cached_tokens,
+           CAST(SUM(reasoning_tokens) AS {int64}) AS reasoning_tokens,
+           CAST(SUM(calls) AS {int64}) AS calls
+      FROM usage_records
+     WHERE execution_id = :execution_id AND tenant_id = :tenant_id
+     GROUP BY 1, 2, 3
+""")
 PATHS = Sql("""
     SELECT COALESCE(path, '') AS path, CAST(SUM(input_tokens + output_tokens) AS {int64}) AS tokens
       FROM usage_records
@@ -107,6 +132,11 @@ LIST_OF_EXECUTION = Sql(f"""
 def sum_usage(tx: Tx, tenant_id: str, execution_id: str) -> list[UsageSum]:
     """Sum an execution's records by provider and model."""
     return tx.all(SUM, UsageSum, tenant_id=tenant_id, execution_id=execution_id)
+
+
+def sum_usage_by_path(tx: Tx, tenant_id: str, execution_id: str) -> list[PathUsage]:
+    """Sum an execution's records by step, provider and model."""
+    return tx.all(BY_PATH, PathUsage, tenant_id=tenant_id, execution_id=execution_id)
 
 
 def sum_tokens_by_path(tx: Tx, tenant_id: str, execution_id: str) -> list[PathTokens]:
