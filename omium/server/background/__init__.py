@@ -15,7 +15,7 @@ from omium.server.background.runner import Sweep
 from omium.server.db.tx import Tx
 from omium.server.engine import batches, cancel, credit_pauses, inbox, leases, retention, timers
 from omium.server.engine.policy import Policy
-from omium.server.ledger import charges, holds, lots, plans, price_versions, state
+from omium.server.ledger import caps, charges, holds, lots, plans, price_versions, state
 from omium.server.settings import ServerSettings
 from omium.server.web import idempotency
 from omium.server.web.context import ServerContext
@@ -49,6 +49,7 @@ def build_sweeps(
         Sweep("old sessions", 300.0, deletion.sweep_accounts, deletion.PORTION_ROWS),
         Sweep("pauses for credits", 1.0, credit_pauses.sweep_credit_pauses, credit_pauses.QUEUED_MAX),
         Sweep("usage without a price", 15.0, charges.sweep_unpriced, charges.PORTION),
+        Sweep("sums of keys", 10.0, caps.sweep_rollups, 1),
         Sweep("holds with an end", 10.0, partial(holds.expire_due, limit=HOLDS_PER_SWEEP), HOLDS_PER_SWEEP),
         Sweep("plans", 60.0, plans.sweep_plans, 1),
         Sweep("credits with an end", 60.0, partial(lots.sweep_lots, limit=lots.SWEEP_ROWS), lots.SWEEP_ROWS),
