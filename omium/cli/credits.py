@@ -135,7 +135,9 @@ def _show_lines(output: Output, lines: Sequence[CreditEntry]) -> None:
 
 
 def _purpose(line: CreditEntry) -> str:
-    return line.note or line.execution_id or line.reference or "-"
+    if line.note or line.execution_id:
+        return line.note or line.execution_id or "-"
+    return "-" if (line.reference or "").startswith("request:") else line.reference or "-"
 
 
 def _write_csv(lines: Sequence[CreditEntry]) -> None:

@@ -59,7 +59,7 @@ class SyncCredits(SyncCore):
     def top_up(self, command: TopUp) -> Payment:
         """Buy credits. Without a reference it is given one of its own, so that it can be repeated."""
         if command.reference is None:
-            command = command.model_copy(update={"reference": new_idempotency_key()})
+            command = command.model_copy(update={"reference": f"request:{new_idempotency_key()}"})
         return self._send("POST", "/v1/credits/topups", Payment, command)
 
     def list_payments(self, *, limit: int = 50, after: str | None = None) -> Page[Payment]:

@@ -24,6 +24,8 @@ from omium.server.settings import ServerSettings
 
 HEADER = "stripe-signature"
 TOLERANCE_S = 300
+PAYMENT_ID = "omium_payment_id"
+TENANT_ID = "omium_tenant_id"
 TIMEOUT_S = 20.0
 RETRIES_MAX = 2
 _TIMESTAMP = re.compile(r"(?:^|,)t=(\d{1,12})(?:,|$)")
@@ -73,7 +75,7 @@ class Stripe:
 
     async def open_checkout(self, order: Order) -> Checkout:
         """Open a checkout session. Stripe answers the same order twice with the same session."""
-        names = {"omium_payment_id": order.payment_id, "omium_tenant_id": order.tenant_id}
+        names = {PAYMENT_ID: order.payment_id, TENANT_ID: order.tenant_id}
         try:
             session = await self._client.v1.checkout.sessions.create_async(
                 {
@@ -163,8 +165,8 @@ def read_event(event_id: str, event_type: str, told: Object) -> Notice:
     ours = Notice(
         event_id,
         kind,
-        payment_id=_text(names.get("omium_payment_id")),
-        tenant_id=_text(names.get("omium_tenant_id")),
+        payment_id=_text(names.get(PAYMENT_ID)),
+        tenant_id=_text(names.get(TENANT_ID)),
         payment_ref=_text(told.get("payment_intent")),
         currency=_text(told.get("currency")),
     )
