@@ -99,9 +99,10 @@ def _rounds(seconds: float | None) -> int:
 
 
 def _look(data: Path | None, base_url: str | None, profile: str | None) -> Iterator[Finding]:
-    from omium.cli import checks, checks_database, checks_server, checks_settings
+    from omium.cli import checks, checks_database, checks_prices, checks_server, checks_settings
 
     yield from checks.check_installation()
+    yield from checks_prices.check_model_prices()
     yield from checks.check_configuration(base_url, profile)
     yield from checks.check_spool()
     yield from checks_server.check_server(base_url, profile)

@@ -29,7 +29,7 @@ def estimate(
     omium credits estimate report --environment prod --last 500 --json
     """
     with common.client() as client:
-        found = client.estimate_workflow(workflow, environment=environment, last=last)
+        found = client.estimate_workflow(workflow=workflow, environment=environment, last=last)
     output = common.output
     if output.as_json:
         output.json(found)

@@ -14,7 +14,7 @@ from omium.models.prices import (
     SetPrices,
 )
 from omium.models.wire import Page
-from omium.sdk.async_client.core import AsyncCore
+from omium.sdk.async_client.core import AsyncCore, segment
 from omium.states import Environment
 
 
@@ -43,11 +43,11 @@ class AsyncPrices(AsyncCore):
 
     async def get_price_version(self, version: int) -> PriceBookVersion:
         """Return a version of the price book."""
-        return await self._get(f"/v1/prices/versions/{version}", PriceBookVersion)
+        return await self._get(f"/v1/prices/versions/{segment(str(version))}", PriceBookVersion)
 
     async def compare_price_versions(self, version: int, *, against: int | None = None) -> PriceDifference:
         """Return what a version changed, compared with the one before or with `against`."""
-        path = f"/v1/prices/versions/{version}/difference"
+        path = f"/v1/prices/versions/{segment(str(version))}/difference"
         return await self._get(path, PriceDifference, {"against": against})
 
     async def look_up_price(
@@ -76,7 +76,7 @@ class AsyncPrices(AsyncCore):
         return await self._get("/v1/prices/lookup", PriceLookup, query)
 
     async def estimate_workflow(
-        self, workflow: str, *, environment: Environment | None = None, last: int = 100
+        self, *, workflow: str, environment: Environment | None = None, last: int = 100
     ) -> Estimate:
         """Return what an execution of a workflow costs, from the `last` ones that completed."""
         query = {

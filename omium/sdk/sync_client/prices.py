@@ -17,7 +17,7 @@ from omium.models.prices import (
     SetPrices,
 )
 from omium.models.wire import Page
-from omium.sdk.sync_client.core import SyncCore
+from omium.sdk.sync_client.core import SyncCore, segment
 from omium.states import Environment
 
 
@@ -46,11 +46,11 @@ class SyncPrices(SyncCore):
 
     def get_price_version(self, version: int) -> PriceBookVersion:
         """Return a version of the price book."""
-        return self._get(f"/v1/prices/versions/{version}", PriceBookVersion)
+        return self._get(f"/v1/prices/versions/{segment(str(version))}", PriceBookVersion)
 
     def compare_price_versions(self, version: int, *, against: int | None = None) -> PriceDifference:
         """Return what a version changed, compared with the one before or with `against`."""
-        path = f"/v1/prices/versions/{version}/difference"
+        path = f"/v1/prices/versions/{segment(str(version))}/difference"
         return self._get(path, PriceDifference, {"against": against})
 
     def look_up_price(
@@ -79,7 +79,7 @@ class SyncPrices(SyncCore):
         return self._get("/v1/prices/lookup", PriceLookup, query)
 
     def estimate_workflow(
-        self, workflow: str, *, environment: Environment | None = None, last: int = 100
+        self, *, workflow: str, environment: Environment | None = None, last: int = 100
     ) -> Estimate:
         """Return what an execution of a workflow costs, from the `last` ones that completed."""
         query = {
