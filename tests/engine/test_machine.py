@@ -62,13 +62,20 @@ class Machine(RuleBasedStateMachine):
         self.final = None
         self.sent = None
 
+    async def open_database(self):
+        """Return what this history happens in: one file for all of them."""
+        return await open_database(self.url, clock=self.clock)
+
+    async def close_database(self):
+        await self.db.close()
+
     def run(self, coroutine):
         return self.loop.run(coroutine)
 
     @initialize(driver=st.sampled_from(["local", "relaxed", "auto", "worker"]))
     def begin(self, driver):
         async def open_engine():
-            self.db = await open_database(self.url, clock=self.clock)
+            self.db = await self.open_database()
             tenant = await self.db.write(lambda tx: insert_tenant(tx, "test"))
             parts = EngineParts(TwiceDatabase(LockDatabase(self.db)), Vault(self.key_file))
             self.engine = Engine(parts, self.clock, principal(tenant.id), principal(tenant.id, "key_other"))
@@ -89,7 +96,7 @@ class Machine(RuleBasedStateMachine):
             with contextlib.suppress(Problem):  # leave nothing for the next example's sweeps
                 await self.engine.cancel(self.id)
                 await self.engine.advance(100_000)
-            await self.db.close()
+            await self.close_database()
 
         self.run(close())
         self.loop.close()
@@ -148,7 +155,7 @@ class Machine(RuleBasedStateMachine):
         output=st.sampled_from([1, 2]),
     )
     def end_effect(self, which, path, pick, state, output):
-        key = sorted(self.called)[pick % len(self.called)]
+        key = list(self.called)[pick % len(self.called)]  # as they came: keys are random
         attempt = self.called[key][1] if self.called[key] else 1
         body = self.about(path, kind="effect", attempt=attempt)
         write = {"type": "effect.ended", "effect_key": key, "state": state} | body
@@ -233,7 +240,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.called)
     @rule(pick=st.integers(0, 5), decision=st.sampled_from(list(EffectDecision)))
     def decide(self, pick, decision):
-        key = sorted(self.called)[pick % len(self.called)]
+        key = list(self.called)[pick % len(self.called)]  # as they came: keys are random
         command = DecideEffect(decision=decision)
         packed = self.engine.parts.vault.pack(self.engine.who.tenant_id, "by hand")
         with contextlib.suppress(AlreadyDecided, NotFound):

@@ -48,10 +48,13 @@ def pytest_report_header(config: pytest.Config) -> str:
 
 def lengthen_timeouts(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Give gates the time they need on a busy machine, and the long forms theirs."""
-    timeout_s = LONG_TIMEOUT_S if config.option.torture else TIMEOUT_S
     for item in items:
-        if item.get_closest_marker("gate") is not None and item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(timeout_s))
+        if item.get_closest_marker("gate") is None:
+            continue
+        if config.option.torture:  # before the test's own, which is for its short form
+            item.add_marker(pytest.mark.timeout(LONG_TIMEOUT_S), append=False)
+        elif item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 def make_gate(request: pytest.FixtureRequest, *, planted: bool) -> Gate:
