@@ -23,6 +23,7 @@ _CODE_ESCAPE = re.compile(rb"\\u00[01][0-9a-f]")
 
 _TAILS: Final[dict[str, str]] = {  # what follows: how it begins
     "[A-Za-z0-9_.-]{13}": """
+        oms_ omi_ omt_
         ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ glpat- hf_ gsk_ r8_ npm_ pypi- dop_v1_ xai- pplx- tvly-
         lsv2_ shpat_ figd_ dckr_pat_ GOCSPX- ya29. sk_live_ sk_test_ rk_live_ rk_test_ whsec_ sk- xapp-
         xoxa- xoxb- xoxe- xoxo- xoxp- xoxr- xoxs- AIza SG.""",

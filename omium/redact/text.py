@@ -34,7 +34,8 @@ _PREFIXED = re.compile(
       | (?P<aws>(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9]))
       | (?P<llm>sk-[A-Za-z0-9_-]{20,}+)
       | (?P<prefixed>
-            (?: gh[pousr]_ | github_pat_ | glpat- | hf_ | gsk_ | r8_ | npm_ | pypi- | dop_v1_ | xai- | pplx-
+            (?: om[sit]_
+              | gh[pousr]_ | github_pat_ | glpat- | hf_ | gsk_ | r8_ | npm_ | pypi- | dop_v1_ | xai- | pplx-
               | tvly- | lsv2_ | shpat_ | figd_ | dckr_pat_ | GOCSPX- | ya29\. | [sr]k_(?:live|test)_ | whsec_
               | xox[abeoprs]- | xapp- | AIza | SG\. )
             [A-Za-z0-9_.-]{16,}+)

@@ -20,6 +20,9 @@ PRIVATE_KEY = "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIEabc\n-----END RSA " + "
 JWT = "eyJhbGciOiJIUzI1NiJ9." + "eyJzdWIiOiIxMjM0NSJ9." + "SflKxwRJSMeKKF2QT4fwpM"
 SECRETS = {
     "omium": make_api_key("dev", "ak_" + "0" * 26).token,
+    "omium-session": "oms_" + "0" * 26 + "_" + RANDOM * 2,
+    "omium-invitation": "omi_" + "0" * 26 + "_" + RANDOM * 2,
+    "omium-token": "omt_" + "0" * 16 + f".{RANDOM * 4}.{RANDOM * 3}",
     "openai": "sk-" + "proj-" + RANDOM,
     "anthropic": "sk-" + "ant-api03-" + RANDOM,
     "aws": "AKIA" + "IOSFODNN7EXAMPLQ",
