@@ -1,5 +1,7 @@
 """Captured logs: bounded per step, and never cut silently."""
 
+from dataclasses import replace
+
 import pytest
 
 from omium.clock import ManualClock
@@ -48,6 +50,19 @@ async def test_a_chunk_that_is_sent_again_changes_nothing(rows):
 
     found, _ = await read(rows, execution)
     assert [line.text for line in found] == ["a"]
+
+
+async def test_a_step_that_runs_again_after_a_rollback_keeps_its_lines_too(rows):
+    execution = await rows.start()
+    again = replace(execution, generation=2)
+    await write(rows, execution, END_CHUNK, "first time")
+    for _ in range(2):  # the second time is a repeat
+        await write(rows, again, END_CHUNK, "second time")
+    await write(rows, again, 0, "x" * LOG_BYTES_MAX)
+
+    found, _ = await read(rows, execution)
+    assert [(line.attempt, line.text) for line in found[:2]] == [(1, "first time"), (1, "second time")]
+    assert [line.dropped for line in found] == [0, 0, 1]
 
 
 async def test_what_does_not_fit_is_counted_on_a_last_line(rows):

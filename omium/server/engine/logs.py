@@ -16,7 +16,7 @@ from omium.models.log import StepLogLine
 from omium.server.db.tx import Tx
 from omium.server.store import logs as store
 from omium.server.store.executions import ExecutionRow, get_execution
-from omium.server.store.logs import END_CHUNK, MARKER_CHUNK, LogChunk
+from omium.server.store.logs import END_CHUNK, MARKER_CHUNK, LogChunk, is_marker, numbered
 
 __all__ = ["END_CHUNK", "LOG_BYTES_MAX", "PackedLines", "list_lines", "pack_lines", "write_logs"]
 
@@ -48,6 +48,7 @@ def write_logs(tx: Tx, row: ExecutionRow, path: str, attempt: int, chunk: int, p
     `chunk` counts from 0 per attempt; lines that come with the step's end are `END_CHUNK`. A chunk that was
     written before changes nothing, so a repeat is harmless. Chunks of an attempt come in order.
     """
+    chunk = numbered(chunk, row.generation)
     if not packed.lines or store.find_chunk(tx, row.id, path, attempt, chunk) is not None:
         return
     room = LOG_BYTES_MAX - store.sum_bytes(tx, row.id, path)
@@ -61,16 +62,17 @@ def write_logs(tx: Tx, row: ExecutionRow, path: str, attempt: int, chunk: int, p
         body = b"[" + b",".join(packed.lines[:kept]) + b"]"
         store.insert_chunk(tx, row.id, LogChunk(path, attempt, chunk, tx.now_us, body))
     if kept < len(packed.lines):
-        _count_dropped(tx, row.id, path, attempt, chunk, len(packed.lines) - kept)
+        _count_dropped(tx, row, path, attempt, chunk, len(packed.lines) - kept)
 
 
-def _count_dropped(tx: Tx, execution_id: str, path: str, attempt: int, chunk: int, lines: int) -> None:
-    marker = store.find_chunk(tx, execution_id, path, attempt, MARKER_CHUNK)
+def _count_dropped(tx: Tx, row: ExecutionRow, path: str, attempt: int, chunk: int, lines: int) -> None:
+    number = numbered(MARKER_CHUNK, row.generation)
+    marker = store.find_chunk(tx, row.id, path, attempt, number)
     counted = json.loads(marker) if marker else {"dropped": 0, "through": -1}
     if chunk <= counted["through"]:  # a repeat of a chunk of which nothing was kept
         return
     body = json_bytes({"dropped": counted["dropped"] + lines, "through": chunk})
-    store.put_chunk(tx, execution_id, LogChunk(path, attempt, MARKER_CHUNK, tx.now_us, body))
+    store.put_chunk(tx, row.id, LogChunk(path, attempt, number, tx.now_us, body))
 
 
 def list_lines(
@@ -90,7 +92,7 @@ def list_lines(
 
 def _unpack(chunk: LogChunk) -> list[StepLogLine]:
     body = json.loads(chunk.lines)
-    if chunk.chunk == MARKER_CHUNK:
+    if is_marker(chunk.chunk):
         dropped = int(body["dropped"])
         text = (
             f"{dropped} more lines were not kept: a step keeps at most {LOG_BYTES_MAX // 1024} KiB of logs."

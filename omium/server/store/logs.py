@@ -1,7 +1,8 @@
 """Captured lines of steps, in the chunks in which they came.
 
-A chunk's `lines` is a JSON list. What was dropped of an attempt is counted in one further row,
-`MARKER_CHUNK`, whose `lines` is `{"dropped": lines, "through": chunk}`.
+Attempts are counted anew after a rollback, so chunks are numbered on: `numbered`. A chunk's `lines` is a JSON
+list. What was dropped of an attempt is counted in one further row, `MARKER_CHUNK`, whose `lines` is
+`{"dropped": lines, "through": chunk}`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from omium.server.db.tx import SqlValue, Tx
 
 END_CHUNK = 2**31  # lines that travel with the step's end; a client's own chunks are below
 MARKER_CHUNK = END_CHUNK + 1
+_OF_GENERATION = 2**40  # more than the chunks of one attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,16 @@ class LogChunk:
     chunk: int
     at_us: int
     lines: bytes
+
+
+def numbered(chunk: int, generation: int) -> int:
+    """Return the number under which a chunk of an attempt in `generation` (from 1) is stored."""
+    return (generation - 1) * _OF_GENERATION + chunk
+
+
+def is_marker(number: int) -> bool:
+    """Say whether what is stored under `number` counts what was dropped."""
+    return number % _OF_GENERATION == MARKER_CHUNK
 
 
 HELD = Sql("""
