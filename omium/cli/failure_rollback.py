@@ -68,14 +68,13 @@ def rollback_failure(
         target, where = Target(to_seq, to_step, to_checkpoint), None
         if target == Target():
             target, where = _before_failure(client, occurrence)
-        if not common.output.as_json:
-            common.output.facts([("Failure", failure.sentence), ("Execution", wanted), ("Back to", where)])
+        facts = [("Failure", failure.sentence), ("Execution", wanted), ("Back to", where)]
         if others:
             common.output.say(
                 f"{count(others, 'other execution')} of this failure "
                 f"{'stays' if others == 1 else 'stay'} open; choose with --execution."
             )
-        roll_back(common, client, wanted, target, reason, yes=yes, plan_only=plan_only)
+        roll_back(common, client, wanted, target, reason, yes=yes, plan_only=plan_only, facts=facts)
 
 
 def _choose(client: Client, failure: Failure, execution_id: str | None) -> tuple[Occurrence, int]:

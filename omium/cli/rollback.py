@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
@@ -81,8 +82,9 @@ def roll_back(
     *,
     yes: bool,
     plan_only: bool,
+    facts: Sequence[tuple[str, str | None]] = (),
 ) -> None:
-    """Show the plan, ask, and take the execution back to `target`; with `plan_only` only show."""
+    """Show the plan below `facts`, ask, and take the execution back to `target`; or only show (`plan_only`)."""
     from omium.models.replay import PlanRollback, RollbackExecution
 
     plan = client.plan_rollback(execution_id, PlanRollback(**target._asdict()))
@@ -90,7 +92,7 @@ def roll_back(
         common.output.json(plan)
         return
     if not common.output.as_json:
-        _show_plan(common, plan)
+        _show_plan(common, plan, facts)
     if plan_only:
         return
     common.output.confirm(f"Take {execution_id} back?", yes=yes)
@@ -109,9 +111,10 @@ def roll_back(
     )
 
 
-def _show_plan(common: Common, plan: RollbackPlan) -> None:
+def _show_plan(common: Common, plan: RollbackPlan, facts: Sequence[tuple[str, str | None]]) -> None:
     common.output.facts(
         [
+            *facts,
             ("Back to event", str(plan.to_seq)),
             ("Superseded", ", ".join(plan.superseded_steps) or "nothing"),
             ("Compensated", ", ".join(plan.compensations) or "nothing"),
