@@ -22,10 +22,13 @@ class AddAlertRule(Command):
     name: Name
     channel: AlertChannel
     destination: Annotated[str, Field(min_length=1, max_length=2_000)]
+    """An https address, e-mail addresses, or the name of one of the operator's commands."""
     kinds: Annotated[list[AlertKind], Field(min_length=1, max_length=20)] | None = None
+    """What to be told of; without it, everything."""
     workflow: Name | None = None
     environment: Environment | None = None
     quiet_s: Annotated[int, Field(ge=0, le=7 * 86_400)] = QUIET_S
+    """At most one message of a kind in this time, in seconds."""
 
 
 class AlertRule(Reply):
