@@ -1,8 +1,17 @@
 """Credits with an end: what ends is what nobody has spent, and the lots that end first are spent first."""
 
+import asyncio
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from omium.clock import ManualClock
+from omium.server.db.open import open_database
 from omium.server.ledger import funding, lots
 from omium.server.ledger.book import EntryKind
-from tests.ledger.harness import ABOUT
+from omium.server.store.tenants import insert_tenant
+from tests.db.twice import TwiceDatabase
+from tests.ledger.harness import ABOUT, Ledger
 
 DAY_US = 86_400 * 1_000_000
 
@@ -156,3 +165,70 @@ async def test_the_end_of_a_negative_makes_a_debt_of_what_is_in_use(ledger):
     funds = await ledger.funds()
     assert (funds.balance_microcredits, funds.owed_microcredits) == (0, 30)
     assert await ledger.problems() == []
+
+
+# Beside a model that counts each lot down at once, which the ledger only does when it settles.
+
+OPERATIONS = st.one_of(
+    st.tuples(st.just("grant"), st.integers(1, 100), st.none()),
+    st.tuples(st.just("lot"), st.integers(1, 100), st.integers(1, 9)),
+    st.tuples(st.just("spend"), st.integers(1, 120), st.none()),
+    st.tuples(st.just("days"), st.integers(1, 5), st.none()),
+)
+
+
+class Model:
+    def __init__(self):
+        self.today, self.free, self.lots = 0, 0, []
+
+    @property
+    def balance(self):
+        return self.free + sum(left for _, _, left in self.lots)
+
+    def spend(self, amount):
+        remaining = []
+        for end, number, left in sorted(self.lots):
+            taken = min(amount, left)
+            amount -= taken
+            remaining.append((end, number, left - taken))
+        self.lots = remaining
+        self.free -= amount
+
+    def wait(self, count):
+        self.today += count
+        self.lots = [lot for lot in self.lots if lot[0] > self.today]
+
+
+async def run(folder, history):
+    clock = ManualClock()
+    db = await open_database(str(folder / "omium.sqlite"), clock=clock)
+    try:
+        tenant = await db.write(lambda tx: insert_tenant(tx, "test"))
+        ledger, model = Ledger(TwiceDatabase(db), clock, tenant.id, ""), Model()
+        await ledger.grant(1)
+        model.free = 1
+        for number, (name, amount, end) in enumerate(history):
+            match name:
+                case "grant":
+                    await ledger.grant(amount)
+                    model.free += amount
+                case "lot":
+                    await grant_until(ledger, amount, end)
+                    model.lots.append((model.today + end, number, amount))
+                case "spend" if amount <= model.balance:
+                    await ledger.spend("none", amount)
+                    model.spend(amount)
+                case "days":
+                    days(ledger, amount)
+                    await sweep(ledger)
+                    model.wait(amount)
+            assert await balance(ledger) == model.balance
+        assert await ledger.problems() == []
+    finally:
+        await db.close()
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+@given(history=st.lists(OPERATIONS, min_size=6, max_size=25))
+def test_any_history_ends_what_a_model_says(history, tmp_path_factory):
+    asyncio.run(run(tmp_path_factory.mktemp("lots"), history))
