@@ -51,7 +51,7 @@ def init(
     """
     from omium.config import load_settings
 
-    settings = load_settings(base_url=common.base_url, profile=common.profile)
+    settings = load_settings(base_url=common.base_url, profile=common.profile, new_profile=True)
     token_file = bootstrap_token_file(data or data_folder())
     kept = local and yes and settings.api_key and not os.access(token_file, os.R_OK)
     if kept and settings.api_key:

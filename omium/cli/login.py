@@ -170,7 +170,7 @@ def passwd(common: Common, password_file: PasswordFile = None) -> None:
 def _settings(common: Common) -> Settings:
     from omium.config import load_settings
 
-    return load_settings(base_url=common.base_url, profile=common.profile)
+    return load_settings(base_url=common.base_url, profile=common.profile, new_profile=True)
 
 
 def _client(settings: Settings) -> Client:

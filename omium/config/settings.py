@@ -105,18 +105,20 @@ def load_settings(
     tls_pin: str | None = None,
     unavailable_after_s: float | None = None,
     effect_wait_s: float | None = None,
+    new_profile: bool = False,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """Return the settings that hold now. Raises `ConfigError` for anything that is not as it should be.
 
-    An empty environment variable counts as not set.
+    An empty environment variable counts as not set. With `new_profile`, for what creates one, a profile that
+    is not there says nothing; else it's an error.
     """
     folder = config_folder(environ)
     file = read_config(folder)
     chosen = _Chosen(environ, {})
     name = chosen.first("profile", profile, file.active, str(file.path))
     check_profile_name(name)
-    stored = _profile(file, name, chosen)
+    stored = {} if new_profile and name not in file.profiles else _profile(file, name, chosen)
     where = f"profile {name} in {file.path}"
 
     url = chosen.first("base_url", base_url, stored.get("base_url"), where) or DEFAULT_BASE_URL

@@ -1,0 +1,141 @@
+"""People at the command line: `signup`, `login`, `logout`, `passwd`, `members`, `tenants`, `users`."""
+
+import pytest
+
+from tests.cli.conftest import make_cli
+from tests.cli.terminal import Terminal
+
+PASSWORD = "correct battery staple horse"
+
+
+@pytest.fixture
+def server(make_running_server):
+    return make_running_server(OMIUM_PASSWORD_MEMORY_MIB="8")
+
+
+@pytest.fixture
+def machine(tmp_path, server):
+    """A function that returns the command line of a machine that was never connected."""
+
+    def make(name, **environment):
+        folder = tmp_path / name
+        folder.mkdir()
+        return make_cli(folder, OMIUM_BASE_URL=server.base_url, **environment)
+
+    return make
+
+
+def test_two_people_share_a_tenant(machine, server):
+    ada = machine("ada", OMIUM_DATA_DIR=str(server.data))
+    made = ada("signup", "--user", "Ada@example.org", "--tenant", "acme", "--json", stdin=PASSWORD + "\n")
+    assert made.code == 0, made.err
+    assert (made.json["user"], made.json["role"], made.json["tenant"]) == ("ada@example.org", "owner", "acme")
+    assert "session_token" not in made.json
+    assert (ada.folder / "config" / "config.toml").stat().st_mode & 0o077 == 0
+    assert not list(server.data.rglob("*token*"))
+
+    who = ada("whoami", "--json").json
+    assert (who["user"], who["role"], who["api_key_id"], who["credits"]) == (
+        "ada@example.org", "owner", None, 10_000,
+    )  # fmt: skip
+    assert ada("keys", "create", "--name", "ci").out.startswith("om_dev_")
+
+    invitation = ada("members", "invite", "--role", "operator", "--note", "Bob").out.strip()
+    bob = machine("bob")
+    (bob.folder / "invitation").write_text(invitation + "\n")
+    (bob.folder / "password").write_text(PASSWORD + "\n")
+    files = ["--invitation-file", str(bob.folder / "invitation")]
+    files += ["--password-file", str(bob.folder / "password")]
+    assert bob("signup", "--user", "bob", *files).code == 0
+    refused = bob("keys", "create", "--name", "x")
+    assert (refused.code, "operator" in refused.err) == (1, True)
+
+    members = ada("members", "list", "--json").json
+    assert [(each["user"], each["role"], each["active_keys"]) for each in members] == [
+        ("ada@example.org", "owner", 1),
+        ("bob", "operator", 0),
+    ]
+    assert ada("members", "role", "bob", "viewer").code == 0
+    assert bob("whoami", "--json").json["role"] == "viewer"
+    assert [each["status"] for each in ada("members", "invitations", "--json").json] == ["used"]
+    assert ada("members", "remove", "bob", "--yes").code == 0
+    assert "omium login" in bob("status").err
+
+
+def test_a_person_logs_in_elsewhere_switches_and_leaves(machine, server):
+    ada = machine("ada", OMIUM_DATA_DIR=str(server.data))
+    assert ada("signup", "--user", "ada", "--tenant", "acme", stdin=PASSWORD + "\n").code == 0
+
+    laptop = machine("laptop")
+    assert laptop("login", "--user", "ada", stdin=PASSWORD + "\n").code == 0
+    assert laptop("tenants", "create", "research").code == 0
+    assert laptop("tenants", "switch", "research", "--environment", "prod").code == 0
+    assert [(each["name"], each["current"]) for each in laptop("tenants", "list", "--json").json] == [
+        ("acme", False),
+        ("research", True),
+    ]
+    assert laptop("whoami", "--json").json["environment"] == "prod"
+    assert laptop("tenants", "rename", "laboratory").code == 0
+    assert laptop("tenants", "delete").code == 2
+    assert laptop("tenants", "delete", "--confirm", "laboratory").code == 0
+    assert laptop("whoami").code == 1
+    assert ada("passwd", stdin=f"{PASSWORD}\n{PASSWORD} 2\n").code == 0
+    assert laptop("login", "--user", "ada", stdin=PASSWORD + " 2\n").code == 0
+    assert laptop("sessions", "revoke", "--others", "--yes").code == 0
+    assert ada("whoami").code == 1
+    out = laptop("logout", "--yes", "--json")
+    assert (out.code, out.json["session_ended"]) == (0, True)
+    assert laptop("whoami").code == 1
+
+
+def test_a_password_is_asked_for_without_being_shown(machine, server):
+    ada = machine("ada", OMIUM_DATA_DIR=str(server.data))
+    terminal = Terminal(ada, "signup", "--user", "ada", "--tenant", "acme")
+    terminal.expect("Password, at least 12 characters")
+    terminal.type(PASSWORD + "\n")
+    terminal.expect("Repeat for confirmation")
+    terminal.type(PASSWORD + "\n")
+    terminal.expect("Next: an API key")
+    assert terminal.end() == 0
+    assert PASSWORD not in terminal.shown
+    assert PASSWORD not in server.log()
+
+
+def test_a_key_in_the_profile_is_not_replaced_unasked(machine, server):
+    machine_ = machine("ada", OMIUM_DATA_DIR=str(server.data))
+    key = machine_("init", "--local", "--yes", "--json").json
+    invited = machine_("members", "invite", "--role", "owner", "--server-owner").out
+    (machine_.folder / "invitation").write_text(invited)
+    files = ["--user", "ada", "--invitation-file", str(machine_.folder / "invitation")]
+
+    assert machine_("signup", *files, stdin=PASSWORD + "\n").code == 2
+    assert machine_("whoami", "--json").json["api_key_id"] == key["api_key_id"]
+    kept = machine_("signup", *files, "--profile", "me", stdin=PASSWORD + "\n")
+    assert kept.code == 0, kept.err
+    assert machine_("whoami", "--profile", "me", "--json").json["user"] == "ada"
+    assert "server" in machine_("whoami", "--profile", "me", "--json").json["scopes"]
+
+
+def test_whoever_has_the_folder_resets_a_password(machine, server):
+    ada = machine("ada", OMIUM_DATA_DIR=str(server.data))
+    assert ada("signup", "--user", "ada", "--tenant", "acme", stdin=PASSWORD + "\n").code == 0
+    running = ada("users", "list")
+    assert running.code == 1
+    server.stop()
+
+    users = ada("users", "list", "--json").json
+    assert [(each["user"], each["tenants"], each["server_owner"]) for each in users] == [
+        ("ada", ["acme (owner)"], True)
+    ]
+    assert ada("users", "reset-password", "nobody", stdin=PASSWORD + "\n").code == 1
+    assert ada("users", "reset-password", "ada", stdin=PASSWORD + " 3\n").code == 0
+
+    assert ada("users", "disable", "ada").code == 0
+    server.start()
+    assert ada("whoami").code == 1
+    assert ada("login", "--user", "ada", stdin=PASSWORD + " 3\n").code == 1
+    server.stop()
+    assert ada("users", "enable", "ada").code == 0
+    server.start()
+    assert ada("login", "--user", "ada", stdin=PASSWORD + "\n").code == 1
+    assert ada("login", "--user", "ada", stdin=PASSWORD + " 3\n").code == 0
