@@ -84,7 +84,7 @@ def roll_back(
     plan_only: bool,
     facts: Sequence[tuple[str, str | None]] = (),
 ) -> None:
-    """Show the plan below `facts`, ask, and take the execution back to `target`; or only show (`plan_only`)."""
+    """Show the plan below `facts`, ask, and take the execution back to `target`; or only show it."""
     from omium.models.replay import PlanRollback, RollbackExecution
 
     plan = client.plan_rollback(execution_id, PlanRollback(**target._asdict()))
