@@ -98,6 +98,8 @@ class Worker:
         try:
             grants = drive_sync(self._claim(execution_id, wait_s=wait_s), self._ports)
         except NothingToClaim:
+            grants = None
+        if grants is None:  # not above: what the user's code raises would be told as following from that
             assert execution_id is not None
             flow = join_execution(execution_id, self.workflows.get, self._session.prepare)
             joined = drive_sync(flow, self._ports)
