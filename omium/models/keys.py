@@ -49,9 +49,11 @@ class CreateKey(Command):
     """What it may run; None: everything."""
     expires_at_us: TimestampUs | None = None
     spend_cap_usd: Usd | None = None
-    """What it may spend in each period, in dollars or in credits."""
+    """What it may spend in each period, in dollars; or with the next one in credits."""
     spend_cap_credits: Credits | None = None
+    """The cap in credits."""
     cap_period: CapPeriod = CapPeriod.TOTAL
+    """What the cap counts over; days and months are those of UTC."""
     soft_cap_percent: Percent | None = None
     """Part of the cap at which it is warned; nothing is stopped."""
 
@@ -76,15 +78,20 @@ class UpdateKey(Command):
     workflows: Workflows | None = None
     expires_at_us: TimestampUs | None = None
     spend_cap_usd: Usd | None = None
+    """Another cap in dollars; null, here or for the credits: none any more."""
     spend_cap_credits: Credits | None = None
+    """The same in credits."""
     cap_period: CapPeriod | None = None
+    """What the cap counts over from now on; what was spent in that period already counts."""
     soft_cap_percent: Percent | None = None
+    """Part of the cap at which it is warned; null: not any more."""
 
 
 class RotateKey(Command):
     """How long the present secret stays good beside the new one: not at all, 15 minutes, an hour or a day."""
 
     grace_s: Literal[0, 900, 3600, 86400] = 0
+    """Seconds: 0, 900, 3600 or 86400."""
 
 
 class RotatedKey(NewKey):
@@ -168,6 +175,7 @@ class ExchangeKey(Command):
 
     scopes: list[Scope] | None = None
     ttl_s: Annotated[int, Field(ge=1, le=900)] = 900
+    """Seconds until it ends."""
 
 
 class ShortToken(Reply):

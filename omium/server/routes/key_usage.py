@@ -28,7 +28,9 @@ class UsageWindow(Command):
     """How many days, up to which; today by default."""
 
     days: Annotated[int, Field(ge=1, le=DAYS_MAX)] = DAYS_DEFAULT
+    """How many days."""
     last_day: Annotated[dt.date, Field(ge=_FIRST, lt=dt.date(9999, 1, 1))] | None = None
+    """The last of them, such as 2026-11-22; without it, today."""
 
 
 @endpoint(
