@@ -41,4 +41,9 @@ class UsageRecord(Reply):
     reasoning_tokens: int
     calls: int
     reported_cost_microusd: int | None = None
+    charged_microcredits: int | None = None
+    """What was charged for it, in micro-credits; None: nothing, because it was free, waits for a price, or
+    the server does not meter."""
+    price_version: int | None = None
+    """The version of the price book by which it was charged."""
     at_us: int

@@ -90,13 +90,13 @@ _SUMMED = (
 
 def list_usage(
     tx: Tx, tenant_id: str, execution_id: str | None, *, before: tuple[int, str], limit: int
-) -> list[store.UsageRow]:
+) -> list[store.ChargedUsageRow]:
     """List a tenant's records, or those of one of its executions, below (at_us, id), the newest first."""
     if execution_id is not None:
         get_execution(tx, tenant_id, execution_id)
     return store.list_usage(tx, tenant_id, execution_id, before=before, limit=limit)
 
 
-def view_usage(row: store.UsageRow) -> UsageRecord:
+def view_usage(row: store.ChargedUsageRow) -> UsageRecord:
     """Return the record as it travels."""
     return UsageRecord(**{name: getattr(row, name) for name in UsageRecord.model_fields})

@@ -31,6 +31,14 @@ class UsageRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ChargedUsageRow(UsageRow):
+    """A report with what was charged for it: None where nothing was, or not yet, or nothing is metered."""
+
+    charged_microcredits: int | None
+    price_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class UsageSum:
     """Usage of one provider's model, summed."""
 
@@ -121,12 +129,20 @@ PATHS = Sql("""
      WHERE execution_id = :execution_id AND tenant_id = :tenant_id
      GROUP BY 1
 """)
-_BELOW = "(at_us, id) < (:before_us, :before_id) ORDER BY at_us DESC, id DESC LIMIT :limit"
-LIST = Sql(f"SELECT {_COLUMNS} FROM usage_records WHERE tenant_id = :tenant_id AND {_BELOW}")
-LIST_OF_EXECUTION = Sql(f"""
-    SELECT {_COLUMNS} FROM usage_records
-     WHERE execution_id = :execution_id AND tenant_id = :tenant_id AND {_BELOW}
-""")
+_BELOW = "(u.at_us, u.id) < (:before_us, :before_id) ORDER BY u.at_us DESC, u.id DESC LIMIT :limit"
+# A charge has at most three entries, one after the other: of the hold, beyond it, owed. The first has the
+# report's natural key, all of them name the report (ledger/holds.py).
+_CHARGED = f"""
+    SELECT {", ".join(f"u.{name.strip()}" for name in _COLUMNS.split(","))},
+           (SELECT CAST(SUM(part.amount_microcredits) AS {{int64}}) FROM ledger_entries AS part
+             WHERE part.tenant_id = u.tenant_id AND part.seq BETWEEN first.seq AND first.seq + 2
+               AND part.reference = u.id AND part.credit_kind = 'usage') AS charged_microcredits,
+           first.price_version
+      FROM usage_records AS u
+      LEFT JOIN ledger_entries AS first ON first.tenant_id = u.tenant_id AND first.once = 'usage:' || u.id
+     WHERE u.tenant_id = :tenant_id"""
+LIST = Sql(f"{_CHARGED} AND {_BELOW}")
+LIST_OF_EXECUTION = Sql(f"{_CHARGED} AND u.execution_id = :execution_id AND {_BELOW}")
 
 
 def sum_usage(tx: Tx, tenant_id: str, execution_id: str) -> list[UsageSum]:
@@ -145,10 +161,10 @@ def sum_tokens_by_path(tx: Tx, tenant_id: str, execution_id: str) -> list[PathTo
 
 def list_usage(
     tx: Tx, tenant_id: str, execution_id: str | None, *, before: tuple[int, str], limit: int
-) -> list[UsageRow]:
+) -> list[ChargedUsageRow]:
     """List a tenant's records, or those of an execution, below (at_us, id), the newest first."""
     window: dict[str, SqlValue] = {"tenant_id": tenant_id, "limit": limit}
     window |= {"before_us": before[0], "before_id": before[1]}
     if execution_id is None:
-        return tx.all(LIST, UsageRow, **window)
-    return tx.all(LIST_OF_EXECUTION, UsageRow, execution_id=execution_id, **window)
+        return tx.all(LIST, ChargedUsageRow, **window)
+    return tx.all(LIST_OF_EXECUTION, ChargedUsageRow, execution_id=execution_id, **window)
