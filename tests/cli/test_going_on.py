@@ -27,6 +27,17 @@ def test_a_killed_run_is_resumed_here_and_keeps_its_steps(cli):
     assert [step["key"] for step in detail["steps"]] == ["plan", "research", "write"]
 
 
+def test_a_resumed_run_that_fails_shows_its_own_error_alone(cli):
+    assert cli.python("import my_agents; my_agents.report('bad')", DIE="1").code == -signal.SIGKILL
+
+    failed = cli("resume", "last", "--here")
+
+    assert failed.code == 1
+    assert "ValueError: nonsense about bad" in failed.err
+    assert "NothingToClaim" not in failed.err  # how it was taken up is no part of why it failed
+    assert "During handling" not in failed.err
+
+
 def test_a_killed_run_is_finished_by_a_worker_that_then_drains(cli):
     cli.python("import my_agents; my_agents.report('durability')", DIE="1")
     worker = cli.start("worker", "my_agents.py")
