@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import TypeVar
 
 from omium.server.db.tx import Database, Sql, SqlValue, Tx
-from omium.server.engine.live import AnnouncingDatabase, AnnouncingTx
+from omium.server.engine.live import AnnouncingDatabase
 from omium.server.live import LiveHub
+from tests.engine.forwarding import ForwardingTx
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -18,13 +19,13 @@ class UndoneError(Exception):
     """Undoes the first run of a work."""
 
 
-class WatchedTx(AnnouncingTx):
+class WatchedTx(ForwardingTx):
     """Notes the first words of every statement."""
 
     __slots__ = ("_noted",)
 
-    def __init__(self, tx: Tx, hub: LiveHub, noted: list[str]) -> None:
-        super().__init__(tx, hub)
+    def __init__(self, tx: Tx, noted: list[str]) -> None:
+        super().__init__(tx)
         self._noted = noted
 
     def _note(self, sql: Sql) -> None:
@@ -70,7 +71,7 @@ class WatchedDatabase(AnnouncingDatabase):
     async def write(self, work: Callable[[Tx], T]) -> T:
         self.writes += 1
         self.statements = noted = []
-        return await self._db.write(lambda tx: work(WatchedTx(tx, self._hub, noted)))
+        return await self._db.write(lambda tx: work(WatchedTx(tx, noted)))
 
 
 class TwiceDatabase(AnnouncingDatabase):

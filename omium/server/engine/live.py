@@ -8,21 +8,20 @@ announce nothing here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar, cast
 
-from omium.server.db.tx import Counters, Database, Dialect, R, Sql, SqlValue, Tx
+from omium.server.db.light import light
+from omium.server.db.tx import Counters, Database, Dialect, Tx
 from omium.server.ledger.moves import CreditsMoved
 from omium.server.live import LiveHub
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@light(frozen=True, slots=True)
 class Announcement:
     """An execution has the event `seq` now; `queue` is (environment, queue) if it can be claimed."""
 
@@ -50,50 +49,19 @@ def queue_topic(tenant_id: str, environment: str, queue: str) -> tuple[str, ...]
     return ("queue", tenant_id, environment, queue)
 
 
-class AnnouncingTx:
-    """A `Tx` whose announcements reach `hub`; everything else is the inner one's."""
-
-    __slots__ = ("_hub", "_tx", "lease_now_us", "now_us")
-
-    def __init__(self, tx: Tx, hub: LiveHub) -> None:
-        self._tx = tx
-        self._hub = hub
-        self.now_us = tx.now_us
-        self.lease_now_us = tx.lease_now_us
-
-    def new_id(self, prefix: str) -> str:
-        return self._tx.new_id(prefix)
-
-    def after_commit(self, hook: Callable[[], None]) -> None:
-        self._tx.after_commit(partial(hook.tell, self._hub) if isinstance(hook, TOLD) else hook)
-
-    def savepoint(self) -> AbstractContextManager[None]:
-        return self._tx.savepoint()
-
-    def execute(self, sql: Sql, **params: SqlValue) -> int:
-        return self._tx.execute(sql, **params)
-
-    def send(self, sql: Sql, **params: SqlValue) -> None:
-        self._tx.send(sql, **params)
-
-    def execute_many(self, sql: Sql, rows: Iterable[Mapping[str, SqlValue]]) -> int:
-        return self._tx.execute_many(sql, rows)
-
-    def one(self, sql: Sql, row: type[R], **params: SqlValue) -> R:
-        return self._tx.one(sql, row, **params)
-
-    def one_or_none(self, sql: Sql, row: type[R], **params: SqlValue) -> R | None:
-        return self._tx.one_or_none(sql, row, **params)
-
-    def all(self, sql: Sql, row: type[R], **params: SqlValue) -> list[R]:
-        return self._tx.all(sql, row, **params)
-
-    def value(self, sql: Sql, **params: SqlValue) -> SqlValue:
-        return self._tx.value(sql, **params)
+class _Hooked(Protocol):
+    hooks: list[Callable[[], None]]
 
 
 def _announce(work: Callable[[Tx], T], hub: LiveHub, tx: Tx) -> T:
-    return work(AnnouncingTx(tx, hub))
+    """Run `work`, then give `hub` to the announcements that it has registered.
+
+    Afterwards, not by standing between a work and its transaction, where every statement would go through.
+    """
+    result = work(tx)
+    hooks = cast("_Hooked", tx).hooks  # of a DriverTx, which is what a database runs works with
+    hooks[:] = [partial(hook.tell, hub) if isinstance(hook, TOLD) else hook for hook in hooks]
+    return result
 
 
 class AnnouncingDatabase:
