@@ -14,11 +14,12 @@ from omium.server.db.sql import Sql
 GROWING = frozenset(
     {"executions", "execution_details", "epochs", "events", "steps", "step_attempts", "checkpoints"}
     | {"effects", "payloads", "usage_records", "step_logs", "failure_occurrences"}
-    | {"ledger_entries", "holds"}
+    | {"ledger_entries", "holds", "audit_entries", "alert_facts", "alert_deliveries"}
 )
 
 # What reads a whole table on purpose, and why that is bearable.
 ON_PURPOSE = {
+    "alerts.LOCK_FACTS": "through the index of those that no sweep has gathered, which holds nothing else",
     "leases.RESTART": "once, when a server starts; through the index of running executions",
 }
 
