@@ -10,7 +10,7 @@ from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us, state
+from omium.cli.words import ago, now_us
 from omium.states import Role
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def list_invitations(common: Common) -> None:
     common.output.table(
         [
             Column("INVITATION", lambda i: i.id, give="id"),
-            Column("STATUS", lambda i: state(i.status)),
+            Column("STATUS", lambda i: i.status),
             Column("ROLE", lambda i: i.role.value),
             Column("NOTE", lambda i: i.note, give="cut", spare=1),
             Column("EXPIRES", lambda i: ago(i.expires_at_us, at_us)),
