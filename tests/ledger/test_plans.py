@@ -98,12 +98,34 @@ async def test_a_server_that_was_away_for_months_books_each_of_them_once(ledger)
     assert len({entry.once for entry in await grants(ledger)}) == 4
 
 
-async def test_two_servers_that_sweep_at_once_renew_once(ledger):
+async def test_a_plan_of_the_31st_renews_on_the_31st_again(ledger):
+    await define(ledger, plan("steady", 1_000, rolls_over=1))
+    ledger.clock.advance((us_of(2027, 1, 31) - ledger.clock.now_us()) / 1_000_000)
+    await choose(ledger, "steady")
+    for _ in range(3):
+        ledger.clock.advance(31 * DAY_S)
+        await sweep(ledger)
+
+    days = [entry.once.rpartition(":")[2] for entry in await grants(ledger)]
+    assert days == ["2027-01-31", "2027-02-28", "2027-03-31", "2027-04-30"]
+
+
+def us_of(year, month, day):
+    return (dt.datetime(year, month, day, tzinfo=dt.UTC) - EPOCH) // dt.timedelta(microseconds=1)
+
+
+async def test_two_servers_that_sweep_at_once_renew_once(ledger, database_url, clock):
     await define(ledger, plan("steady", 1_000, rolls_over=1))
     await choose(ledger, "steady")
-    ledger.clock.advance(32 * DAY_S)
-
-    await asyncio.gather(*(ledger.db.write(plans.sweep_plans) for _ in range(8)))
+    clock.advance(32 * DAY_S)
+    shared = database_url.startswith("postgresql://")  # a file belongs to one server
+    second = await open_database(database_url, clock=clock) if shared else None
+    try:
+        servers = [ledger.db, second or ledger.db]
+        await asyncio.gather(*(servers[n % 2].write(plans.sweep_plans) for n in range(8)))
+    finally:
+        if second is not None:
+            await second.close()
 
     assert len(await grants(ledger)) == 2
     assert await ledger.problems() == []
@@ -233,13 +255,16 @@ async def run_renewals(folder, anchor_us, steps):
         assert len(booked) == begun
         assert len({entry.once for entry in booked}) == begun
         assert await balance(ledger) == 7 * begun
+        now = await own(ledger)
+        assert now.period_start_us == period_start_us(anchor_us, begun - 1)
+        assert now.period_end_us == period_start_us(anchor_us, begun)
         assert await ledger.problems() == []
     finally:
         await db.close()
 
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-FROM_US = (dt.datetime(2024, 1, 28, tzinfo=dt.UTC) - EPOCH) // dt.timedelta(microseconds=1)
+FROM_US = us_of(2024, 1, 28)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow], deadline=None)
