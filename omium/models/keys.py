@@ -63,7 +63,8 @@ class CreatedKey(NewKey):
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"api_key"})
 
-    id: str
+    id: str = ""
+    """The same as `api_key_id`."""
     workflows: list[str] | None = None
     spend_cap_usd: float | None = None
     cap_period: CapPeriod | None = None
