@@ -1,5 +1,7 @@
 """The price book over HTTP: read by all, changed by the server's owner, every version kept."""
 
+import asyncio
+
 import pytest
 
 from omium.pricing.default import default_text
@@ -55,6 +57,19 @@ async def test_two_people_who_edit_at_once_do_not_overwrite_each_other(app_clien
     await app_client.put("/v1/prices", json={"text": BOOK, "replaces": 1})
     late = await app_client.put("/v1/prices", json={"text": BOOK + "# mine\n", "replaces": 1})
     assert (late.status_code, late.json()["code"], late.json()["version"]) == (409, "prices-changed", 2)
+
+
+async def test_of_two_books_that_are_saved_at_the_same_moment_one_counts_and_the_other_is_told(
+    each_app_client,
+):
+    answers = await asyncio.gather(
+        *(
+            each_app_client.put("/v1/prices", json={"text": f"{BOOK}# {number}\n", "replaces": 1})
+            for number in range(4)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    assert (await each_app_client.get("/v1/prices")).json()["version"] == 2
 
 
 async def test_a_version_is_restored_as_a_new_one(each_app_client):
