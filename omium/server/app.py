@@ -24,7 +24,7 @@ from omium.server.engine.live import AnnouncingDatabase
 from omium.server.engine.money import list_money_problems
 from omium.server.engine.unmetered import end_metering
 from omium.server.engine.verify import list_problems
-from omium.server.ledger.verify import list_ledger_problems
+from omium.server.ledger.verify import list_ledger_problems, warn_of_damage
 from omium.server.live import LiveHub
 from omium.server.routes import list_endpoints
 from omium.server.seal import KeyFile
@@ -64,6 +64,7 @@ async def open_app(
         server.metrics.add_source(lambda: server_metrics(server))
         for work in list_first_works(settings):
             await db.write(work)
+        await warn_of_damage(db)
         if not settings.metering:
             await end_metering(db)
         chosen = build_sweeps(settings, server.engine.policy, server) if sweeps else []

@@ -3,6 +3,7 @@
 import pytest
 
 from omium.server.db.tx import Sql
+from omium.server.ledger.verify import warn_of_damage
 
 
 @pytest.fixture
@@ -61,3 +62,13 @@ async def test_a_changed_journal_is_found(used, change):
         await used.db.write(lambda tx, sql=sql: tx.execute(sql))
     found = await used.problems()
     assert any("was changed" in text or "is missing" in text for text in found)
+
+
+async def test_a_server_that_starts_looks_at_the_ends_of_the_chains(used):
+    assert await warn_of_damage(used.db) == []
+    statement = Sql(
+        "UPDATE accounts SET balance_microcredits = balance_microcredits + 1 WHERE kind = 'funds'"
+    )
+    await used.db.write(lambda tx: tx.execute(statement))
+
+    assert await warn_of_damage(used.db) == [used.tenant_id, "system"]

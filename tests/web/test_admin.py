@@ -62,13 +62,13 @@ async def test_a_check_says_what_it_looked_at(each_app_client):
     async def gloomy(db):
         return ["the books do not balance"]
 
-    each_app_client.server.checks.append(("ledger", gloomy))
+    each_app_client.server.checks.append(("books", gloomy))
     reply = await each_app_client.get("/v1/admin/verify")
 
-    assert reply.json() == {
-        "problems": ["ledger: the books do not balance"],
-        "checks": ["integrity of the database", "executions", "ledger"],
-    }
+    assert reply.json()["problems"] == ["books: the books do not balance"]
+    checks = reply.json()["checks"]
+    assert checks[:3] == ["integrity of the database", "executions", "ledger"]
+    assert checks[-1] == "books"
 
 
 async def test_only_the_scope_server_opens_them(app_client):

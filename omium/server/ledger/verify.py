@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
+from omium.logs import get_logger
 from omium.server.db.tx import Database, Tx
 from omium.server.ledger.book import chain
 from omium.server.store import holds, payments
@@ -18,6 +19,8 @@ from omium.server.store.ledger import GENESIS, AccountKind, AccountRow, EntryRow
 ENTRIES_PER_READ = 1_000
 OWNERS_PER_READ = 500
 UNBOOKED_MAX = 100
+
+log = get_logger(__name__)
 
 
 @dataclass
@@ -47,6 +50,21 @@ async def list_ledger_problems(db: Database) -> list[str]:
     found = [f"{owner}: {text}" async for owner, text in verify_ledger(db)]
     unbooked = await db.read(lambda tx: payments.list_unbooked(tx, UNBOOKED_MAX))
     return found + [f"payment {payment_id} is paid, but its entry is not there." for payment_id in unbooked]
+
+
+async def warn_of_damage(db: Database) -> list[str]:
+    """Look, when a server starts, at the end of every chain, and log what does not fit; returns the tenants.
+
+    Cheap: not the journal, only its ends. The server goes on, because what is stored can be read and brought
+    in order; `omium db verify` says what is wrong, and where.
+    """
+    broken = await db.read(lambda tx: store.list_broken_ends(tx, UNBOOKED_MAX))
+    for tenant_id in broken:
+        log.error("the ledger is damaged; run `omium db verify`", tenant_id=tenant_id)
+    if await db.read(store.sum_accounts):
+        log.error("the balances of the ledger do not add up to zero; run `omium db verify`")
+        broken.append(store.SYSTEM)
+    return broken
 
 
 async def _check_tenant(db: Database, tenant_id: str) -> AsyncIterator[str]:

@@ -99,11 +99,13 @@ async def get_openapi(call: Call[None]) -> Answer:
     tags=("keys",),
 )
 async def get_whoami(call: Call[None]) -> WhoAmI:
-    return await call.read(lambda tx: read_whoami(tx, call.principal))
+    metering = call.server.settings.metering
+    return await call.read(lambda tx: read_whoami(tx, call.principal, metering=metering))
 
 
-def read_whoami(tx: Tx, principal: Principal) -> WhoAmI:
-    """Return who `principal` is, where, and what there is to spend."""
+def read_whoami(tx: Tx, principal: Principal, *, metering: bool) -> WhoAmI:
+    """Return who `principal` is, where, and what there is to spend, where that is counted."""
+    balance = credits_state(tx, principal.tenant_id).balance_microcredits if metering else None
     tenant = tenants.get_tenant(tx, principal.tenant_id)
     row = api_keys.find_key(tx, principal.id)
     user = users.find_user(tx, principal.id)
@@ -118,7 +120,7 @@ def read_whoami(tx: Tx, principal: Principal) -> WhoAmI:
         session_id=principal.session_id,
         environment=principal.environment,
         scopes=sorted(principal.scopes),
-        credits=to_credits(credits_state(tx, principal.tenant_id).balance_microcredits),
+        credits=None if balance is None else to_credits(balance),
         server_version=__version__,
     )
 

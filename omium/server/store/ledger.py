@@ -212,6 +212,22 @@ def list_owners(tx: Tx, after: str, limit: int) -> list[str]:
     return tx.all(LIST_OWNERS, str, after=after, limit=limit)
 
 
+LIST_BROKEN_ENDS = Sql("""
+    SELECT funds.owner
+      FROM accounts AS funds
+      LEFT JOIN ledger_entries AS entries ON entries.tenant_id = funds.owner AND entries.seq = funds.last_seq
+     WHERE funds.kind = 'funds' AND funds.last_seq > 0
+       AND (entries.seq IS NULL OR entries.digest <> funds.head
+            OR entries.balance_microcredits <> funds.balance_microcredits)
+     ORDER BY funds.owner LIMIT :limit
+""")
+
+
+def list_broken_ends(tx: Tx, limit: int) -> list[str]:
+    """List the tenants whose funds do not fit the last entry of their journal: one look for each of them."""
+    return tx.all(LIST_BROKEN_ENDS, str, limit=limit)
+
+
 SUM_ACCOUNTS = Sql("SELECT CAST(COALESCE(SUM(balance_microcredits), 0) AS {int64}) FROM accounts")
 
 
