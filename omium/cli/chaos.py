@@ -49,6 +49,7 @@ def run_chaos(
     seconds: float | None,
     seed: int | None,
     keep: bool,
+    database_url: str | None = None,
     programs: Programs | None = None,
 ) -> None:
     """Play accidents in a scratch folder beside the data folder; exit code 1 if anything was lost."""
@@ -57,7 +58,7 @@ def run_chaos(
 
     chosen = random.SystemRandom().randrange(1_000_000) if seed is None else seed
     plan = Plan(rounds=rounds, seconds=seconds, seed=chosen)
-    scratch = make_scratch(data or data_folder())
+    scratch = make_scratch(data or data_folder(), database_url)
     kept = True  # whatever breaks in between is to be looked at
     try:
         disk = _describe_disk(scratch.folder)
@@ -104,6 +105,8 @@ def _show(
     again = ["omium", "doctor", "--chaos", "--seed", str(report.seed), "--rounds", str(rounds)]
     if data is not None:
         again += ["--data", str(data)]
+    if scratch.database_url is not None:
+        again += ["--database-url", "URL"]  # it may hold a password
     folder = str(scratch.folder) if kept else None
     if output.as_json:
         accidents = Counter(each.accident.value for each in report.rounds)

@@ -48,6 +48,10 @@ def doctor(
     keep: Annotated[
         bool, typer.Option("--keep", help="With --chaos: leave the scratch folder; else only after a loss.")
     ] = False,
+    database_url: Annotated[
+        str | None,
+        typer.Option("--database-url", help="With --chaos: try an empty PostgreSQL database of its own."),
+    ] = None,
     base_url: BaseUrl = None,
     profile: ProfileName = None,
     as_json: AsJson = False,
@@ -68,10 +72,18 @@ def doctor(
     if chaos:
         from omium.cli.chaos import run_chaos
 
-        run_chaos(output, data=data, rounds=rounds or _rounds(seconds), seconds=seconds, seed=seed, keep=keep)
+        run_chaos(
+            output,
+            data=data,
+            rounds=rounds or _rounds(seconds),
+            seconds=seconds,
+            seed=seed,
+            keep=keep,
+            database_url=database_url,
+        )
         return
-    if keep or not (rounds is seconds is seed is None):
-        raise WrongUse("--rounds, --seconds, --seed and --keep go with --chaos.")
+    if keep or not (rounds is seconds is seed is None and database_url is None):
+        raise WrongUse("--rounds, --seconds, --seed, --keep and --database-url go with --chaos.")
     findings: list[Finding] = []
     for finding in _look(data, base_url, profile):
         output.progress("")

@@ -149,6 +149,9 @@ class _Trial:
 
     def _list_accidents(self) -> list[Accident]:
         accidents = list(self._plan.accidents)
+        if self._scratch.database_url is not None:
+            self._report.not_tried.append("power cuts: the files are PostgreSQL's own")
+            return [each for each in accidents if each is not Accident.POWER_CUT]
         try:
             load_library()
         except Unavailable as error:

@@ -11,20 +11,22 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from omium.errors import ConfigError
+from omium.safetext import safe_text
 
 FREE_MIN_BYTES: Final = 512 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """Paths of one trial."""
+    """Paths of one trial, and the PostgreSQL that its server uses in place of a file."""
 
     folder: Path
+    database_url: str | None = field(default=None, repr=False)
 
     @property
     def data(self) -> Path:
@@ -61,6 +63,8 @@ class Scratch:
             "OMIUM_BALLAST_BYTES": "0",
             "OMIUM_LOG_FORMAT": "json",
             "OMIUM_LOG_LEVEL": "warning",
+            "OMIUM_STARTER_CREDITS": "1000000000",  # however long the trial is
+            **({"OMIUM_DATABASE_URL": self.database_url} if self.database_url else {}),
             **variables,
         }
 
@@ -69,11 +73,14 @@ class Scratch:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def make_scratch(beside: Path) -> Scratch:
+def make_scratch(beside: Path, database_url: str | None = None) -> Scratch:
     """Make a scratch folder on the disk of `beside`: in the nearest folder above it that is there.
 
-    Raises `ConfigError` where that cannot be written to, or has too little space.
+    Raises `ConfigError` where that cannot be written to, or has too little space, and where there is anything
+    in the database of `database_url`.
     """
+    if database_url is not None:
+        refuse_used(database_url)
     parent = beside.absolute().parent
     while not parent.is_dir():
         parent = parent.parent
@@ -84,9 +91,31 @@ def make_scratch(beside: Path) -> Scratch:
                 f"{parent} has {free_bytes >> 20} MiB left, and a trial may need {FREE_MIN_BYTES >> 20}: "
                 "free some space, or name a folder on another disk with --data."
             )
-        return Scratch(Path(tempfile.mkdtemp(prefix="omium-chaos-", dir=parent)))
+        return Scratch(Path(tempfile.mkdtemp(prefix="omium-chaos-", dir=parent)), database_url)
     except OSError as error:
         raise ConfigError(
             f"No folder can be made in {parent} ({error.strerror}): run it as the server's user, or name a "
             "folder that you may write beside with --data."
         ) from error
+
+
+def refuse_used(database_url: str) -> None:
+    """Raise `ConfigError` unless `database_url` is a PostgreSQL database without any table.
+
+    A trial writes thousands of executions and kills who writes them: not beside anybody's data.
+    """
+    import psycopg  # noqa: PLC0415  # only for a trial on PostgreSQL
+
+    try:
+        with psycopg.connect(database_url, connect_timeout=10) as connection:
+            tables = connection.execute(
+                "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+            ).fetchone()
+    except psycopg.Error as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ConfigError(f"The database of --database-url cannot be used: {safe_text(reason)}.") from error
+    if tables is None or tables[0]:
+        raise ConfigError(
+            "The database of --database-url is not empty; make one for this alone (CREATE DATABASE), and drop"
+            " it afterwards."
+        )

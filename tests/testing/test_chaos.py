@@ -2,6 +2,7 @@
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from omium.testing.scratch import make_scratch
 from tests.cli.conftest import make_cli
 
 ROOT = Path(__file__).resolve().parents[2]
+KILLS = (Accident.POWER_CUT, Accident.SERVER_KILLED, Accident.ALL_KILLED)
 BROKEN = (sys.executable, str(Path(__file__).with_name("broken_server.py")))
 
 
@@ -47,6 +49,25 @@ def test_every_accident_once_loses_nothing_and_leaves_nothing(tmp_path):
     assert "--seed 3 --rounds 5" in report["again"]
     assert done.err.count("nothing lost") == 5
     assert list(tmp_path.glob("omium-chaos-*")) == []
+
+
+@pytest.mark.postgres
+def test_a_trial_on_postgres_kills_what_it_may_and_uses_no_database_of_anybody(folder, postgres_url):
+    here = replace(folder, database_url=postgres_url)
+
+    report = play(here, Plan(rounds=2, seed=3, accidents=KILLS), told=lambda _: None)
+
+    assert report.ok, report
+    assert [each.accident for each in report.rounds] == [Accident.SERVER_KILLED, Accident.ALL_KILLED]
+    assert report.not_tried == ["power cuts: the files are PostgreSQL's own"]
+    assert not (here.data / "omium.sqlite").exists()
+    with pytest.raises(ConfigError, match="is not empty; make one for this alone"):
+        make_scratch(folder.data, postgres_url)
+
+
+def test_a_database_that_is_not_there_is_named(folder):
+    with pytest.raises(ConfigError, match=r"of --database-url cannot be used"):
+        make_scratch(folder.data, "postgresql://localhost:1/none")
 
 
 def test_a_server_that_does_not_sync_each_commit_is_found_out_by_a_power_cut(folder):
