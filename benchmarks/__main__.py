@@ -28,6 +28,8 @@ MODULES = (
     "sdk_cpu",
     "long_execution",
     "recovery",
+    "metered_start",
+    "holds",
     "hundred_thousand",
     "database_size",
     "start_up",

@@ -67,7 +67,7 @@ class LockTx(ForwardingTx):
         rank = TABLES.index(table)
         place = (getattr(row, "created_us", created_us), key) if table == "executions" else key
         later = [name for name, held in self._held.items() if held[0] > rank]
-        # A second claim skips what is locked; of groups only new ones come so late, the others are locked before.
+        # A second claim skips what is locked; of groups only new ones come so late: others are locked before
         if "{skip_locked}" in sql.text or table == "failures":
             later = [name for name in later if name[0] not in MONEY]
         assert not later, f"{table} {key} is locked after {later}: {sql}"

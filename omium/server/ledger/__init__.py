@@ -4,7 +4,10 @@
     funding.py   top-ups, grants, corrections, the plan's negative
     holds.py     set aside, captured, given back, expired: each once
     caps.py      what a key may spend within a day, a month, or at all
+    tranches.py  what an execution holds while it runs, and how its steps become charges
+    charges.py   usage that providers reported: priced, charged once
     verify.py    proof that balances follow from the journal and its chain is whole
 
-Lock order in every transaction: the tenant's funds, its hold, the key's meter, then executions and steps.
+Lock order in every transaction: executions and what belongs to them, then the tenant's funds, its hold, the
+key's meter (docs/decisions/082-one-order-of-locks.md).
 """

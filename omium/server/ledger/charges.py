@@ -3,7 +3,7 @@
 A report that the book has no price for, and that it refuses (`unknown_model = "refuse"`), has happened all
 the same: it's recorded, stands in `unpriced_usage`, and its execution begins nothing more until the book
 knows the model; then it is charged by that version. Nothing is free in silence:
-docs/decisions/132-usage-without-a-price.md.
+docs/decisions/151-usage-without-a-price.md.
 """
 
 from __future__ import annotations

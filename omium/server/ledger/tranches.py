@@ -7,7 +7,7 @@
 A hold pays for a number of steps. A recorded step only counts (`executions.steps_completed`), so what is
 captured but not yet in the journal follows from that count; the journal gets one entry for many steps, at the
 latest after `POST_AFTER_STEPS` and whenever the hold ends. So a step that is covered costs no statement. Why:
-docs/decisions/131-steps-are-captured-by-counting.md.
+docs/decisions/150-steps-are-captured-by-counting.md.
 
 Every function runs in the transaction that begins, records or ends the work, under the lock of the
 execution's row: if the process dies before the commit, neither the work nor its charge is there.

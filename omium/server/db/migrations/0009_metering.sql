@@ -3,7 +3,7 @@
 -- An execution that is metered has a meter: who pays, by which prices, how far its steps are in the journal
 -- (`posted_steps`), and all that it was charged. While it runs it has an open hold whose purpose is its id; the hold
 -- pays for its steps up to `covered_steps`, so a recorded step costs no statement more: the number of completed
--- steps is compared, and only at the end of the cover is anything written (docs/decisions/131-steps-are-captured-by-counting.md).
+-- steps is compared, and only at the end of the cover is anything written (docs/decisions/150-steps-are-captured-by-counting.md).
 -- An execution without `covered_steps` is not metered.
 
 ALTER TABLE executions ADD COLUMN covered_steps {int64};
