@@ -261,7 +261,7 @@ class CreditsExhausted(Problem):
 
 
 class ScopeMissing(Problem):
-    code, status, title = "scope-missing", 403, "The API key, or the role, does not have the scope that this needs"
+    code, status, title = "scope-missing", 403, "The key or the role does not have the scope that this needs"
 
 
 class SignUpClosed(Problem):

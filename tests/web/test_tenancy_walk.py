@@ -103,6 +103,8 @@ def test_the_owners_ids_are_nobodys_for_a_stranger(walk, endpoint):
     told = with_owners.text
     for each in fields(walk.ids):
         told = told.replace(getattr(walk.ids, each.name), "")  # what it asked for, it knows
+    if endpoint.name == "estimate_workflow":  # its answer begins with the name that was asked for
+        told = told.replace(f'"workflow":"{PRIVATE}"', "")
     assert PRIVATE not in told
     assert walk.snapshot() == before, "a stranger changed what is the owner's"
 

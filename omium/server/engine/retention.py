@@ -72,7 +72,7 @@ def sweep_payloads(tx: Tx) -> int:
 
 
 def remove_portion(tx: Tx, row: ExecutionRow) -> None:
-    """Remove a portion of what belongs to the ended execution `row`, which is locked; at last the row itself."""
+    """Remove a portion of what belongs to the ended, locked execution `row`; at last the row itself."""
     if row.reason != store.RETIRED:
         store.retire(tx, row.id)
     left = PORTION_ROWS
