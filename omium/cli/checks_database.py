@@ -152,8 +152,18 @@ def _check_modes(folder: Path) -> Iterator[Finding]:
         yield Finding("ok", "Data folder", f"{folder}, private to its owner")
 
 
+def _is_database(file: Path) -> bool:
+    """Say whether `file` is one, whatever it is called: a backup has the name that somebody gave it."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(_SQLITE)) == _SQLITE
+    except OSError:  # a folder, or not ours to read
+        return False
+
+
 def _check_backups(folder: Path) -> Iterator[Finding]:
-    backups = sorted((folder / "backups").glob("*.sqlite")) if (folder / "backups").is_dir() else []
+    kept = folder / "backups"
+    backups = [each for each in kept.iterdir() if _is_database(each)] if kept.is_dir() else []
     if not backups:
         yield Finding("warn", "Backups", "there is none", "omium db backup")
         return

@@ -22,7 +22,8 @@ def folder(tmp_path):
     connection.execute("CREATE TABLE t (a)")
     connection.close()
     (made / "keys.json").write_text("{}")
-    (made / "backups" / "monday.sqlite").write_text("")
+    (made / "backups" / "monday").write_bytes((made / "omium.sqlite").read_bytes())
+    (made / "backups" / "monday.audit.jsonl").write_text("")
     for path in (made, *made.rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
     return made
@@ -65,12 +66,12 @@ def test_a_log_that_only_grows_and_an_old_backup_are_warnings(folder):
         log.truncate(600 * 2**20)
     (folder / "omium.sqlite-wal").chmod(0o600)
     old = time.time() - 30 * 86_400
-    os.utime(folder / "backups" / "monday.sqlite", (old, old))
+    os.utime(folder / "backups" / "monday", (old, old))
 
     found = by_name(check_database_file(folder))
 
     assert found["Database"].level == found["Backups"].level == "warn"
-    assert "30 d old" in found["Backups"].detail
+    assert found["Backups"].detail.startswith("1, the newest 30 d old")
 
 
 def test_much_free_space_inside_the_file_is_worth_a_word(folder):
