@@ -31,9 +31,13 @@ async def cap(ledger, key, amount, period="total", percent=None):
 
 async def sweep(ledger):
     """Return what the sweep tells."""
-    told = []
-    await ledger.db.write(lambda tx: caps.sweep_crossings(tx, lambda _, notice: told.append(notice)))
-    return told
+
+    def work(tx):
+        told = []  # of this run: a work may run twice
+        caps.sweep_crossings(tx, lambda _, notice: told.append(notice))
+        return told
+
+    return await ledger.db.write(work)
 
 
 async def spent(ledger, since_us=0):
