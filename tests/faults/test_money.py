@@ -107,20 +107,20 @@ async def try_holds(gate, bank, place, holds_, credits_):
         gate.lost(len(problems), "; ".join(problems))
 
 
-HOLDS = pytest.mark.gate(
+@pytest.mark.gate(
     promise="Of all that begins at once, exactly as much begins as there are credits for",
     fault="ten times as many holds as credits, 200 at once",
 )
-
-
-@HOLDS
 async def test_ten_thousand_holds_against_a_thousand_credits(gate, tmp_path):
     for number in range(gate.rounds(1, 20)):
         work = partial(try_holds, gate, place=place, holds_=10_000, credits_=1_000)
         await with_bank(str(tmp_path / f"bank{number}.sqlite"), 1_000, work)
 
 
-@HOLDS
+@pytest.mark.gate(
+    promise="Of all that begins at once, exactly as much begins as there are credits for",
+    fault="ten times as many holds as credits, 200 at once",
+)
 async def test_ten_times_as_many_holds_as_credits_on_postgres(gate, postgres_url):
     holds_ = gate.rounds(2_000, 20_000)
     work = partial(try_holds, gate, place=place, holds_=holds_, credits_=holds_ // 10)
@@ -213,19 +213,19 @@ async def try_caps(gate, bank, place, keys, cap):
     gate.lost(abs(sum(placed) - keys * cap), f"{sum(placed)} credits within caps of {keys * cap} in all")
 
 
-CAPS = pytest.mark.gate(
+@pytest.mark.gate(
     promise="No key begins more than its cap, whatever its neighbours do",
     fault="keys with a cap that all begin three times as much at once",
 )
-
-
-@CAPS
 async def test_keys_that_race_for_their_caps(gate, tmp_path):
     work = partial(try_caps, gate, place=place, keys=gate.rounds(8, 80), cap=20)
     await with_bank(str(tmp_path / "bank.sqlite"), 100_000, work)
 
 
-@CAPS
+@pytest.mark.gate(
+    promise="No key begins more than its cap, whatever its neighbours do",
+    fault="keys with a cap that all begin three times as much at once",
+)
 async def test_keys_that_race_for_their_caps_on_postgres(gate, postgres_url):
     work = partial(try_caps, gate, place=place, keys=gate.rounds(4, 40), cap=20)
     await with_bank(postgres_url, 100_000, work)
