@@ -24,7 +24,7 @@ _NEXT: Final[Mapping[str, str]] = {
     "key-expired": "Store another key: omium init",
     "key-revoked": "Store another key: omium init",
     "scope-missing": "See what this key may do: omium whoami",
-    "credits-exhausted": "See what is there: omium status",
+    "credits-exhausted": "Top up: omium credits topup 20",
     "effect-unresolved": "Look: omium executions effects ID; decide: omium decide ID STEP confirm|redo|skip",
     "effect-blocked": "Look: omium executions effects ID; decide: omium decide ID STEP confirm|redo|skip",
     "compensation-pending": "Look: omium executions compensations ID; skip them: omium rollback ID "

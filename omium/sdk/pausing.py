@@ -20,6 +20,7 @@ from omium.errors import (
     IllegalTransition,
     LimitReached,
     Problem,
+    UnknownPrice,
 )
 from omium.sdk.context import Frame
 from omium.sdk.driving import Driving
@@ -80,7 +81,7 @@ def _until_granted(driving: Driving) -> Flow[Granted]:
         yield from _until_askable(driving)
         try:
             return (yield from _patiently(driving, lambda: take_up(driving.execution_id, lease_token=token)))
-        except (CreditsExhausted, EffectUnresolved, LimitReached, IllegalTransition):
+        except (CreditsExhausted, UnknownPrice, EffectUnresolved, LimitReached, IllegalTransition):
             continue  # not yet; or somebody else was faster, which the next look shows
 
 

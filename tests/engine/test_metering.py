@@ -15,6 +15,7 @@ from omium.models.usage import RecordUsage
 from omium.server.engine.credit_pauses import sweep_credit_pauses
 from omium.server.engine.money import list_money_problems
 from omium.server.engine.rollback import roll_back
+from omium.server.engine.unmetered import end_metering
 from omium.server.engine.usage import record_usage
 from omium.server.ledger import charges, funding, prices
 from omium.server.ledger.book import About, EntryKind
@@ -425,6 +426,20 @@ async def test_usage_outside_of_executions_is_charged_to_the_key_that_reports_it
     assert charge.api_key_id == capped.id
     cap = await engine.read(lambda tx: hold_store.find_meter(tx, capped.id))
     assert cap.spent_microcredits == charge.amount_microcredits
+
+
+async def test_a_server_that_meters_no_more_charges_what_was_done_and_nothing_after_that(engine, money):
+    await money.fund(CREDIT)
+    run, paused = await engine.start(), await engine.start()
+    await run.step("a")
+    await paused.suspend("operator")
+    await end_metering(engine.db)
+    assert await money.available() == CREDIT - EXECUTION - STEP
+    await run.step("b")
+    await run.complete()
+    await engine.resume(paused.id)
+    assert await money.available() == CREDIT - EXECUTION - STEP
+    assert await money.problems() == []
 
 
 async def test_without_metering_nothing_is_held_or_charged(engine):
