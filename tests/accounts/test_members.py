@@ -1,11 +1,15 @@
 """Members: roles, invitations, and an owner who is always left."""
 
 import asyncio
+import threading
 
 import pytest
 
-from omium.states import Role
-from tests.accounts.conftest import PASSWORD
+from omium.server.accounts import members
+from omium.server.principal import Principal, PrincipalKind
+from omium.states import Environment, Role
+from tests.accounts.conftest import PASSWORD, open_people
+from tests.serverfixture import test_settings
 
 ROLES = [role.value for role in Role]
 
@@ -214,6 +218,36 @@ async def test_two_owners_who_leave_at_once_leave_one(each_people):
     replies = await asyncio.gather(ada.post("/v1/tenant/leave"), role(carol, carol, "viewer"))
 
     assert sorted(reply.status_code for reply in replies) == [200, 409]
+
+
+@pytest.mark.postgres
+async def test_two_owners_who_leave_at_two_servers_leave_one(tmp_path, postgres_url):
+    """The second waits for the first one's commit, and then counts."""
+    settings = test_settings(tmp_path, database_url=postgres_url)
+    async with open_people(settings) as people, open_people(settings) as elsewhere:
+        ada = await people.first()
+        carol = await people.join(ada, "carol", "owner")
+        there = elsewhere.client(carol.session)
+        assert (await there.get("/v1/whoami")).status_code == 200
+        inside, released = threading.Event(), threading.Event()
+        leaver = Principal(
+            ada.session["tenant_id"], ada.session["user_id"], PrincipalKind.USER, Environment.DEV, frozenset()
+        )
+
+        def leave_slowly(tx):
+            members.leave_tenant(tx, leaver)
+            inside.set()
+            released.wait(30)
+
+        first = asyncio.create_task(people.server.db.write(leave_slowly))
+        await asyncio.to_thread(inside.wait, 30)
+        second = asyncio.create_task(there.post("/v1/tenant/leave"))
+        await asyncio.wait({second}, timeout=0.5)
+        released.set()
+        await first
+        reply = await second
+
+        assert (reply.status_code, reply.json().get("code")) == (409, "last-owner")
 
 
 async def test_a_user_goes_for_good_but_not_the_only_owner(each_people):
