@@ -3,6 +3,7 @@
 import pytest
 
 from omium.server.audit.refusals import PER_MINUTE
+from omium.server.db.tx import Sql
 from omium.server.store import audit_log as store
 from omium.server.store.audit_log import SYSTEM, Wanted
 from omium.states import Scope
@@ -112,3 +113,21 @@ async def test_entries_are_found_by_what_they_tell(each_app_client, field):
     )
 
     assert found == [wanted]
+
+
+SET_BACK = Sql("UPDATE audit_heads SET last_seq = 0")
+
+
+@pytest.mark.parametrize("keyed", [True, False])
+async def test_without_its_entry_there_is_no_deed(each_app_client, keyed):
+    key_id = (await each_app_client.post_keyed("/v1/keys", {"name": "ci"})).json()["api_key_id"]
+    # The next entry has the number of one that is there, so it cannot be written.
+    await each_app_client.server.db.write(lambda tx: tx.execute(SET_BACK))
+    if keyed:
+        reply = await each_app_client.post_keyed("/v1/keys", {"name": "more"})
+    else:
+        reply = await each_app_client.post(f"/v1/keys/{key_id}/revoke")
+
+    keys = (await each_app_client.get("/v1/keys")).json()["items"]
+    assert reply.status_code == 500
+    assert {(key["name"], key["status"]) for key in keys} == {("owner", "active"), ("ci", "active")}

@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from omium.ids import new_id
-from tests.serverfixture import open_app_client, test_settings
+from omium.server.app import open_app
+from tests.serverfixture import AppClient, open_app_client, test_settings
 from tests.web.walk import DIGEST, PROCESS, TOKEN
 
 pytestmark = pytest.mark.postgres
@@ -37,14 +38,20 @@ async def test_a_deed_that_is_being_written_holds_up_neither_work_nor_other_tena
         assert (await deed).status_code == 201
 
 
-async def test_deeds_at_the_same_time_make_one_chain(tmp_path, postgres_url):
-    async with open_app_client(test_settings(tmp_path, database_url=postgres_url)) as client:
+async def test_deeds_at_the_same_time_on_two_servers_make_one_chain(tmp_path, postgres_url):
+    settings = test_settings(tmp_path, database_url=postgres_url)
+    async with open_app_client(settings) as client, open_app(settings, sweeps=False) as second:
+        beside = AppClient(second, client.clock, client.key)
         replies = await asyncio.gather(
-            *(client.post_keyed("/v1/keys", {"name": f"key {number}"}) for number in range(40))
+            *(
+                each.post_keyed("/v1/keys", {"name": f"key {number}"})
+                for number in range(30)
+                for each in (client, beside)
+            )
         )
         assert {reply.status_code for reply in replies} == {201}
 
         found = (await client.post("/v1/audit/verify", json={})).json()
 
         assert found["problems"] == []
-        assert found["head"]["seq"] == 40
+        assert found["head"]["seq"] == 60

@@ -153,6 +153,9 @@ class Asking:
     def post(self, path: str, body: object = None) -> httpx.Response:
         return self._client.post(path, json=body or {}, headers={"Idempotency-Key": str(uuid4())})
 
+    def put(self, path: str, body: object) -> httpx.Response:
+        return self._client.put(path, json=body)
+
     def detail(self, execution_id: str) -> Any:
         return self.get(f"/v1/executions/{execution_id}")
 

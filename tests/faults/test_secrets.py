@@ -36,9 +36,10 @@ def draw_secrets(chance) -> dict[str, str]:
 class Integration:
     """A workflow whose steps take, print, raise and return secrets."""
 
-    def __init__(self, secrets: dict[str, str], durability: str) -> None:
+    def __init__(self, secrets: dict[str, str], durability: str, named: str = "") -> None:
         self.ran: list[str] = []
         self.secrets = secrets
+        self.named = named
 
         @omium.step
         def fetch():
@@ -51,24 +52,33 @@ class Integration:
             }
 
         @omium.step
+        def find():
+            return {"found": named}  # nothing else in it would have it sealed
+
+        @omium.step
         def use(found):
-            print("using", found["api_key"])
+            print("using", found["api_key"], named)
             self.ran.append("use")
             omium.checkpoint("found", {"token": secrets["github"]})
             if self.ran.count("use") == 1:
-                raise ValueError(f"refused for {secrets['github']}")
+                raise ValueError(f"refused for {secrets['github']} {named}")
             return found
 
         @omium.workflow(name=f"integrate-{durability}", durability=durability)
         def integrate(token):
-            return use(fetch())
+            return use(fetch() | find())
 
         self.run: Callable[[str], object] = integrate
 
     @property
     def expected(self) -> dict[str, object]:
         known = [secret for name, secret in self.secrets.items() if name != "password"]
-        return {"api_key": self.secrets["openai"], "all": known, "password": self.secrets["password"]}
+        return {
+            "api_key": self.secrets["openai"],
+            "all": known,
+            "password": self.secrets["password"],
+            "found": self.named,
+        }
 
 
 @contextlib.contextmanager
@@ -92,8 +102,9 @@ def try_secrets(gate, running, tmp_path, monkeypatch, secrets: dict[str, str]) -
         tmp_path / "offline",
         Asking(running.base_url, running.headers),
     )
+    named, hook, signing = set_oversight(asking, gate.random)
     with session_of(running, running.base_url, tmp_path / "online", monkeypatch):
-        integration = Integration(secrets, "strict")
+        integration = Integration(secrets, "strict", named)
         with pytest.raises(ValueError, match="refused"):
             integration.run(secrets["aws"])
         failed = asking.get("/v1/executions?limit=1")["items"][0]["id"]
@@ -123,11 +134,24 @@ def try_secrets(gate, running, tmp_path, monkeypatch, secrets: dict[str, str]) -
         "answers for people and metrics": shown,
         "command line and environment": process,
     }
-    for name, secret in {**secrets, "own key": running.api_key}.items():
+    own = {"own key": running.api_key, "named secret": named, "webhook": hook, "signing secret": signing}
+    for name, secret in {**secrets, **own}.items():
         for place, content in everything.items():
             found = any(each in content for each in list_spellings(secret))
             gate.lost(found, f"the {name} is in clear in: {place}")
             gate.tried(1, "searches")
+
+
+def set_oversight(asking: Asking, chance) -> tuple[str, str, str]:
+    """Set a named secret that looks like nothing, and a rule whose address has one; return them and the
+    rule's signing secret."""
+    named = " ".join("".join(chance.choice(ALPHABET[26:52]) for _ in range(8)) for _ in range(4))
+    hook = "".join(chance.choice(ALPHABET) for _ in range(24))
+    assert asking.put("/v1/secrets/search_key", {"value": named}).status_code == 200
+    rule = {"name": "hook", "channel": "webhook", "destination": f"https://hooks.invalid/{hook}"}
+    added = asking.post("/v1/alerts/rules", rule).json()
+    asking.post(f"/v1/alerts/rules/{added['id']}/test")  # is tried, and fails: the name leads nowhere
+    return named, hook, added["signing_secret"]
 
 
 def list_spellings(secret: str) -> list[bytes]:
@@ -138,6 +162,7 @@ def list_spellings(secret: str) -> list[bytes]:
 def list_shown(asking: Asking) -> list[str]:
     """Return every address at which people are shown something of executions."""
     paths = ["/metrics", "/v1/failures", "/v1/usage", "/v1/keys", "/v1/workers", "/v1/breakers"]
+    paths += ["/v1/secrets", "/v1/audit", "/v1/alerts/rules", "/v1/alerts/deliveries"]
     for execution in asking.get("/v1/executions?limit=50")["items"]:
         path = f"/v1/executions/{execution['id']}"
         paths += [
@@ -153,7 +178,7 @@ def read_all(folder: Path) -> bytes:
 
 @pytest.mark.gate(
     promise="Secrets that steps take, print, raise and return come back equal, and are nowhere in clear.",
-    fault="Five kinds of secrets, searched in database, log, spool, backup, answers, metrics, command line.",
+    fault="Eight kinds of secrets, searched in database, log, spool, backup, answers, metrics, command line.",
 )
 def test_secrets_come_back_equal_and_are_found_nowhere(gate, serve, tmp_path, monkeypatch):
     rounds = gate.rounds(short=1, long=50)
