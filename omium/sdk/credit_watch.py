@@ -29,12 +29,15 @@ class CreditWatch:
         if status == EXHAUSTED_STATUS:
             if not self.exhausted:
                 self.exhausted = True
-                _say("are exhausted: nothing new begins")
+                _say(
+                    "Nothing new begins: no credits are left for it, or the key's cap is reached. See",
+                    "balance",
+                )
         elif not self.low:
             self.low = True
             remaining = headers.get(REMAINING, "few")
-            _say(f"are low: {remaining} remain")
+            _say(f"Your credits are low: {remaining} remain. Top up with", "topup 20")
 
 
-def _say(how: str) -> None:
-    print(f"omium: Your credits {how}. Top up with: omium credits topup 20", file=sys.__stderr__, flush=True)
+def _say(what: str, command: str) -> None:
+    print(f"omium: {what}: omium credits {command}", file=sys.__stderr__, flush=True)

@@ -16,10 +16,13 @@ from omium.errors import OmiumError, Suspension
 
 CAUSES_MAX: Final = 100
 _PACKAGE: Final = Path(__file__).parents[1]
-_OURS: Final = tuple(f"{_PACKAGE / name}{os.sep}" for name in ("sdk", "adapters"))
+_ADAPTERS: Final = f"{_PACKAGE / 'adapters'}{os.sep}"
+_OURS: Final = (f"{_PACKAGE / 'sdk'}{os.sep}", _ADAPTERS)
 _EVENT_LOOP: Final = f"{os.sep}asyncio{os.sep}"
 _CALLING_USER_CODE: Final = frozenset({"run_here", "run_async", "resume", "stream_async"})
 """The functions that call the user's: what is raised behind them is the user's own."""
+_CALLING_FRAMEWORK: Final = frozenset({"node", "run", "arun", "invoke", "ainvoke"})
+"""The functions of adapters that call the framework, and the user's code in it."""
 _CHECKING_ARGUMENTS: Final = frozenset({"bind"})
 
 
@@ -28,16 +31,17 @@ def shorten(error: BaseException) -> None:
     if os.environ.get("OMIUM_DEBUG"):
         return
     seen: set[int] = set()
-    left: list[BaseException | None] = [error]
+    left: list[tuple[BaseException | None, bool]] = [(error, False)]
     while left and len(seen) < CAUSES_MAX:
-        each = left.pop()
+        each, is_told = left.pop()
         if each is None or id(each) in seen:
             continue
         seen.add(id(each))
-        BaseException.with_traceback(each, _without_ours(each))
-        left += [each.__cause__, each.__context__]
+        is_told = is_told or isinstance(each, OmiumError | Suspension)
+        BaseException.with_traceback(each, _without_ours(each, is_told=is_told))
+        left += [(each.__cause__, is_told), (each.__context__, is_told)]
         if isinstance(each, BaseExceptionGroup):
-            left += each.exceptions
+            left += [(member, False) for member in each.exceptions]
 
 
 class _Leaving:
@@ -54,7 +58,8 @@ class _Leaving:
 LEAVING: Final = _Leaving()
 
 
-def _without_ours(error: BaseException) -> TracebackType | None:
+def _without_ours(error: BaseException, *, is_told: bool) -> TracebackType | None:
+    """Return the traceback without our frames; `is_told` where the SDK says in a sentence what happened."""
     whole = error.__traceback__
     frames: list[TracebackType] = []
     trace = whole
@@ -64,11 +69,14 @@ def _without_ours(error: BaseException) -> TracebackType | None:
     last = next((at for at in reversed(range(len(frames))) if _is_ours(frames[at])), None)
     if last is None:
         return whole
-    within = frames[last].tb_frame.f_code.co_name
-    if within in _CALLING_USER_CODE:
+    code = frames[last].tb_frame.f_code
+    within = code.co_name
+    if within in _CALLING_USER_CODE or (
+        within in _CALLING_FRAMEWORK and code.co_filename.startswith(_ADAPTERS)
+    ):
         behind = frames[last + 1 :]
-    elif isinstance(error, OmiumError | Suspension) or within in _CHECKING_ARGUMENTS:
-        behind = []  # raised by the SDK to say something: its sentence tells more than its frames
+    elif is_told or within in _CHECKING_ARGUMENTS:
+        behind = []  # raised by the SDK to say something, or why: its sentence tells more than its frames
     else:
         return whole
     rebuilt: TracebackType | None = None

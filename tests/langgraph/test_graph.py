@@ -1,6 +1,7 @@
 """An instrumented graph in this process: what it records, waits for, and fails with."""
 
 import asyncio
+import traceback
 from typing import Annotated
 
 import pytest
@@ -287,3 +288,28 @@ def test_the_saver_alone_serves_a_plain_graph(server):
 
     assert graph.get_state(config).values == {"x": 2}
     assert [each.metadata["source"] for each in graph.get_state_history(config)] == ["loop", "loop", "input"]
+
+
+def broken(state):
+    raise RuntimeError(f"no printer for {state['x']}")
+
+
+async def abroken(state):
+    raise RuntimeError(f"no printer for {state['x']}")
+
+
+@pytest.mark.parametrize("way", ["invoke", "ainvoke", "stream"])
+def test_what_a_node_raises_shows_no_frame_of_the_adapter(server, way):
+    graph = instrument(chain(add, abroken if way == "ainvoke" else broken), name="broken")
+
+    with pytest.raises(RuntimeError, match="no printer for 2") as raised:
+        if way == "ainvoke":
+            asyncio.run(graph.ainvoke({"x": 1}))
+        elif way == "invoke":
+            graph.invoke({"x": 1})
+        else:
+            list(graph.stream({"x": 1}))
+
+    files = [frame.filename for frame in traceback.extract_tb(raised.value.__traceback__)]
+    assert not [file for file in files if "/omium/adapters/" in file or "/omium/sdk/" in file]
+    assert files[-1] == __file__

@@ -25,4 +25,4 @@ def test_exhausted_credits_are_told_once_and_beside_the_low_ones(monkeypatch, ca
         watch.note(402, LOW)
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 2
-    assert "exhausted" in told[1]
+    assert "omium credits balance" in told[1]

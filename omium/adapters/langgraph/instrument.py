@@ -31,6 +31,7 @@ from omium.sdk.calls import Call
 from omium.sdk.decorators import workflow
 from omium.sdk.execution import start_execution
 from omium.sdk.flows import drive_sync
+from omium.sdk.frames import shorten
 from omium.sdk.registry import Workflow, find_workflow
 from omium.sdk.session import current_session
 from omium.sdk.starting import make_driving, take_up
@@ -137,6 +138,9 @@ class InstrumentedGraph:
             )
         except GraphWaits as waits:
             return waits.output
+        except BaseException as error:
+            shorten(error)
+            raise
 
     async def ainvoke(
         self,
@@ -159,6 +163,9 @@ class InstrumentedGraph:
             return await runner.adrive(session, driving, known, call)
         except GraphWaits as waits:
             return waits.output
+        except BaseException as error:
+            shorten(error)
+            raise
 
     def stream(
         self,
@@ -185,6 +192,7 @@ class InstrumentedGraph:
         except BaseException as error:
             context.run(execution.__exit__, type(error), error, error.__traceback__)
             if not isinstance(error, GraphWaits):
+                shorten(error)
                 raise
         else:
             context.run(execution.__exit__, None, None, None)
@@ -220,6 +228,7 @@ class InstrumentedGraph:
         except BaseException as error:
             await inside(execution.__aexit__(type(error), error, error.__traceback__))
             if not isinstance(error, GraphWaits):
+                shorten(error)
                 raise
         else:
             await inside(execution.__aexit__(None, None, None))
