@@ -3,7 +3,8 @@
     make demo
 
 Starts a small language model, an Omium server and a LangGraph graph, all on this machine and without a
-network. Everything that is said about calls comes from the model server's own counter. Files stay in .demo/.
+network. Everything that is said about calls comes from the model server's own counter, everything about
+credits from the ledger. Files stay in .demo/.
 """
 
 from __future__ import annotations
@@ -49,9 +50,12 @@ def main() -> None:
         serve = [*OMIUM, "serve", "--port", str(port)]
         stack.enter_context(running(serve, "server", f"{os.environ['OMIUM_BASE_URL']}/readyz"))
         show(*OMIUM, "init", "--local", "--yes")
+        say("Credits first: a fresh server's tenant has some to begin with")
+        show(*OMIUM, "credits", "balance")
         execution_id = killed_halfway()
         goes_on(execution_id)
         replay_id = patched_and_replayed(execution_id)
+        refused_by_a_cap()
         account(execution_id, replay_id)
     print(f"\nDone in {time.monotonic() - began:.0f} s. The files are in {FOLDER.name}/.")
 
@@ -67,6 +71,7 @@ def killed_halfway() -> str:
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     execution_id = str(ask_json(*OMIUM, "executions", "list", "--limit", "1")[0]["id"])
+    say("What became of it, and what each step has been charged")
     show(*OMIUM, "executions", "show", execution_id)
     return execution_id
 
@@ -103,9 +108,33 @@ def patched_and_replayed(execution_id: str) -> str:
     return str(replay["id"])
 
 
+def refused_by_a_cap() -> None:
+    """Run the graph with a key that may spend a hundredth of a cent; it is refused before it begins."""
+    say("A key that may spend a hundredth of a cent: refused before anything is asked or paid")
+    capped = [*OMIUM, "keys", "create", "--name", "small", "--spend-cap", "0.0001"]
+    key = ask_json(*capped)["api_key"]
+    print(f"\n$ omium {' '.join(capped[3:])}\n\n$ OMIUM_API_KEY={key[:10]}... python agents.py", flush=True)
+    before = calls()["begun"]
+    refused = subprocess.run(
+        [sys.executable, str(HERE / "agents.py"), "durable agents"],
+        check=False, env=os.environ | {"OMIUM_API_KEY": key}, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    print("\n".join(refused.stderr.splitlines()[-2:]))
+    assert refused.returncode == 1
+    assert "CreditsExhausted" in refused.stderr, refused.stderr
+    assert calls()["begun"] == before, "the model was asked nothing"
+
+
 def account(execution_id: str, replay_id: str) -> None:
-    """Say what the model server counted, and what going on saved against running everything again."""
+    """Say what was counted and charged, and what going on saved against running everything again."""
     counted = calls()
+    say("What was charged")
+    show(*OMIUM, "credits", "history")
+    first, replay = (
+        ask_json(*OMIUM, "executions", "show", each)["cost"]["charged_microcredits"]
+        for each in (execution_id, replay_id)
+    )
+    assert replay < first / 10, "the replay pays for its own step, not for those that it reused"
     say("What the model server counted, over all of it")
     print(f"{'agent':<10}{'asked':>7}{'tokens':>9}")
     for who in AGENTS:
