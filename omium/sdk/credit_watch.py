@@ -30,7 +30,7 @@ class CreditWatch:
             if not self.exhausted:
                 self.exhausted = True
                 _say(
-                    "Nothing new begins: no credits are left for it, or the key's cap is reached. See",
+                    "Nothing new begins: there are no credits for it, or the key's cap is met. See",
                     "balance",
                 )
         elif not self.low:
