@@ -156,34 +156,6 @@ def find_meter(tx: Tx, api_key_id: str) -> MeterRow | None:
     return tx.one_or_none(FIND_METER, MeterRow, api_key_id=api_key_id)
 
 
-SET_CAP = Sql("""
-    INSERT INTO key_meters (api_key_id, cap_microcredits, cap_period, period_start_us, spent_microcredits,
-                            held_microcredits)
-    VALUES (:api_key_id, :cap, :cap_period, :period_start_us, 0, 0)
-    ON CONFLICT (api_key_id) DO UPDATE
-       SET cap_microcredits = :cap,
-           spent_microcredits = CASE WHEN key_meters.cap_period = :cap_period THEN
-           key_meters.spent_microcredits
-                                     ELSE 0 END,
-           held_microcredits = CASE WHEN key_meters.cap_period = :cap_period THEN key_meters.held_microcredits
-                                    ELSE 0 END,
-           period_start_us = CASE WHEN key_meters.cap_period = :cap_period THEN key_meters.period_start_us
-                                  ELSE :period_start_us END,
-           cap_period = :cap_period
-""")
-
-
-def set_cap(tx: Tx, api_key_id: str, cap_microcredits: int | None, period: str, period_start_us: int) -> None:
-    """Give the key a cap, or take it away (None). Another sort of period begins to count anew."""
-    tx.execute(
-        SET_CAP,
-        api_key_id=api_key_id,
-        cap=cap_microcredits,
-        cap_period=period,
-        period_start_us=period_start_us,
-    )
-
-
 RESERVE_KEY = Sql("""
     UPDATE key_meters
        SET spent_microcredits = CASE WHEN period_start_us < :start_us THEN 0 ELSE spent_microcredits END,
