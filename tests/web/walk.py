@@ -193,7 +193,7 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "put_plan": lambda ids: Asked(("walked",), {"title": "Walked"}),
     "choose_plan": lambda ids: Asked(body={"plan": "hobby"}),
     "cancel_plan": lambda ids: Asked(body={}),
-    "estimate_workflow": lambda ids: Asked(query={"workflow": PRIVATE}),
+    "estimate_workflow": lambda ids: Asked(query={"workflow": ids.step}),
     "get_retention": lambda ids: Asked(),
     "set_retention": lambda ids: Asked(body={"completed_days": 1}),
     "write": lambda ids: Asked(
