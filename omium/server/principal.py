@@ -79,7 +79,7 @@ class Principal:
                 f"This API key may run only {', '.join(sorted(self.workflows)) or 'nothing'}, not {workflow};"
                 " use another key, or change its list: omium keys update --workflow.",
                 workflow=workflow,
-                allowed=sorted(self.workflows),
+                allowed=list[object](sorted(self.workflows)),
             )
 
     def _missing(self, scope: Scope) -> ScopeMissing:
