@@ -10,10 +10,11 @@ import pytest
 
 from omium.errors import CreditsExhausted, LimitReached, UnknownPrice
 from omium.ids import new_id
-from omium.models.replay import RollbackExecution
+from omium.models.replay import ReplayExecution, RollbackExecution
 from omium.models.usage import RecordUsage
 from omium.server.engine.credit_pauses import sweep_credit_pauses
 from omium.server.engine.money import list_money_problems
+from omium.server.engine.replay_requests import replay
 from omium.server.engine.rollback import roll_back
 from omium.server.engine.unmetered import end_metering
 from omium.server.engine.usage import record_usage
@@ -276,11 +277,43 @@ async def test_a_claim_pauses_what_there_are_no_credits_for_and_takes_it_up_late
 
 async def test_a_worker_that_asks_for_one_execution_is_told_402(engine, money):
     await money.fund(EXECUTION + TRANCHE)
+    id_ = await engine.queue()
     await engine.start()
-    id_ = None
     with pytest.raises(CreditsExhausted):
-        id_ = await engine.queue()
-    assert id_ is None
+        await engine.ask(execution_id=id_)
+    assert (await engine.row(id_)).status == ExecutionStatus.QUEUED
+
+
+async def test_what_began_while_the_server_was_away_is_taken_and_told_to_stop(engine, money):
+    offline = {"durability": "relaxed", "started_at_us": engine.clock.now_us()}
+    run = await engine.start(**offline)
+    answer = await run.send(engine.completed("a"))
+    assert answer.results[0].problem is None
+    assert answer.suspend == "credits"
+    await run.suspend("credits")
+    assert (await money.funds()).owed_microcredits == EXECUTION + STEP
+    assert await money.problems() == []
+    with pytest.raises(CreditsExhausted):
+        await engine.start(**offline | {"durability": "strict"})
+
+
+async def test_a_replay_begins_with_credits_only_and_pays_for_what_it_runs_anew(engine, money, key_file):
+    await money.fund(EXECUTION + TRANCHE)
+    run = await engine.start()
+    await run.step("a")
+    await run.fail("b")
+    command = ReplayExecution(id=new_id("ex", engine.clock.now_us()))
+    with pytest.raises(CreditsExhausted):
+        await replay(engine.parts, key_file, engine.who, run.id, command)
+    await money.fund(CREDIT)
+    started = await replay(engine.parts, key_file, engine.who, run.id, command)
+    again = await engine.claim()
+    assert again.id == started.execution.id
+    before = await money.used()
+    await again.step("b")
+    await again.complete()
+    assert await money.used() == before + EXECUTION + STEP
+    assert await money.problems() == []
 
 
 async def test_nothing_is_held_while_it_waits_and_the_way_out_holds_again(engine, money):

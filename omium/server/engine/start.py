@@ -35,7 +35,7 @@ from omium.server.principal import Principal
 from omium.server.store import details, epochs
 from omium.server.store.details import DetailsRow
 from omium.server.store.executions import ExecutionRow, find_execution, insert_execution, lock_execution
-from omium.states import FINAL_STATUSES, Driver, EventType, ExecutionStatus
+from omium.states import FINAL_STATUSES, Driver, Durability, EventType, ExecutionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +109,9 @@ def start_execution(tx: Tx, packed: PackedStart) -> Started:
     if parent is not None:
         append_event(tx, parent, EventType.CHILD_STARTED, {"path": row.parent_path, "child_id": row.id})
     if meter is not None:
-        metering.start_meter(
-            tx, row, meter, runs=row.epoch > 0, happened=packed.command.started_at_us is not None
-        )
+        # What began while the server was away is not refused any more; its driver is told to stop.
+        away = command.durability is Durability.RELAXED and command.started_at_us is not None
+        metering.start_meter(tx, row, meter, runs=row.epoch > 0, happened=away)
     return Started(row, fresh=True)
 
 
