@@ -53,9 +53,8 @@ class SpoolFile:
     def create(cls, path: Path, key: bytes, owner: bytes) -> Self:
         """Create the file with `owner` as its first frame, durable when this returns."""
         salt = secrets.token_bytes(SALT_BYTES)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        descriptor = _open_locked(path)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(descriptor, MAGIC + salt)
             made = cls(path, descriptor, key, salt)
             made.append(owner)
@@ -219,6 +218,24 @@ class SpoolFile:
                 return
             at, before = at + FRAME.size + length, seq
             yield seq, at, sealed
+
+
+def _open_locked(path: Path) -> int:
+    """Create `path` and lock it; raises FileExistsError.
+
+    Between the two another process may take the empty file for a dead one's, and remove it: then once more.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # who looks at it holds it for a moment
+            if os.fstat(descriptor).st_nlink:
+                return descriptor
+        except BaseException:
+            os.close(descriptor)
+            path.unlink(missing_ok=True)
+            raise
+        os.close(descriptor)
 
 
 def _crc(seq: int, sealed: bytes) -> int:

@@ -1,6 +1,7 @@
 """The spool: durable when it says so, private, bounded, sent in order; each answer has its consequence."""
 
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -33,7 +34,7 @@ from omium.sdk.batching import Writer
 from omium.sdk.flows import HttpAnswer, Write
 from omium.sdk.sealing import load_key
 from omium.sdk.spool import SpoolFile
-from omium.sdk.spool_folder import list_spooled
+from omium.sdk.spool_folder import SpoolFolder, list_spooled
 from omium.sdk.spooling import Spool, _decode
 from omium.states import Durability
 from tests.sdk.fakes import WriteServer, away, checkpoint, make_lease, problem_answer, usage
@@ -712,3 +713,25 @@ def unsent_after_start(spool):
     (kind, _), *writes = spool.adopt("ex_1")
     assert kind == "start"
     return [write["name"] for _, write in writes]
+
+
+def test_a_file_is_not_lost_to_who_looks_at_it_before_it_is_locked(tmp_path, monkeypatch):
+    """A process that starts looks for what dead ones have left, and finds a file that is still empty."""
+    folder = SpoolFolder(Settings(folder=tmp_path, api_key="om_a"))
+    real, lookers = fcntl.flock, ["looks"]
+
+    def flock(descriptor, operation):
+        if lookers:  # just now, between the file's name and its lock
+            lookers.clear()
+            assert folder.take_over(folder.list_paths()[0]) is None
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    made = folder.create("ex_1", "start", 1)
+    made.append(b"recorded")
+    made.close()
+
+    (path,) = folder.list_paths()
+    taken, execution_id = folder.take_over(path)
+    assert (execution_id, taken.next_seq) == ("ex_1", 2)
+    taken.close()
