@@ -177,3 +177,22 @@ def test_an_unknown_place_for_the_secret_is_refused(tmp_path, no_keyring):
     write_profile(tmp_path, "default", {"credential": "under the mat"})
     with pytest.raises(ConfigError, match="under the mat"):
         load(tmp_path)
+
+
+def test_a_store_that_dies_before_the_profile_is_written_leaves_the_old_one_usable(
+    tmp_path, system, monkeypatch
+):
+    store_credential("default", "om_old", A, folder=tmp_path)
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(OSError, match="No space"):
+            store_credential("default", "om_new", A | {"base_url": "http://b:1"}, folder=tmp_path)
+
+    assert load(tmp_path).api_key == "om_old"
+    store_credential("default", "om_new", A | {"base_url": "http://b:1"}, folder=tmp_path)
+    assert load(tmp_path).api_key == "om_new"
+    assert list(system.entries.values()) == ["om_new"]
