@@ -107,9 +107,12 @@ class Drawer:
             ]
         query = "&".join(f"{name}={_percent(_as_text(value))}" for name, value in asked if value is not None)
         body = b""
-        if "requestBody" in operation:
+        content = operation.get("requestBody", {}).get("content", {})
+        if content and "application/json" not in content:  # taken as it comes
+            body = chance.choice(NOT_JSON)
+        elif content:
             headers["content-type"] = "application/json"
-            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            schema = content["application/json"]["schema"]
             value = copy.deepcopy(good_body) if chance.random() < 0.5 else self._draw(chance, schema, "", 0)
             if place == "body":
                 value = self._spoiled(chance, value)

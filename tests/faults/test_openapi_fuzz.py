@@ -58,6 +58,7 @@ class Fuzzed(Walk):
         """Make one of everything anew, under other ids where they are ours to choose."""
         kept = {name: getattr(self.ids, name) for name in ("worker", "breaker", "thread", "run", "step")}
         self.ids = Ids(**kept, usage=f"usage-private-{self.ids.running}")
+        self.owner.clock.advance(3_600)  # whoever was kept waiting for wrong log-ins has waited
         self._fill()
         self._leave_unknown()
 
