@@ -80,6 +80,8 @@ async def test_without_a_rule_no_fact_is_kept(each_alerting):
 async def test_another_tenants_facts_are_not_told(each_alerting):
     await each_alerting.add()
     stranger = await each_alerting.client.new_tenant("stranger")
+    rule = {"name": "theirs", "channel": "webhook", "destination": each_alerting.target.url}
+    await stranger.post_keyed("/v1/alerts/rules", rule | {"kinds": ["credits.low"]})
     await each_alerting.note(tenant_id=stranger.key.tenant_id)
 
     assert await each_alerting.pass_on() == 0
