@@ -1,6 +1,6 @@
 """Problems: whatever goes wrong becomes one `application/problem+json` answer that tells no internals.
 
-Owns the translation of exceptions; the classes are in omium/errors.py. An unexpected exception is logged with
+Owns the translation of exceptions; the classes are in omium/errors. An unexpected exception is logged with
 its traceback and the request's id, and the client sees only that id.
 """
 
