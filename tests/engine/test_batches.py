@@ -1,5 +1,7 @@
 """Groups that are replayed one after another: a probe first, a few at once, stopped when it fails again."""
 
+from dataclasses import replace
+
 import pytest
 
 from omium.models.failure import ReplayFailure
@@ -106,6 +108,17 @@ async def test_starts_are_apart_and_the_limit_is_kept(engine, group, begin, swee
     batch = await newest(engine, group.id)
     assert (batch.status, batch.launched) == ("done", 2)
     assert (await groups(engine))[0].open_count == 5
+
+
+async def test_a_batch_without_credits_stops_and_leaves_the_others_open(engine, group, begin, sweep):
+    engine.parts = replace(engine.parts, metering=True)
+    answer = await begin(group.id)
+    assert answer.executions == []
+    batch = await newest(engine, group.id)
+    assert (batch.status, batch.launched) == ("stopped", 0)
+    assert batch.stopped_reason.startswith("You've exhausted your Omium credits")
+    await sweep()
+    assert (await groups(engine))[0].open_count == 7
 
 
 async def test_the_same_request_while_it_runs_starts_no_second_batch(engine, group, begin):
