@@ -88,7 +88,7 @@ def invite(
 @app.command("invitations")
 @for_server
 def list_invitations(common: Common) -> None:
-    """List the invitations, newest first; secrets are never shown again.
+    """List the invitations, newest first. Secrets are never shown again.
 
     \b
     omium members invitations
@@ -155,7 +155,7 @@ def set_role(
 @app.command("remove")
 @for_server
 def remove(common: Common, member: MemberName, yes: Yes = False) -> None:
-    """Remove a member: the sessions end at once, API keys that he has created stay.
+    """Remove a member. The sessions end at once, API keys that he has created stay.
 
     \b
     omium members remove bob

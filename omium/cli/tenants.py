@@ -23,7 +23,7 @@ app = typer.Typer(
 @app.command("list")
 @for_server
 def list_tenants(common: Common) -> None:
-    """List the tenants that you are in; * is the one that you see now.
+    """List the tenants that you are in. * is the one that you see now.
 
     \b
     omium tenants list
@@ -75,7 +75,7 @@ def switch(
         Environment | None, typer.Option("--environment", help="Where what you start belongs.")
     ] = None,
 ) -> None:
-    """Go to another tenant, or another environment: the profile gets another session.
+    """Go to another tenant, or another environment. The profile gets another session.
 
     \b
     omium tenants switch research
@@ -92,7 +92,7 @@ def switch(
 @app.command("join")
 @for_server
 def join(common: Common, invitation_file: InvitationFile = None) -> None:
-    """Join a further tenant with an invitation, which is asked for: the profile gets a session there.
+    """Join a further tenant with an invitation. It is asked for; the profile gets a session there.
 
     \b
     omium tenants join
@@ -132,7 +132,7 @@ def delete(
         str | None, typer.Option("--confirm", metavar="NAME", help="The tenant's name; else asked for.")
     ] = None,
 ) -> None:
-    """Delete this tenant with everything in it: workflows, executions, keys, members. There's no way back.
+    """Delete this tenant with everything in it. There is no way back.
 
     \b
     omium tenants delete
