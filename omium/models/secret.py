@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 from omium.models.wire import Command, Reply
 from omium.states import Environment
 
-SECRET_NAME = r"^[A-Za-z_][A-Za-z0-9_.-]{0,99}$"  # noqa: S105  # the form of a name
+SECRET_NAME = r"[A-Za-z_][A-Za-z0-9_.-]{0,99}"  # noqa: S105  # the form of a name
 VALUE_CHARACTERS_MAX = 32_768
 
 

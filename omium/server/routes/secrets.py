@@ -31,10 +31,10 @@ TAGS = ("secrets",)
 async def set_secret(call: Call[SetSecret]) -> Secret:
     # Sent twice: one version more, the same value.
     name, server = call.path["name"], call.server
-    if re.match(SECRET_NAME, name) is None:
+    if re.fullmatch(SECRET_NAME, name) is None:
         raise InvalidRequest(
-            "A secret's name has up to 100 letters, digits, dots, dashes and underscores, and begins with none"
-            " of the digits."
+            "A secret's name has up to 100 letters, digits, dots, dashes and underscores, and begins with a"
+            " letter or an underscore."
         )
     environment = call.body.environment or call.principal.environment
     call.tell(environment=environment.value)
