@@ -43,7 +43,7 @@ def list_audit(
     until: Until = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many.")] = 50,
 ) -> None:
-    """List the audit log, newest first: who did what, on what, when, from where, with which result.
+    """List the audit log, newest first. Who did what, on what, when, from where, with which result.
 
     \b
     omium audit list

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from omium.models.keys import ApiKey
 
 app = typer.Typer(
-    help="Manage API keys: their whole life, their caps, what they have used.",
+    help="Manage API keys: their life, their caps, what they used.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
