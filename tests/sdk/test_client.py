@@ -14,8 +14,8 @@ import pytest
 from omium.clock import ManualClock
 from omium.config import Settings
 from omium.errors import ConnectionLost, InternalError, NotFound, RateLimited, StorageBusy
-from omium.models.keys import CreateKey
 from omium.models.execution import StartExecution
+from omium.models.keys import CreateKey
 from omium.sdk.async_client import AsyncClient
 from omium.sdk.flows import Http
 from omium.sdk.live import LiveEvent, LiveEventReader

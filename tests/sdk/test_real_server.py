@@ -9,8 +9,8 @@ import pytest
 from omium.config import Settings
 from omium.errors import ConnectionLost, KeyRevoked, NotFound, SecretNotRepeatable
 from omium.jsonvalue import json_bytes
-from omium.models.keys import CreateKey
 from omium.models.execution import CancelExecution, StartExecution
+from omium.models.keys import CreateKey
 from omium.sdk.batching import Writer
 from omium.sdk.flows import Lease, Write
 from omium.sdk.sync_client import Client
