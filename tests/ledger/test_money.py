@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omium.money import format_credits, format_usd, parse_credits, parse_usd
+from omium.money import format_credits, format_usd, parse_credits, parse_usd, to_credits, to_usd
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,14 @@ def test_what_is_written_is_read_back_equal(microcredits):
     assert parse_usd(format_usd(microcredits).replace(",", "")) == microcredits
     assert parse_credits(format_credits(microcredits).replace(",", "")) == microcredits
     assert Decimal(format_usd(microcredits).replace(",", "")) * 10**9 == microcredits
+
+
+@pytest.mark.parametrize(
+    ("microcredits", "number"), [(0, 0), (2_000_000, 2), (-2_000_000, -2), (1_500_000, 1.5), (-1, -0.000001)]
+)
+def test_a_number_for_json_is_whole_where_it_can_be(microcredits, number):
+    shown = to_credits(microcredits)
+
+    assert shown == number
+    assert type(shown) is type(number)
+    assert to_usd(microcredits * 1_000) == number
