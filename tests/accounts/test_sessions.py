@@ -13,7 +13,7 @@ async def test_the_first_user_owns_the_server_and_a_tenant(each_people):
     assert (who["user"], who["role"], who["tenant"]) == ("ada", "owner", "acme")
     assert set(who["scopes"]) == {"read", "run", "operate", "manage", "billing", "own", "server"}
     assert who["api_key_id"] is None
-    assert who["credits"] == 10_000
+    assert (await ada.get("/v1/credits")).json()["credits"] == 10_000
 
 
 async def test_the_token_is_void_once_there_is_a_user(each_people):

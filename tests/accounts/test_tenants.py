@@ -198,7 +198,7 @@ async def test_who_may_create_a_tenant(people):
 
     assert (hers.status_code, his.status_code, keys.status_code) == (201, 403, 403)
     there = await people.log_in("ada", tenant="second")
-    assert (await there.get("/v1/whoami")).json()["credits"] == 10_000
+    assert (await there.get("/v1/credits")).json()["credits"] == 10_000
 
 
 async def test_a_tenant_gets_another_name(each_people):
