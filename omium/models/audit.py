@@ -43,7 +43,7 @@ class AuditHead(Reply):
 class CheckAudit(Command):
     """Check the chain; `anchors` are heads noted earlier, in the server's log or a backup's list."""
 
-    anchors: Annotated[list[AuditHead], Field(max_length=1_000, default_factory=list)]
+    anchors: Annotated[list[AuditHead], Field(max_length=1_000)] = Field(default_factory=list)
 
 
 class AuditVerification(Reply):
