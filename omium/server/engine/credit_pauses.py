@@ -19,14 +19,14 @@ from omium.server.store import effects, meters
 from omium.server.store.executions import ExecutionRow
 from omium.states import EventType, ExecutionStatus
 
-LOOKED_AT = 200  # of those that wait longest, in one sweep
+LOOKED_AT = 200  # of the oldest, in one sweep
 QUEUED_MAX = 20  # so many go on in one transaction
 
 
 def sweep_credit_pauses(tx: Tx) -> int:
     """Queue up to `QUEUED_MAX` executions that were paused for credits and may begin; returns how many."""
     queued, refused = 0, set[tuple[str, str | None]]()
-    for row in meters.lock_out_of_credits(tx, (-1, ""), LOOKED_AT):
+    for row in meters.lock_out_of_credits(tx, LOOKED_AT):
         payer = (row.tenant_id, row.started_by)
         if payer in refused:
             continue

@@ -70,7 +70,7 @@ STRAY = Sql("""
       LEFT JOIN executions ON executions.id = holds.purpose AND executions.tenant_id = holds.tenant_id
      WHERE holds.status = 'open' AND holds.expires_us IS NULL
        AND (executions.id IS NULL OR executions.status <> 'running')
-     ORDER BY holds.id LIMIT :limit
+     ORDER BY holds.tenant_id, holds.purpose LIMIT :limit
 """)
 
 

@@ -107,14 +107,13 @@ def lock_metered(tx: Tx, after_id: str, limit: int, *, failed: bool) -> list[Exe
 OUT_OF_CREDITS = Sql(f"""
     SELECT {COLUMNS} FROM executions
      WHERE status = 'paused' AND reason = 'credits' AND driver = 'worker'
-       AND (updated_us, id) > (:after_us, :after_id)
-     ORDER BY updated_us, id LIMIT :limit {{skip_locked}}
+     ORDER BY id LIMIT :limit {{skip_locked}}
 """)
 
 
-def lock_out_of_credits(tx: Tx, after: tuple[int, str], limit: int) -> list[ExecutionRow]:
-    """Lock workers' executions that are paused for credits, those that wait longest first."""
-    return tx.all(OUT_OF_CREDITS, ExecutionRow, after_us=after[0], after_id=after[1], limit=limit)
+def lock_out_of_credits(tx: Tx, limit: int) -> list[ExecutionRow]:
+    """Lock workers' executions that are paused for credits, those that were made first before others."""
+    return tx.all(OUT_OF_CREDITS, ExecutionRow, limit=limit)
 
 
 # ---- usage without a price

@@ -66,7 +66,17 @@ _METERS: Final = Sql("""
 """)
 
 
+_OF_FAILURES: Final = ("failure_occurrences", "replay_batches")
+"""Found by their failure: no index of theirs begins with the tenant."""
+
+
 def _delete(table: str, key: tuple[str, ...]) -> Sql:
+    if table in _OF_FAILURES:
+        return Sql(f"""
+            DELETE FROM {table} WHERE id IN (
+              SELECT owned.id FROM failures f JOIN {table} AS owned ON owned.failure_id = f.id
+               WHERE f.tenant_id = :tenant_id LIMIT :limit)
+        """)
     columns = ", ".join(key)
     return Sql(f"""
         DELETE FROM {table} WHERE ({columns}) IN (

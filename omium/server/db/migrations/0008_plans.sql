@@ -31,6 +31,7 @@ CREATE TABLE usage_marks (
   usage_microcredits  {int64} NOT NULL,
   PRIMARY KEY (tenant_id, at_us)
 ) {clustered};
+CREATE INDEX usage_marks_by_age ON usage_marks (at_us);
 
 -- Plans that tenants can have. A subscription is a tenant's plan: its periods are months, counted from `anchor`.
 CREATE TABLE plans (
@@ -88,6 +89,7 @@ CREATE UNIQUE INDEX payments_by_reference ON payments (tenant_id, provider, refe
 CREATE UNIQUE INDEX payments_by_provider_ref ON payments (provider, provider_ref) WHERE provider_ref IS NOT NULL;
 CREATE UNIQUE INDEX payments_by_payment_ref ON payments (provider, payment_ref) WHERE payment_ref IS NOT NULL;
 CREATE INDEX payments_by_tenant ON payments (tenant_id, created_us, id);
+CREATE INDEX payments_paid ON payments (id) WHERE status = 'paid';
 
 -- What a provider has told, once each.
 CREATE TABLE payment_notices (

@@ -85,6 +85,7 @@ CREATE TABLE alert_facts (
   gathered     {int64} NOT NULL CHECK (gathered IN (0, 1))
 ) {strict};
 CREATE UNIQUE INDEX alert_facts_once ON alert_facts (tenant_id, once) WHERE once IS NOT NULL;
+CREATE INDEX alert_facts_by_tenant ON alert_facts (tenant_id, id);
 CREATE INDEX alert_facts_new ON alert_facts (id) WHERE gathered = 0;
 CREATE INDEX alert_facts_by_age ON alert_facts (at_us) WHERE gathered = 1;
 
