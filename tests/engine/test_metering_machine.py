@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from omium.clock import ManualClock
@@ -149,5 +149,16 @@ async def play(folder, operations):
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(operations=OPERATIONS)
+@example(
+    operations=[
+        *[("start", 0)] * 4,
+        ("queue", 0),
+        ("steps", 1),
+        ("usage", 2),
+        ("cancel", 1),
+        ("start", 0),
+        ("steps", 9),
+    ]
+)
 def test_whatever_happens_the_charges_are_what_was_done(operations, tmp_path_factory):
     asyncio.run(play(tmp_path_factory.mktemp("metering"), operations))

@@ -78,7 +78,8 @@ def _check(tx: Tx, tenant_id: str, execution_id: str) -> list[str]:
     if hold is not None and not runs:
         found.append(f"I5: {execution_id} is {row.status} and still holds {hold.held_microcredits}.")
     pending = pending_microcredits(meter, row.steps_completed)
-    if hold is not None and hold.held_microcredits < pending and row.suspend is None:
+    stopping = row.suspend is not None or row.cancel_requested_us is not None
+    if hold is not None and hold.held_microcredits < pending and not stopping:
         found.append(
             f"I4: {execution_id} holds {hold.held_microcredits} micro-credits for {pending} that it has used."
         )
