@@ -1,10 +1,12 @@
 """What a person watches ends when the session, the role or the membership does."""
 
+import asyncio
+
 import pytest
 
 from tests.accounts.conftest import PASSWORD, open_people
 from tests.serverfixture import test_settings
-from tests.web.asgi import open_stream, until
+from tests.web.asgi import PATIENCE_S, open_stream, until
 
 STREAM = "/v1/events/stream"
 
@@ -44,6 +46,23 @@ async def test_the_streams_of_other_sessions_go_on(people):
         await ended.wait_for_end()
         await until(lambda: people.server.streams.open == 1)
         assert not kept.ended.is_set()
+
+
+async def test_a_stream_that_never_rests_ends_when_another_server_ended_its_session(people):
+    from omium.server.store import sessions
+
+    ada = await people.first()
+    tenant_id = ada.session["tenant_id"]
+    async with open_stream(ada, STREAM) as stream:
+        await until(lambda: people.server.streams.open == 1)
+        user_id = ada.session["user_id"]
+        await people.server.db.write(lambda tx: sessions.end_of_user(tx, user_id))
+        people.clock.advance(seconds=1.001)
+
+        async with asyncio.timeout(PATIENCE_S):
+            while not stream.ended.is_set():
+                people.server.live.wake("tenant", tenant_id)
+                await asyncio.sleep(0)
 
 
 @pytest.mark.postgres

@@ -61,10 +61,12 @@ async def stream_events(call: Call, topic: tuple[str, ...], look: Look) -> Async
             async for chunk in look(watcher):
                 quiet = 0
                 yield chunk
-            if await watcher.wait(wait_s):
-                continue
-            if not await server.auth.is_still_good(call.principal):
+            woken = await watcher.wait(wait_s)
+            # Also where news never pause: another server may have ended the key or the session.
+            if watcher.closed or not await server.auth.is_still_good(call.principal):
                 break
+            if woken:
+                continue
             quiet += 1
             if quiet >= looks_per_heartbeat:
                 quiet = 0
