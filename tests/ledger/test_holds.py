@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import datetime as dt
 
 import pytest
@@ -151,6 +152,19 @@ async def test_a_key_spends_no_more_than_its_cap(ledger):
     assert (await ledger.funds()).held_microcredits == 70  # what the tenant had set aside went with it
     await ledger.resolve("ex:1")
     await ledger.place("ex:2", 100, api_key_id=key)
+
+
+async def test_what_a_keys_cap_refuses_sets_nothing_aside_for_whoever_goes_on(ledger):
+    await ledger.grant(1000)
+    key = await ledger.capped_key(100)
+
+    def work(tx):
+        with contextlib.suppress(CreditsExhausted):
+            holds.place(tx, ledger.tenant_id, "ex:1", 101, api_key_id=key)
+
+    await ledger.db.write(work)
+    assert (await ledger.funds()).held_microcredits == 0
+    assert await ledger.problems() == []
 
 
 async def test_a_hold_is_not_filled_up_beyond_the_keys_cap(ledger):

@@ -60,7 +60,11 @@ def place(
         funds = ledger.lock_funds(tx, tenant_id)
         if funds is not None and funds.owed_microcredits:
             raise _exhausted_funds(tx, tenant_id, amount_microcredits)
-    start_us = None if api_key_id is None else _reserve_of_key(tx, api_key_id, amount_microcredits)
+    try:
+        start_us = None if api_key_id is None else _reserve_of_key(tx, api_key_id, amount_microcredits)
+    except CreditsExhausted:  # whoever goes on all the same must not leave the funds set aside
+        ledger.unreserve(tx, tenant_id, amount_microcredits)
+        raise
     hold = HoldRow(
         id=tx.new_id("hd"),
         tenant_id=tenant_id,
