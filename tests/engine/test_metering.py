@@ -12,7 +12,7 @@ from omium.errors import CreditsExhausted, LimitReached, UnknownPrice
 from omium.ids import new_id
 from omium.models.replay import ReplayExecution, RollbackExecution
 from omium.models.usage import RecordUsage
-from omium.server.engine.credit_pauses import sweep_credit_pauses
+from omium.server.engine.credit_pauses import CreditPauses
 from omium.server.engine.money import list_money_problems
 from omium.server.engine.replay_requests import replay
 from omium.server.engine.rollback import roll_back
@@ -234,11 +234,11 @@ async def test_a_run_out_of_credits_pauses_keeps_what_it_did_and_goes_on_after_a
     assert await money.hold(run.id) is None
     assert await money.available() == 3 * STEP
 
-    assert await engine.write(sweep_credit_pauses) == 0
+    assert await engine.write(CreditPauses().sweep) == 0
     with pytest.raises(CreditsExhausted):
         await engine.requeue(run.id)
     await money.fund(CREDIT)
-    assert await engine.write(sweep_credit_pauses) == 1
+    assert await engine.write(CreditPauses().sweep) == 1
     again = await engine.claim()
     assert {record.path for record in again.grant.records} == {f"s{number}" for number in range(10)}
     await again.step("last")
@@ -256,7 +256,7 @@ async def test_a_local_run_stays_paused_until_somebody_goes_on_with_it(engine, m
     with pytest.raises(CreditsExhausted):
         await engine.resume(run.id)
     await money.fund(CREDIT)
-    assert await engine.write(sweep_credit_pauses) == 0
+    assert await engine.write(CreditPauses().sweep) == 0
     assert (await engine.row(run.id)).status == ExecutionStatus.PAUSED
     again = await engine.resume(run.id)
     await again.complete()
@@ -271,8 +271,40 @@ async def test_a_claim_pauses_what_there_are_no_credits_for_and_takes_it_up_late
     row = await engine.row(second)
     assert (row.status, row.reason) == ("paused", "credits")
     await money.fund(CREDIT)
-    assert await engine.write(sweep_credit_pauses) == 1
+    assert await engine.write(CreditPauses().sweep) == 1
     assert (await engine.claim()).id == second
+
+
+async def test_a_portion_that_cannot_go_on_does_not_hide_what_was_paused_after_it(engine, money, capped):
+    await money.fund(EXECUTION + TRANCHE)
+    for who in (capped, capped, None):
+        await engine.queue(who=who)
+        engine.clock.advance(seconds=1)  # so that ids are in this order
+    await engine.claim()
+    assert (await engine.ask()).grants == []
+    await money.fund(CREDIT)
+
+    pauses = CreditPauses(looked_at=1)
+    assert await engine.write(pauses.sweep) == 0  # beyond the cap of its key
+    assert await engine.write(pauses.sweep) == 1
+    assert await engine.write(pauses.sweep) == 0  # the end
+    assert await engine.write(pauses.sweep) == 0
+    assert (await engine.claim()).grant.execution.started_by == engine.who.id
+
+
+async def test_usage_without_a_price_holds_up_its_own_execution_only(engine, money, refusing):
+    await money.fund(2 * (EXECUTION + TRANCHE))
+    run = await engine.worker_run()
+    engine.clock.advance(seconds=1)
+    later = await engine.queue()
+    await run.send(engine.completed("ask", usage=[usage("u1", model="nobody-knows-it")]))
+    await engine.start()  # the last credits
+    assert (await engine.ask()).grants == []
+    await run.suspend("credits")
+    await money.fund(CREDIT)
+
+    assert await engine.write(CreditPauses().sweep) == 1
+    assert (await engine.claim()).id == later
 
 
 async def test_a_worker_that_asks_for_one_execution_is_told_402(engine, money):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from omium.clock import ManualClock
 from omium.errors import OmiumError
 from omium.server.db.open import open_database
-from omium.server.engine.credit_pauses import sweep_credit_pauses
+from omium.server.engine.credit_pauses import CreditPauses
 from omium.server.engine.money import list_money_problems
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.values import Vault
@@ -72,7 +72,7 @@ class Bench:
             case "queue":
                 await engine.queue()
             case "claim" | "sweep":
-                await engine.write(sweep_credit_pauses)
+                await engine.write(CreditPauses().sweep)
                 for grant in (await engine.ask()).grants:
                     self.runs.append(Run(engine, grant, engine.who))
             case "fund":

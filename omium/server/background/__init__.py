@@ -47,7 +47,7 @@ def build_sweeps(
         Sweep("cancels of trees", 1.0, cancel.sweep_trees, 1),
         Sweep("deleted tenants", 10.0, deletion.sweep_deleted, 1),
         Sweep("old sessions", 300.0, deletion.sweep_accounts, deletion.PORTION_ROWS),
-        Sweep("pauses for credits", 1.0, credit_pauses.sweep_credit_pauses, credit_pauses.QUEUED_MAX),
+        Sweep("pauses for credits", 1.0, credit_pauses.CreditPauses().sweep, credit_pauses.QUEUED_MAX),
         Sweep("usage without a price", 15.0, charges.sweep_unpriced, charges.PORTION),
         Sweep("sums of keys", 10.0, caps.sweep_rollups, 1),
         Sweep("holds with an end", 10.0, partial(holds.expire_due, limit=HOLDS_PER_SWEEP), HOLDS_PER_SWEEP),

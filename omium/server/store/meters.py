@@ -106,14 +106,14 @@ def lock_metered(tx: Tx, after_id: str, limit: int, *, failed: bool) -> list[Exe
 
 OUT_OF_CREDITS = Sql(f"""
     SELECT {COLUMNS} FROM executions
-     WHERE status = 'paused' AND reason = 'credits' AND driver = 'worker'
+     WHERE status = 'paused' AND reason = 'credits' AND driver = 'worker' AND id > :after_id
      ORDER BY id LIMIT :limit {{skip_locked}}
 """)
 
 
-def lock_out_of_credits(tx: Tx, limit: int) -> list[ExecutionRow]:
+def lock_out_of_credits(tx: Tx, after_id: str, limit: int) -> list[ExecutionRow]:
     """Lock workers' executions that are paused for credits, those that were made first before others."""
-    return tx.all(OUT_OF_CREDITS, ExecutionRow, limit=limit)
+    return tx.all(OUT_OF_CREDITS, ExecutionRow, after_id=after_id, limit=limit)
 
 
 # ---- usage without a price
