@@ -329,6 +329,17 @@ async def test_what_began_while_the_server_was_away_is_taken_and_told_to_stop(en
         await engine.start(**offline | {"durability": "strict"})
 
 
+async def test_a_limit_does_not_refuse_what_began_while_the_server_was_away(engine, money):
+    await money.fund(CREDIT)
+    offline = {"durability": "relaxed", "started_at_us": engine.clock.now_us()}
+    run = await engine.start(**offline, limits={"max_microcredits": EXECUTION})
+    answer = await run.send(engine.completed("a"))
+    assert (answer.results[0].problem, answer.suspend) == (None, "limit")
+    await run.suspend("limit")
+    assert await money.used() == EXECUTION + STEP
+    assert await money.problems() == []
+
+
 async def test_a_replay_begins_with_credits_only_and_pays_for_what_it_runs_anew(engine, money, key_file):
     await money.fund(EXECUTION + TRANCHE)
     run = await engine.start()

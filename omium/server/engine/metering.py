@@ -70,8 +70,11 @@ def start_meter(tx: Tx, row: ExecutionRow, meter: MeterRow, *, runs: bool, happe
 
 
 def first_cover(meter: MeterRow) -> int:
-    """Return the cover that `start_meter` gives an execution that runs at once."""
-    return tranches.covered_steps(meter, tranches.opening_microcredits(meter))
+    """Return the cover that `start_meter` gives an execution that runs at once; 0 where that refuses it."""
+    try:
+        return tranches.covered_steps(meter, tranches.opening_microcredits(meter))
+    except LimitReached:  # whether that matters is known once the execution is found to be new
+        return 0
 
 
 def come_in(tx: Tx, row: ExecutionRow, *, otherwise: int | None) -> int:
