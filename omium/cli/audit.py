@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -13,6 +12,7 @@ import typer
 
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
+from omium.cli.spans import parse_past
 from omium.cli.table import Column
 from omium.cli.words import ago, json_text, now_us, state
 from omium.errors import ConfigError, StorageError
@@ -27,8 +27,10 @@ Actor = Annotated[str | None, typer.Option("--actor", help="Only of this key or 
 Action = Annotated[str | None, typer.Option("--action", help="Only this deed, such as key.created.")]
 On = Annotated[str | None, typer.Option("--on", help="Only on this target, by id or name.")]
 Result = Annotated[Literal["done", "refused"] | None, typer.Option("--result", help="Only these.")]
-Since = Annotated[str | None, typer.Option("--since", metavar="TIME", help="From this ISO time on.")]
-Until = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Before this ISO time.")]
+Since = Annotated[
+    str | None, typer.Option("--since", metavar="WHEN", help="From 12h ago, or 2026-11-01, on.")
+]
+Until = Annotated[str | None, typer.Option("--until", metavar="WHEN", help="Before 12h ago, or 2026-11-01.")]
 
 
 @app.command("list")
@@ -232,13 +234,4 @@ def _cell(value: object) -> object:
 
 
 def _read_time(text: str | None) -> int | None:
-    """Return microseconds UTC of an ISO time or date; without a zone it's UTC."""
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise WrongUse(f"{text!r} is no time; write 2026-11-01 or 2026-11-01T08:00:00+01:00.") from None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return round(at.timestamp() * 1_000_000)
+    return None if text is None else parse_past(text, now_us())

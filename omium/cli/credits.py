@@ -16,7 +16,7 @@ from omium.cli import payments, plans
 from omium.cli.amounts import Tenant, money, number, read_number, show_entry, signed
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
-from omium.cli.failures import parse_span_s
+from omium.cli.spans import parse_moment, parse_past
 from omium.cli.table import Column
 from omium.cli.words import ago, iso_time, local_time, now_us
 
@@ -82,7 +82,8 @@ def history(
     key: Annotated[str | None, typer.Option("--key", help="Only what this API key has spent.")] = None,
     execution: Annotated[str | None, typer.Option("--execution", help="Only of this execution.")] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="SPAN", help="Only of the last so long: 12h, 30d.")
+        str | None,
+        typer.Option("--since", metavar="WHEN", help="From 12h ago, or 2026-11-01, on."),
     ] = None,
     unfolded: Annotated[bool, typer.Option("--all", help="Each small charge on a line of its own.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
@@ -95,7 +96,7 @@ def history(
     omium credits history --kind topup --json
     omium credits history --since 30d --all --csv --limit 10000 > october.csv
     """
-    from_us = None if since is None else now_us() - parse_span_s(since) * 1_000_000
+    from_us = None if since is None else parse_past(since, now_us())
     lines: list[CreditEntry] = []
     with common.client() as client:
         for line in client.each(
@@ -161,7 +162,8 @@ def grant(
     reason: Reason,
     tenant: Tenant = None,
     expires: Annotated[
-        str | None, typer.Option("--expires", metavar="SPAN", help="What is left is taken back then: 30d.")
+        str | None,
+        typer.Option("--expires", metavar="WHEN", help="What is left goes after 30d, or on 2027-01-31."),
     ] = None,
     reference: Annotated[
         str | None, typer.Option("--reference", help="A second grant of one reference is the first again.")
@@ -178,7 +180,7 @@ def grant(
         credits=read_number(amount),
         reason=reason,
         tenant_id=tenant,
-        expires_at_us=None if expires is None else now_us() + parse_span_s(expires) * 1_000_000,
+        expires_at_us=None if expires is None else parse_moment(expires, now_us()),
         reference=reference,
     )
     with common.client() as client:

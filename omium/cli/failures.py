@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from omium.cli.context import Common, for_server
-from omium.cli.ending import WrongUse
 from omium.cli.executions import show_executions
 from omium.cli.ids import FailureId, find_failure_id
 from omium.cli.options import Yes
 from omium.cli.output import Output
+from omium.cli.spans import parse_span_s
 from omium.cli.table import Column
 from omium.cli.words import ago, count, iso_time, now_us, span, state
 from omium.states import FailureStatus
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from omium.models.failure import FailureDetail, ReplayBatch
 
 app = typer.Typer(help="Work through the failure inbox.", no_args_is_help=True, rich_markup_mode=None)
-
-_SPAN = re.compile(r"(\d+)\s*([smhd])")
-_UNIT_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 @app.command("list")
@@ -225,14 +221,6 @@ def ignore_failure(
         common.output.json(failure)
     else:
         common.output.say(f"{failure.id} is {failure.status.value}.")
-
-
-def parse_span_s(text: str) -> int:
-    """Return the seconds in a span such as `30m` or `7d`; `WrongUse` for anything else."""
-    found = _SPAN.fullmatch(text.strip())
-    if found is None:
-        raise WrongUse(f"{text!r} is not a span of time; write a number and s, m, h or d, such as 12h.")
-    return int(found[1]) * _UNIT_S[found[2]]
 
 
 @app.command("resolve")

@@ -6,7 +6,7 @@ import io
 import pytest
 
 from omium.cli.ending import WrongUse
-from omium.cli.spans import parse_moment
+from omium.cli.spans import parse_moment, parse_past, parse_span_s
 
 US = 1_000_000
 
@@ -129,8 +129,17 @@ def test_a_moment_is_a_span_from_now_or_a_day_of_utc(text, meant_us):
 
 @pytest.mark.parametrize("text", ["soon", "90", "-1d", "1y", "2027-13-01", ""])
 def test_what_is_no_moment_is_wrong_use(text):
-    with pytest.raises(WrongUse):
-        parse_moment(text, 0)
+    for parse in (parse_moment, parse_past):
+        with pytest.raises(WrongUse):
+            parse(text, 0)
+
+
+def test_a_span_goes_forwards_or_back_but_never_before_all_time():
+    assert parse_span_s("30m") == 1_800
+    assert parse_moment("1h", 7_200 * US) == 10_800 * US
+    assert parse_past("1h", 7_200 * US) == 3_600 * US
+    assert parse_past("4w", 7_200 * US) == 0
+    assert parse_past("1970-01-02", 0) == 86_400 * US
 
 
 @pytest.mark.parametrize(
