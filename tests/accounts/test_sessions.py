@@ -1,5 +1,7 @@
 """Sessions: how one begins, what it is good for, and every way in which it ends."""
 
+import asyncio
+
 import pytest
 
 from tests.accounts.conftest import PASSWORD
@@ -234,3 +236,55 @@ async def test_old_sessions_end_when_there_are_many(people):
 
     assert (await ada.get("/v1/whoami")).status_code == 401
     assert len((await latest.get("/v1/sessions", params={"limit": 200})).json()["items"]) == 50
+
+
+async def accept_elsewhere(people, client):
+    """Take an invitation into a further tenant."""
+    owner = await people.log_in("ada", tenant="acme")
+    there = await people.tenant_of(owner, "further")
+    invitation = await people.invite(there, "viewer")
+    return await client.post("/v1/invitations/accept", json={"invitation": invitation})
+
+
+MOVES = {
+    "another environment": lambda people, client: client.post(
+        "/v1/sessions/switch", json={"environment": "prod"}
+    ),
+    "an invitation": accept_elsewhere,
+}
+
+
+@pytest.mark.parametrize("how", MOVES)
+async def test_going_elsewhere_does_not_put_the_fixed_end_off(people, how):
+    bob = await people.join(await people.first(), "bob", "operator")
+    people.clock.advance(seconds=5 * 86_400)
+
+    moved = await MOVES[how](people, bob)
+
+    assert moved.status_code == 201, moved.text
+    assert moved.json()["expires_at_us"] == bob.session["expires_at_us"]
+
+
+@pytest.mark.parametrize("how", MOVES)
+async def test_what_another_server_ended_in_this_moment_does_not_go_elsewhere(people, how):
+    from omium.server.store import sessions
+
+    bob = await people.join(await people.first(), "bob", "operator")
+    assert (await bob.get("/v1/whoami")).status_code == 200
+    user_id = bob.session["user_id"]
+    await people.server.db.write(lambda tx: sessions.end_of_user(tx, user_id))
+    assert (await bob.get("/v1/whoami")).status_code == 200  # this server has not noticed yet
+
+    moved = await MOVES[how](people, bob)
+
+    assert (moved.status_code, moved.json()["code"]) == (401, "session-ended")
+
+
+async def test_a_session_that_goes_elsewhere_twice_at_once_is_one_session_there(each_people):
+    ada = await each_people.first()
+
+    replies = await asyncio.gather(
+        *(ada.post("/v1/sessions/switch", json={"environment": "prod"}) for _ in range(2))
+    )
+
+    assert sorted(reply.status_code for reply in replies) == [201, 401]

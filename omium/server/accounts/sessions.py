@@ -1,8 +1,8 @@
 """Sessions: opening one, and its secret, which is shown once and stored as a keyed digest.
 
 A session is in exactly one tenant and one environment; going elsewhere opens another and ends this one, with
-another secret. If the process dies before the commit there is no session; after it, one whose secret nobody
-knows: it is in the list, and ends by itself.
+another secret and the same fixed end. If the process dies before the commit there is no session; after it,
+one whose secret nobody knows: it is in the list, and ends by itself.
 """
 
 from __future__ import annotations
@@ -10,13 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from omium.errors import SessionEnded
 from omium.ids import new_id
 from omium.models.people import NewSession
 from omium.server.accounts.credentials import Credential, Form, digest_credential, id_prefix, make_credential
 from omium.server.accounts.roles import scopes_of
 from omium.server.db.tx import Tx
+from omium.server.principal import Principal
 from omium.server.seal import KeyFile
 from omium.server.store import sessions as store
+from omium.server.store import users
 from omium.server.store.memberships import OwnTenant
 from omium.server.store.users import UserRow
 from omium.states import Environment, Role
@@ -75,3 +78,18 @@ def open_session(
         scopes=sorted(scopes_of(role, server_owner=bool(user.server_owner))),
         expires_at_us=row.expires_us,
     )
+
+
+def move_session(
+    tx: Tx, made: MadeSession, principal: Principal, tenant: OwnTenant, environment: Environment
+) -> NewSession:
+    """Open `made` in place of the session that `principal` came with, which ends; its fixed end stays.
+
+    Raises `SessionEnded` where it was ended meanwhile, here or at another server: what was revoked does not
+    go on under another secret. Twice at once: the second is refused.
+    """
+    user = users.lock_user(tx, principal.id)
+    former = store.find_standing(tx, principal.credential_id)
+    if user is None or former is None or not store.end_session(tx, user.id, former.id):
+        raise SessionEnded("This session was ended; log in again with `omium login`.")
+    return open_session(tx, made, user, tenant, environment, former.expires_us - tx.now_us)

@@ -19,11 +19,11 @@ from omium.models.people import (
 from omium.models.wire import Page
 from omium.server.accounts import invitations, members
 from omium.server.accounts.roles import require_person
-from omium.server.accounts.sessions import make_session, open_session
+from omium.server.accounts.sessions import make_session, move_session
 from omium.server.db.tx import Tx
-from omium.server.routes.accounts import US_PER_S, end_all
+from omium.server.routes.accounts import end_all
 from omium.server.store import invitations as invitation_store
-from omium.server.store import memberships, sessions, users
+from omium.server.store import memberships
 from omium.server.store.memberships import MemberRow
 from omium.server.web.endpoint import Answer, Call, Idempotency, endpoint
 from omium.server.web.pagination import PageQuery, make_page, read_id_cursor, read_time_cursor
@@ -211,14 +211,9 @@ async def accept_invitation(call: Call[AcceptInvitation]) -> NewSession:
 
     def work(tx: Tx) -> NewSession:
         tenant = invitations.use_invitation(tx, shown, principal.id)
-        user = users.find_user(tx, principal.id)
-        if user is None:
-            raise InvitationInvalid
-        sessions.end_session(tx, principal.id, principal.session_id or "")
-        end_all(call, tx, [principal.session_id or ""])
+        end_all(call, tx, [principal.credential_id])
         call.tell(target=shown.id, tenant_id=tenant.id)
-        max_us = round(server.settings.session_max_s * US_PER_S)
-        return open_session(tx, made, user, tenant, principal.environment, max_us)
+        return move_session(tx, made, principal, tenant, principal.environment)
 
     return await call.write(work)
 

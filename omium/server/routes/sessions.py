@@ -9,7 +9,7 @@ from omium.errors import NoTenant, NotFound, PersonNeeded
 from omium.models.people import EndedSessions, NewSession, Session, SwitchSession
 from omium.models.wire import Page
 from omium.server.accounts.roles import require_person
-from omium.server.accounts.sessions import make_session, open_session
+from omium.server.accounts.sessions import make_session, move_session
 from omium.server.accounts.tenants import choose_tenant
 from omium.server.db.tx import Tx
 from omium.server.routes.accounts import US_PER_S, end_all
@@ -104,7 +104,8 @@ async def revoke_other_sessions(call: Call[None]) -> EndedSessions:
     require_person(call.principal)
 
     def work(tx: Tx) -> EndedSessions:
-        ended = store.end_of_user(tx, call.principal.id, call.principal.session_id or "")
+        users.lock_user(tx, call.principal.id)  # a session of his that moves in this moment is seen
+        ended = store.end_of_user(tx, call.principal.id, call.principal.credential_id)
         end_all(call, tx, ended)
         return EndedSessions(ended=len(ended))
 
@@ -157,16 +158,10 @@ async def switch_session(call: Call[SwitchSession]) -> NewSession:
     )
 
     def work(tx: Tx) -> NewSession:
-        user = users.find_user(tx, principal.id)
-        if user is None:
-            raise NoTenant
-        tenant = choose_tenant(tx, user.id, wanted.tenant or principal.tenant_id)
-        environment = wanted.environment or principal.environment
-        max_us = round(server.settings.session_max_s * US_PER_S)
-        store.end_session(tx, user.id, principal.session_id or "")
-        end_all(call, tx, [principal.session_id or ""])
+        tenant = choose_tenant(tx, principal.id, wanted.tenant or principal.tenant_id)
+        end_all(call, tx, [principal.credential_id])
         call.tell(target=made.credential.row_id)
-        return open_session(tx, made, user, tenant, environment, max_us)
+        return move_session(tx, made, principal, tenant, wanted.environment or principal.environment)
 
     return await call.write(work)
 
