@@ -103,6 +103,12 @@ async def test_a_name_that_leads_inside_is_refused_before_anything_is_sent():
         assert target.received == []
 
 
+@pytest.mark.parametrize("host", ["hook..example.com", f"{'x' * 64}.example.com"])
+async def test_a_name_that_no_host_can_have_is_refused_in_a_sentence(host):
+    with pytest.raises(TargetRefused, match="no name that a host can have"):
+        await GuardedClient().post(f"https://{host}/", b"{}", {})
+
+
 async def test_what_was_judged_is_what_is_connected_to(monkeypatch):
     """A name that changes its mind after it was judged: the second answer is never asked for."""
     asked = []

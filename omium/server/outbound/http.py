@@ -130,4 +130,6 @@ async def _resolve(host: str, port: int) -> list[str]:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
         raise SendFailed(f"{host} cannot be resolved: {error.strerror or error}.") from error
+    except UnicodeError as error:  # an empty part between two dots, or one of more than 63 characters
+        raise TargetRefused(f"{host} is no name that a host can have.") from error
     return [cast("str", entry[4][0]) for entry in found]
