@@ -114,3 +114,7 @@ def test_the_operator_may_say_who_gets_mail():
 def test_settings_that_cannot_be_right_are_refused(fields):
     with pytest.raises(ConfigError):
         server(25, **fields)
+
+
+def test_the_password_does_not_stand_where_the_server_is_written_down():
+    assert "hidden" not in repr(server(25, user="me", password="hidden", tls="tls"))

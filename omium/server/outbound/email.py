@@ -11,7 +11,7 @@ import re
 import smtplib
 import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Final
 
@@ -32,7 +32,7 @@ class MailServer:
     port: int
     tls: str
     user: str
-    password: str
+    password: str = field(repr=False)
     sender: str
     recipients: tuple[str, ...] = ()
     ca_file: str = ""
