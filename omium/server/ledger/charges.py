@@ -16,7 +16,7 @@ from omium.server.ledger.book import About
 from omium.server.ledger.prices import find_book
 from omium.server.ledger.tranches import Refilled
 from omium.server.store import meters
-from omium.server.store.executions import ExecutionRow, lock_execution
+from omium.server.store.executions import ExecutionRow, lock_if_there
 from omium.server.store.meters import MeterRow, UnpricedRow
 from omium.server.store.usage import UsageRow, find_usage
 from omium.states import ExecutionStatus
@@ -59,13 +59,17 @@ def charge_late(tx: Tx, execution: ExecutionRow) -> str | None:
 
 
 def sweep_unpriced(tx: Tx, limit: int = PORTION) -> int:
-    """Charge usage that a newer book has a price for; returns how many records were looked at."""
+    """Charge usage that a newer book has a price for; returns how many records were looked at.
+
+    What an execution used is charged, too, when retention has removed it. Lock order: all executions, by id,
+    before any tenant's funds, as whoever records a step.
+    """
     book = find_book(tx)
     waiting = meters.list_untried(tx, book.version, limit)
-    for each in sorted(waiting, key=lambda row: (row.execution_id or "", row.usage_id)):
-        execution = None
-        if each.execution_id is not None:
-            execution = lock_execution(tx, each.tenant_id, each.execution_id)
+    named = {(each.execution_id, each.tenant_id) for each in waiting if each.execution_id is not None}
+    executions = {name: lock_if_there(tx, tenant_id, name) for name, tenant_id in sorted(named)}
+    for each in sorted(waiting, key=lambda row: (row.tenant_id, row.execution_id or "", row.usage_id)):
+        execution = executions[each.execution_id] if each.execution_id is not None else None
         _charge_waiting(tx, each, book, book.version, execution)
     return len(waiting)
 

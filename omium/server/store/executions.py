@@ -94,7 +94,12 @@ def get_execution(tx: Tx, tenant_id: str, execution_id: str) -> ExecutionRow:
 
 def lock_execution(tx: Tx, tenant_id: str, execution_id: str) -> ExecutionRow:
     """Return the tenant's execution, locked until the transaction ends, or raise `NotFound`."""
-    return _found(tx.one_or_none(LOCK, ExecutionRow, id=execution_id, tenant_id=tenant_id), execution_id)
+    return _found(lock_if_there(tx, tenant_id, execution_id), execution_id)
+
+
+def lock_if_there(tx: Tx, tenant_id: str, execution_id: str) -> ExecutionRow | None:
+    """Return the tenant's execution, locked, or None, as where retention has removed it."""
+    return tx.one_or_none(LOCK, ExecutionRow, id=execution_id, tenant_id=tenant_id)
 
 
 def _found(row: ExecutionRow | None, execution_id: str) -> ExecutionRow:
