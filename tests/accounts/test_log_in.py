@@ -1,6 +1,7 @@
 """Logging in: the same answer and the same work for everybody, delays that grow, hashes that are bounded."""
 
 import asyncio
+import threading
 
 import pytest
 
@@ -8,6 +9,7 @@ from omium.errors import PasswordsBusy
 from omium.server.accounts import throttle
 from omium.server.accounts.passwords import AT_ONCE, WAITING_MAX, Passwords, check_password
 from tests.accounts.conftest import PASSWORD
+from tests.web.asgi import until
 
 WRONG = "not the right one at all"
 
@@ -259,6 +261,40 @@ async def test_another_password_ends_every_session(each_people):
     assert [(await client.get("/v1/whoami")).status_code for client in (ada, other, fresh)] == [401, 401, 200]
     assert (await each_people.try_log_in("ada")).status_code == 401
     assert (await each_people.try_log_in("ada", new)).status_code == 201
+
+
+@pytest.mark.parametrize("change", ["password", "status", "gone"])
+async def test_no_session_begins_with_what_was_changed_while_it_was_compared(each_people, change):
+    from omium.server.store import users
+
+    people = each_people
+    ada = await people.first()
+    await people.join(ada, "bob", "viewer")
+    db, passwords = people.server.db, people.server.passwords
+    may_compare = threading.Event()
+    for _ in range(AT_ONCE):
+        passwords._threads.submit(may_compare.wait)  # the log-in's own stands behind these
+
+    def work(tx):
+        bob = users.find_by_name(tx, "bob")
+        if change == "password":
+            assert users.set_password(tx, bob.id, bob.password, "another digest")
+        elif change == "status":
+            users.set_status(tx, bob.id, users.DISABLED)
+        else:
+            users.delete_user(tx, bob.id)
+
+    try:
+        runs = passwords.runs
+        trying = asyncio.create_task(people.try_log_in("bob"))
+        await until(lambda: passwords.runs > runs)
+        await db.write(work)
+    finally:
+        may_compare.set()
+    late = await trying
+
+    expected = (403, "no-tenant") if change == "gone" else (401, "login-refused")
+    assert (late.status_code, late.json()["code"]) == expected
 
 
 async def test_a_password_is_never_logged_or_shown(people, capfd):

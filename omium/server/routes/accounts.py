@@ -38,6 +38,7 @@ from omium.server.web.hosts import is_loopback
 US_PER_S = 1_000_000
 TAGS = ("account",)
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+_REFUSED = "The user or the password is wrong."
 
 
 @endpoint(
@@ -123,7 +124,10 @@ async def log_in(call: Call[LogIn]) -> NewSession:
     def work(tx: Tx) -> NewSession:
         throttle.forgive(tx, attempt)
         tenant = _enter(tx, user, wanted.tenant, shown)
-        now = users.find_user(tx, user.id) or user
+        now = users.lock_user(tx, user.id)
+        if now is None or now.password != user.password or now.status != ACTIVE:
+            # Changed while the password was compared, which ended all sessions: none begins with the former.
+            raise LoginRefused(_REFUSED)
         call.tell(target=made.credential.row_id, tenant_id=tenant.id, actor_id=user.id)
         return open_session(tx, made, now, tenant, wanted.environment, _max_us(call))
 
@@ -155,9 +159,9 @@ async def change_password(call: Call[ChangePassword]) -> NewSession:
     principal = call.principal
 
     def work(tx: Tx) -> NewSession:
+        throttle.forgive(tx, attempt)
         if not users.set_password(tx, user.id, user.password, digest):
             raise LoginRefused("The password was changed at the same moment; log in with the new one.")
-        throttle.forgive(tx, attempt)
         tenant = choose_tenant(tx, user.id, principal.tenant_id)
         end_all(call, tx, sessions.end_of_user(tx, user.id))
         call.tell(target=user.id)
@@ -207,7 +211,7 @@ async def check_user(call: Call, name: str, password: str, attempt: Attempt) -> 
     user = await server.db.write(begin)
     fits = await server.passwords.fits(password, user.password if user else None)
     if user is None or not fits or user.status != ACTIVE:
-        raise LoginRefused("The user or the password is wrong.")
+        raise LoginRefused(_REFUSED)
     if not server.passwords.is_outdated(user.password):
         return user
     fresh, former = await server.passwords.hash(password), user.password
@@ -254,7 +258,7 @@ async def _own_user(call: Call) -> UserRow:
     require_person(call.principal)
     user = await call.read(lambda tx: users.find_user(tx, call.principal.id))
     if user is None:  # deleted in this moment
-        raise LoginRefused("The user or the password is wrong.")
+        raise LoginRefused(_REFUSED)
     return user
 
 
