@@ -13,10 +13,10 @@ import typer
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.spans import parse_past
+from omium.cli.spreadsheet import write_csv
 from omium.cli.table import Column
 from omium.cli.words import ago, json_text, now_us, state
 from omium.errors import ConfigError, StorageError
-from omium.safetext import safe_text
 
 if TYPE_CHECKING:
     from omium.models.audit import AuditEntry, AuditHead
@@ -213,24 +213,13 @@ def _read_anchors(file: Path) -> list[AuditHead]:
 
 
 def _write_csv(entries: Iterator[AuditEntry]) -> None:
-    import csv
-
     from omium.models.audit import AuditEntry
 
-    writer = csv.DictWriter(sys.stdout, list(AuditEntry.model_fields))
-    writer.writeheader()
-    for entry in entries:
-        row = entry.model_dump(mode="json")
-        row["detail"] = json_text(row["detail"])
-        writer.writerow({name: _cell(value) for name, value in row.items()})
-
-
-def _cell(value: object) -> object:
-    """Return `value` so that no spreadsheet takes it for a formula, and no terminal for an order."""
-    if not isinstance(value, str):
-        return value
-    text = safe_text(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text
+    rows = (entry.model_dump(mode="json") for entry in entries)
+    write_csv(
+        list(AuditEntry.model_fields),
+        ((row | {"detail": json_text(row["detail"])}).values() for row in rows),
+    )
 
 
 def _read_time(text: str | None) -> int | None:

@@ -6,8 +6,6 @@ payments.py's, in the same group of commands.
 
 from __future__ import annotations
 
-import csv
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +15,7 @@ from omium.cli.amounts import Tenant, money, number, read_number, show_entry, si
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.spans import parse_moment, parse_past
+from omium.cli.spreadsheet import write_csv
 from omium.cli.table import Column
 from omium.cli.words import ago, iso_time, local_time, now_us
 
@@ -86,7 +85,7 @@ def history(
         typer.Option("--since", metavar="WHEN", help="From 12h ago, or 2026-11-01, on."),
     ] = None,
     unfolded: Annotated[bool, typer.Option("--all", help="Each small charge on a line of its own.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV on stdout.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many lines, newest first.")] = 50,
 ) -> None:
     """Show what came and went. Small charges of one execution are one line, unless --all.
@@ -96,6 +95,8 @@ def history(
     omium credits history --kind topup --json
     omium credits history --since 30d --all --csv --limit 10000 > october.csv
     """
+    if as_csv and common.output.as_json:
+        raise WrongUse("It's either --csv or --json.")
     from_us = None if since is None else parse_past(since, now_us())
     lines: list[CreditEntry] = []
     with common.client() as client:
@@ -142,16 +143,8 @@ def _purpose(line: CreditEntry) -> str:
 
 
 def _write_csv(lines: Sequence[CreditEntry]) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for line in lines:
-        told = line.model_dump(mode="json") | {"at": iso_time(line.at_us)}
-        writer.writerow([_plain(told[name]) for name in CSV_COLUMNS])
-
-
-def _plain(value: object) -> object:
-    """Keep a spreadsheet from taking a text of others for a formula."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t")) else value
+    told = (line.model_dump(mode="json") | {"at": iso_time(line.at_us)} for line in lines)
+    write_csv(CSV_COLUMNS, ([each[name] for name in CSV_COLUMNS] for each in told))
 
 
 @app.command("grant")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,10 +9,12 @@ import typer
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.ids import KeyId, find_key_id
+from omium.cli.spreadsheet import write_csv
 from omium.cli.table import Column
-from omium.safetext import safe_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from omium.models.keys import KeyUsage, KeyUsagePart, ModelUsage
 
 _COUNTS = ("calls", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
@@ -98,19 +99,13 @@ def _model(used: ModelUsage) -> str:
 
 def _write_csv(usage: KeyUsage) -> None:
     """Write a line for each day with what belongs to all of it, and one for each model with its tokens."""
-    import csv
+    columns = ["day", "executions", "steps", "spent_microcredits", "provider", "model", *_COUNTS]
+    write_csv(columns, _rows(usage))
 
-    writer = csv.writer(sys.stdout)
-    writer.writerow(["day", "executions", "steps", "spent_microcredits", "provider", "model", *_COUNTS])
+
+def _rows(usage: KeyUsage) -> Iterator[list[object]]:
     for each in usage.days:
-        writer.writerow([each.day.isoformat(), each.executions, each.steps, each.spent_microcredits, "", ""])
+        yield [each.day.isoformat(), each.executions, each.steps, each.spent_microcredits, "", ""]
         for used in each.models:
-            names = [_spreadsheet_safe(used.provider), _spreadsheet_safe(used.model)]
             counts = [getattr(used, name) for name in _COUNTS]
-            writer.writerow([each.day.isoformat(), "", "", "", *names, *counts])
-
-
-def _spreadsheet_safe(name: str) -> str:
-    """Return a reported name without what a spreadsheet would run, or a terminal obey."""
-    name = safe_text(name)
-    return f"'{name}" if name[:1] in {"=", "+", "-", "@"} else name
+            yield [each.day.isoformat(), "", "", "", used.provider, used.model, *counts]

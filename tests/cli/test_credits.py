@@ -27,6 +27,7 @@ def test_the_life_of_a_balance(cli):
     rows = list(csv.DictReader(io.StringIO(cli("credits", "history", "--csv").out)))
     assert [row["credits"] for row in rows] == ["-5.5", "500", "20000", "10000"]
     assert rows[1]["note"] == "'=trial"  # no formula for a spreadsheet
+    assert cli("credits", "history", "--csv", "--json").code == 2
     shown = cli("credits", "history")
     assert "INV-1" in shown.out
     assert "starter credits" in shown.out
