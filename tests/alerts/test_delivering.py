@@ -115,6 +115,24 @@ async def test_410_disables_the_rule(each_alerting):
     assert [each["status"] for each in await each_alerting.deliveries()] == ["dead"]
 
 
+async def test_what_gathered_before_a_410_is_not_sent_any_more(each_alerting):
+    await each_alerting.add()
+    for kind in (AlertKind.FAILURE_OPENED, AlertKind.BREAKER_OPENED):
+        await each_alerting.note(kind)
+        await each_alerting.gather()
+        each_alerting.client.clock.advance(seconds=1)
+    each_alerting.target.status = "410 Gone"
+    each_alerting.client.clock.advance(seconds=3.5)
+    assert await each_alerting.deliver() == 1
+    each_alerting.client.clock.advance(seconds=1)
+    assert await each_alerting.deliver() == 1
+
+    assert len(each_alerting.target.received) == 1
+    messages = await each_alerting.deliveries()
+    assert [each["status"] for each in messages] == ["dead", "dead"]
+    assert messages[0]["error"] == messages[1]["error"]
+
+
 async def test_killed_between_send_and_mark_it_is_sent_again_under_the_same_id(each_alerting):
     await each_alerting.add()
     await each_alerting.note()

@@ -15,6 +15,7 @@ from typing import Final, assert_never
 from omium.clock import US_PER_S
 from omium.errors import ConfigError
 from omium.jsonvalue import json_bytes
+from omium.server.alerts.gather import ACTIVE
 from omium.server.alerts.message import body_of, subject_of, text_of
 from omium.server.outbound.addresses import TargetRefused
 from omium.server.outbound.command import Commands, find_command, read_commands, run_command
@@ -24,7 +25,7 @@ from omium.server.outbound.signing import make_secret, sign
 from omium.server.seal import KeyFile
 from omium.server.settings import ServerSettings
 from omium.server.store.alerts import DeliveryRow, RuleRow
-from omium.states import AlertChannel
+from omium.states import AlertChannel, AlertKind
 
 FORMER_SECRET_S: Final = 86_400
 """How long a message is signed with the former secret, too, after a rotation."""
@@ -106,6 +107,8 @@ class Channels:
 
     async def send(self, rule: RuleRow, delivery: DeliveryRow, now_us: int) -> None:
         """Send `delivery` once; raises `SendFailed`, `TargetRefused` or `TargetGone` unless it was taken."""
+        if rule.status != ACTIVE and delivery.kind != AlertKind.ALERT_TESTED:  # it gathered before the 410
+            raise TargetGone(rule.note)
         channel = AlertChannel(rule.channel)
         match channel:
             case AlertChannel.WEBHOOK:
