@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from omium.errors import SealBroken
+from omium.errors import SealBroken, StorageBusy
 from omium.server.alerts.channels import FORMER_SECRET_S
-from omium.server.alerts.deliver import ATTEMPTS_MAX, CLAIM_S, LONGEST_PAUSE_S
+from omium.server.alerts.deliver import ATTEMPTS_MAX, CLAIM_S, LONGEST_PAUSE_S, Deliverer
 from omium.server.store import alerts as store
 from omium.states import AlertKind
 from tests.alerts.targets import open_target
@@ -166,6 +166,28 @@ async def test_a_late_note_of_a_claim_that_was_lost_changes_nothing(each_alertin
     assert await db.write(lambda tx: store.end_attempt(tx, first, "dead", "late", 0)) is False
 
     assert await db.write(lambda tx: store.end_attempt(tx, second, "sent", "", 0)) is True
+
+
+@pytest.mark.parametrize("error", [StorageBusy("Busy."), RuntimeError("a mistake")])
+async def test_a_round_that_fails_does_not_end_the_deliveries(alerting, error):
+    class Failing:
+        async def write(self, _work):
+            raise error
+
+    rounds, enough = [], asyncio.Event()
+
+    async def sleep(seconds):
+        rounds.append(seconds)
+        if len(rounds) == 3:
+            enough.set()
+            await asyncio.Event().wait()
+
+    deliverer = Deliverer(Failing(), alerting.client.server.channels, alerting.client.clock, sleep=sleep)
+    deliverer.start()
+    async with asyncio.timeout(60):
+        await enough.wait()
+    await deliverer.stop()
+    assert len(rounds) == 3
 
 
 async def test_two_servers_send_different_messages(each_alerting):

@@ -12,7 +12,6 @@ for as long as its time; a message that was not taken waits longer each time, an
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import Final
@@ -85,8 +84,12 @@ class Deliverer:
 
     async def _repeat(self) -> None:
         while True:
-            with contextlib.suppress(Problem):  # busy, full or stopping: the next round tries again
+            try:
                 await self.run_once()
+            except Problem as problem:  # busy, full or stopping: the next round tries again
+                log.debug("no alert could be taken", code=problem.code)
+            except Exception:  # the boundary: a mistake must not end all deliveries until the next start
+                log.exception("no alert could be taken")
             await self._sleep(EVERY_S * random.uniform(0.8, 1.2))  # noqa: S311  # spreads load, hides nothing
 
     async def _try(self, row: DeliveryRow) -> None:
