@@ -180,6 +180,7 @@ def forgeries(body, now_us):
     """Headers and bodies that are not Stripe's."""
     good = sign(body, now_us)
     stamp, _, digest = good.partition(",v1=")
+    old, _, old_digest = sign(body, now_us - 400_000_000).partition(",")
     return {
         "no header": ("", body),
         "another secret": (sign(body, now_us, "whsec_of_a_stranger"), body),
@@ -195,6 +196,8 @@ def forgeries(body, now_us):
         "nonsense": ("t=,v1==,,=", body),
         "huge time": (f"t={'9' * 40},v1={digest}", body),
         "no digest": (stamp, body),
+        "no ASCII": (f"{stamp},v1=\u00e9".encode("latin-1"), body),
+        "an old time with a sign": (f"t=+{old[2:]},{stamp},{old_digest}", body),
         "not UTF-8": (sign(b"\xff\xfe", now_us), b"\xff\xfe"),
         "signed, and no event": (sign(b"[]", now_us), b"[]"),
         "signed, and no JSON": (sign(b"{", now_us), b"{"),

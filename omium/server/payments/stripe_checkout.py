@@ -28,7 +28,9 @@ PAYMENT_ID = "omium_payment_id"
 TENANT_ID = "omium_tenant_id"
 TIMEOUT_S = 20.0
 RETRIES_MAX = 2
-_TIMESTAMP = re.compile(r"(?:^|,)t=(\d{1,12})(?:,|$)")
+_TIMESTAMP = re.compile(r"(?:^|,)t=([^,]*)")
+"""The first time in the header: the one that the package goes by, be it with a sign or blanks."""
+_DIGITS = re.compile(r"[0-9]{1,12}")
 
 _KINDS = {
     "checkout.session.async_payment_succeeded": NoticeKind.PAID,
@@ -132,7 +134,7 @@ class Stripe:
 
     def _check(self, header: str, body: bytes, now_us: int) -> None:
         found = _TIMESTAMP.search(header)
-        if found is None:
+        if found is None or not _DIGITS.fullmatch(found[1]) or not header.isascii():
             raise SignatureRefused("There is no Stripe-Signature header with a time in it.")
         try:
             text = body.decode()
