@@ -59,6 +59,8 @@ def parse_book(text: str, *, version: int = 0, credits_per_usd: int = CREDITS_PE
         document = tomllib.loads(text, parse_float=_read_decimal)
     except tomllib.TOMLDecodeError as error:
         raise BookInvalid([Finding("", None, f"this is no TOML: {error}.")]) from None
+    except ValueError:  # Python's own bound for the digits of a whole number
+        raise BookInvalid([Finding("", None, "a number in this has thousands of digits.")]) from None
     except RecursionError:
         raise BookInvalid([Finding("", None, "this is nested too deep.")]) from None
     reader = _Reader(find_lines(text))

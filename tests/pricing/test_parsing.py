@@ -59,6 +59,7 @@ output = 1
         ("[work]\nstep = nan", "write a number"),
         ("[work]\nstep = inf", "write a number"),
         ("[work]\nstep = true", "write a number"),
+        (f"[work]\nstep = {'1' * 5000}", "thousands of digits"),
         ("[work]\nstep = 1e999999999", "write a number"),
         ("[work]\nstep = 1e-999999999", "write a number"),
         ("[work]\nstep = 2026-01-01", "write a number"),
