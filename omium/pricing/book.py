@@ -119,11 +119,14 @@ class PriceBook:
     def find_match(self, provider: str | None, model: str | None) -> Match | None:
         """Return where the price of a model comes from; None where the book refuses it."""
         key = (provider or "", model or "")
-        if key not in self._found:
-            if len(self._found) >= _FOUND_MAX:
-                self._found.clear()
-            self._found[key] = self._look_up(*key)
-        return self._found[key]
+        try:
+            return self._found[key]
+        except KeyError:
+            match = self._look_up(*key)
+        if len(self._found) >= _FOUND_MAX:  # another thread may do this at any moment
+            self._found.clear()
+        self._found[key] = match
+        return match
 
     def _look_up(self, provider: str, model: str) -> Match | None:
         for position, rule in enumerate(self.rules, start=1):

@@ -146,6 +146,19 @@ def test_names_that_clients_make_up_do_not_fill_the_memory():
     assert len(book._found) <= 4096
 
 
+def test_a_price_is_found_while_another_thread_forgets_what_was_remembered():
+    class Forgetful(dict):
+        def __setitem__(self, key, value):
+            """Keep nothing, as if it was cleared right after."""
+
+        def __contains__(self, key):
+            return True
+
+    book = make_book()
+    object.__setattr__(book, "_found", Forgetful())
+    assert book.find_match("openai", "gpt-4o") == make_book().find_match("openai", "gpt-4o")
+
+
 def test_the_default_book_knows_the_well_known_and_says_what_is_free():
     book = default_book()
     assert price(book, model="gpt-4o-mini", input_tokens=1_000_000).microcredits == 150 * 10**6
