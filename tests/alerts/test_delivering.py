@@ -11,6 +11,7 @@ from standardwebhooks.webhooks import Webhook
 from omium.errors import SealBroken, StorageBusy
 from omium.server.alerts.channels import FORMER_SECRET_S
 from omium.server.alerts.deliver import ATTEMPTS_MAX, CLAIM_S, LONGEST_PAUSE_S, Deliverer
+from omium.server.alerts.message import subject_of, text_of
 from omium.server.store import alerts as store
 from omium.states import AlertKind
 from tests.alerts.targets import open_target
@@ -245,6 +246,17 @@ async def test_a_test_message_goes_out_at_once(alerting):
 
     assert reply.json()["kind"] == "alert.tested"
     assert json.loads(alerting.target.received[0].body)["type"] == "alert.tested"
+
+
+async def test_a_name_of_a_rule_cannot_break_the_line_that_an_e_mail_begins_with(alerting):
+    rule = await alerting.add(name="on\r\nBcc: \x1b[2Jcall")
+    await alerting.client.post_keyed(f"/v1/alerts/rules/{rule['id']}/test")
+    tenant_id, db = alerting.client.key.tenant_id, alerting.client.server.db
+    row = await db.read(lambda tx: store.find_rule(tx, tenant_id, rule["id"]))
+    [message] = await db.write(lambda tx: store.claim_due(tx, tx.now_us + 1, 1))
+
+    assert subject_of(row, message) == "[Omium] alert.tested: onBcc: [2Jcall"
+    assert "\x1b" not in text_of(row, message)
 
 
 async def test_a_sealed_address_does_not_open_in_another_tenants_row(alerting):

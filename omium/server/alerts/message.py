@@ -9,6 +9,7 @@ import datetime as dt
 import json
 
 from omium.jsonvalue import JsonValue, json_bytes
+from omium.safetext import safe_text
 from omium.server.store.alerts import DeliveryRow, RuleRow
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
@@ -44,7 +45,7 @@ def items_of(delivery: DeliveryRow) -> list[JsonValue]:
 def subject_of(rule: RuleRow, delivery: DeliveryRow) -> str:
     """Return one line for people."""
     times = f" ({delivery.facts} times)" if delivery.facts > 1 else ""
-    return f"[Omium] {delivery.kind}{times}: {rule.name}"
+    return f"[Omium] {delivery.kind}{times}: {safe_text(rule.name)}"
 
 
 def text_of(rule: RuleRow, delivery: DeliveryRow) -> str:
@@ -53,7 +54,7 @@ def text_of(rule: RuleRow, delivery: DeliveryRow) -> str:
     lines = [f"{item['text']} ({item['subject']}, {_iso(item['at_us'])})" for item in items]
     if delivery.facts > len(items):
         lines.append(f"... and {delivery.facts - len(items)} more.")
-    lines += ["", f"Rule: {rule.name} ({rule.id}). Message: {delivery.id}."]
+    lines += ["", f"Rule: {safe_text(rule.name)} ({rule.id}). Message: {delivery.id}."]
     return "\n".join(lines) + "\n"
 
 
