@@ -1,4 +1,4 @@
-"""`omium init`, `omium logout`: from a fresh machine to a stored profile, with a key that works.
+"""`omium init`: from a fresh machine to a stored profile, with a key that works.
 
 Owns the two ways: a key that somebody gave, or, on the server's own machine, the one-time token from its data
 folder, which makes the first tenant and its owner's key. Nothing is stored before the server has accepted it.
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.context import Common, for_server, for_this_machine
-from omium.cli.options import ProfileName, Yes
+from omium.cli.context import Common, for_server
+from omium.cli.options import Yes
+from omium.cli.profiles import keep_credential
 from omium.errors import ConfigError, SecretNotRepeatable
 from omium.folders import bootstrap_token_file, data_folder
 from omium.states import Environment
@@ -129,26 +130,28 @@ def _bootstrap(settings: Settings, token_file: Path, tenant: str, environment: E
 
 def _store(common: Common, settings: Settings, api_key: str) -> None:
     from omium.apikeys import split_api_key
-    from omium.config import store_credential
+    from omium.config import load_settings, require_environment
     from omium.sdk.sync_client import Client
 
     if split_api_key(api_key) is None:  # found without asking the server
         raise ConfigError(
             "That is not an Omium API key, or it was not copied whole: they look like om_dev_…."
         )
-    with Client(settings.base_url, api_key, profile=settings.profile) as client:
+    asked = load_settings(
+        base_url=settings.base_url, api_key=api_key, profile=settings.profile, new_profile=True
+    )
+    require_environment(asked)
+    with Client(settings=asked) as client:
         who = client.get_whoami()
-    where = store_credential(
-        settings.profile,
+    where = keep_credential(
+        settings,
         api_key,
         {
-            "base_url": settings.base_url,
             "api_key_id": who.api_key_id or "",
             "tenant": who.tenant,
             "tenant_id": who.tenant_id,
             "environment": who.environment.value,
         },
-        folder=settings.folder,
     )
     _show(common, settings, who, api_key, where)
 
@@ -181,28 +184,3 @@ def _show(common: Common, settings: Settings, who: WhoAmI, api_key: str, where: 
     output.say(
         "Ready. Next: put @omium.workflow and @omium.step on your functions, run them, see `omium status`."
     )
-
-
-@for_this_machine
-def logout(common: Common, profile: ProfileName = None, yes: Yes = False) -> None:
-    """Forget the stored API key of a profile. The key itself stays valid until it is revoked.
-
-    \b
-    omium logout
-    omium logout --profile prod --yes
-    """
-    from omium.config import config_folder, read_config, write_profile
-
-    stored = read_config(config_folder())
-    name = profile or os.environ.get("OMIUM_PROFILE") or stored.active
-    values = dict(stored.profiles.get(name, {}))
-    if "api_key" not in values:
-        raise ConfigError(f"The profile {name!r} in {stored.path} holds no key; nothing is forgotten.")
-    common.output.confirm(f"Forget the key of profile {name}?", yes=yes)
-    key_id = values.pop("api_key_id", None)
-    del values["api_key"]
-    write_profile(config_folder(), name, values, activate=False)
-    if common.output.as_json:
-        common.output.json({"profile": name, "api_key_id": key_id})
-    else:
-        common.output.say(f"Forgot it. The key is valid still; to end it: omium keys revoke {key_id or 'ID'}")

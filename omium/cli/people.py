@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omium.cli.context import Common
+from omium.cli.profiles import keep_credential
 from omium.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -56,12 +57,11 @@ def read_password(file: Path | None, *, question: str = "Password", twice: bool 
 
 def refuse_overwrite(common: Common, settings: Settings, *, yes: bool) -> None:
     """Ask before an API key that the profile holds is replaced by a session."""
-    stored = settings.api_key
-    if (
-        stored
-        and not stored.startswith(SESSION_PREFIX)
-        and settings.sources.get("api_key", "").startswith("prof")
-    ):
+    from omium.config import read_config
+
+    stored = read_config(settings.folder).profiles.get(settings.profile, {})  # whatever key is in use here
+    secret = str(stored.get("api_key", ""))
+    if "api_key_id" in stored or (secret and not secret.startswith(SESSION_PREFIX)):
         common.output.confirm(
             f"The profile {settings.profile} holds an API key. Replace it by a session?"
             " (--profile NAME keeps it)",
@@ -71,18 +71,14 @@ def refuse_overwrite(common: Common, settings: Settings, *, yes: bool) -> None:
 
 def store_session(common: Common, settings: Settings, session: NewSession) -> None:
     """Keep the session in the profile, for every command that follows, and say so."""
-    from omium.config import store_credential
-
-    where = store_credential(
-        settings.profile,
+    where = keep_credential(
+        settings,
         session.session_token,
         {
-            "base_url": settings.base_url,
             "tenant": session.tenant,
             "tenant_id": session.tenant_id,
             "environment": session.environment.value,
         },
-        folder=settings.folder,
     )
     output = common.output
     if output.as_json:

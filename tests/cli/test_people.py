@@ -2,10 +2,13 @@
 
 import pytest
 
+from omium.cli.profiles import keep_credential
+from omium.config import load_settings, read_config, write_profile
 from tests.cli.conftest import make_cli
 from tests.cli.terminal import Terminal
 
 PASSWORD = "correct battery staple horse"
+PIN = "sha256:" + "ab" * 32
 
 
 @pytest.fixture
@@ -109,11 +112,42 @@ def test_a_key_in_the_profile_is_not_replaced_unasked(machine, server):
     files = ["--user", "ada", "--invitation-file", str(machine_.folder / "invitation")]
 
     assert machine_("signup", *files, stdin=PASSWORD + "\n").code == 2
+    beside = {"OMIUM_API_KEY": key["api_key"]}  # the key in use may be another than the one that would go
+    assert machine_("signup", *files, stdin=PASSWORD + "\n", **beside).code == 2
     assert machine_("whoami", "--json").json["api_key_id"] == key["api_key_id"]
     kept = machine_("signup", *files, "--profile", "me", stdin=PASSWORD + "\n")
     assert kept.code == 0, kept.err
     assert machine_("whoami", "--profile", "me", "--json").json["user"] == "ada"
     assert "server" in machine_("whoami", "--profile", "me", "--json").json["scopes"]
+
+
+def test_what_a_profile_says_beside_its_secret_outlives_a_log_in(tmp_path):
+    write_profile(
+        tmp_path,
+        "default",
+        {
+            "base_url": "https://omium.example",
+            "api_key": "om_a",
+            "api_key_id": "ak_a",
+            "durability": "relaxed",
+            "tls_pin": PIN,
+        },
+    )
+    for base_url, pin in (("https://omium.example", PIN), ("https://other.example", None)):
+        settings = load_settings(base_url=base_url, environ={"OMIUM_CONFIG_DIR": str(tmp_path)})
+        keep_credential(settings, "oms_b", {"tenant": "acme"})
+        stored = read_config(tmp_path).profiles["default"]
+        assert (stored["base_url"], stored["api_key"], stored["tenant"]) == (base_url, "oms_b", "acme")
+        assert (stored["durability"], stored.get("tls_pin")) == ("relaxed", pin)
+        assert "api_key_id" not in stored
+
+
+def test_a_key_goes_into_a_profile_that_is_new(machine, server):
+    machine_ = machine("ada", OMIUM_DATA_DIR=str(server.data))
+    key = machine_("init", "--local", "--yes", "--json").json["api_key"]
+    made = machine_("init", "--profile", "second", "--yes", OMIUM_API_KEY=key)
+    assert made.code == 0, made.err
+    assert machine_("whoami", "--profile", "second").code == 0
 
 
 def test_whoever_has_the_folder_resets_a_password(machine, server):
