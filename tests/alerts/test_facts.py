@@ -9,7 +9,7 @@ from omium.server.alerts.facts import note_fact
 from omium.server.background.alerting import list_alert_sweeps, tell_credits, tell_key
 from omium.server.db.tx import Sql
 from omium.server.engine.policy import Policy
-from omium.server.engine.unserved import UNSERVED_AFTER_S, sweep_unserved
+from omium.server.engine.unserved import UNSERVED_AFTER_S, UnservedWork
 from omium.server.ledger.caps import KeyNotice, KeyNoticeKind
 from omium.server.ledger.state import CreditsState
 from omium.states import AlertKind
@@ -80,14 +80,28 @@ async def test_work_that_nobody_serves_is_told_once(each_alerting):
     reply = await each_alerting.client.post("/v1/executions", json=body | {"id": new_id("ex", 1)})
     assert reply.status_code in {200, 201}, reply.text
     db = each_alerting.client.server.db
-    await db.write(lambda tx: sweep_unserved(tx, Policy()))
+    await db.write(UnservedWork(Policy()).sweep)
     assert await kinds(each_alerting) == []
 
     each_alerting.client.clock.advance(seconds=UNSERVED_AFTER_S + 1)
     for _ in range(2):
-        await db.write(lambda tx: sweep_unserved(tx, Policy()))
+        await db.write(UnservedWork(Policy()).sweep)
 
     assert await kinds(each_alerting) == ["work.unserved"]
+
+
+async def test_many_queues_that_nobody_serves_are_told_in_portions(each_alerting):
+    await each_alerting.add()
+    body = {"driver": "worker", "input_digest": DIGEST, "input": None}
+    for number in range(3):
+        started = body | {"id": new_id("ex", number), "workflow": f"report-{number}"}
+        await each_alerting.client.post("/v1/executions", json=started)
+    each_alerting.client.clock.advance(seconds=UNSERVED_AFTER_S + 1)
+    work = UnservedWork(Policy(), looked_at=2)
+    looked_at = [await each_alerting.client.server.db.write(work.sweep) for _ in range(3)]
+
+    assert looked_at == [2, 1, 2]
+    assert await kinds(each_alerting) == ["work.unserved"] * 3
 
 
 async def test_work_that_a_worker_serves_is_not_told(alerting):
@@ -100,7 +114,7 @@ async def test_work_that_a_worker_serves_is_not_told(alerting):
     taken = await alerting.client.post("/v1/workers/claim", json=claim)  # one, the other waits for it
     assert taken.status_code == 200, taken.text
 
-    await alerting.client.server.db.write(lambda tx: sweep_unserved(tx, Policy()))
+    await alerting.client.server.db.write(UnservedWork(Policy()).sweep)
 
     assert await kinds(alerting) == []
 

@@ -16,7 +16,7 @@ from omium.server.audit.anchors import EVERY_S, Anchors
 from omium.server.background.runner import Sweep
 from omium.server.db.tx import Tx
 from omium.server.engine.policy import Policy
-from omium.server.engine.unserved import sweep_unserved
+from omium.server.engine.unserved import QUEUES_MAX, UnservedWork
 from omium.server.ledger import caps, state
 from omium.server.ledger.caps import KeyNotice, KeyNoticeKind
 from omium.server.ledger.state import CreditsState
@@ -36,7 +36,7 @@ def list_alert_sweeps(policy: Policy) -> list[Sweep]:
         Sweep("low credits", 10.0, partial(state.sweep_low, limit=LOW_ROWS, tell=tell_credits), LOW_ROWS),
         Sweep("caps that were reached", 10.0, partial(caps.sweep_crossings, tell=tell_key), caps.SWEEP_ROWS),
         Sweep("expired keys", 60.0, partial(caps.sweep_expired, tell=tell_key), caps.SWEEP_ROWS),
-        Sweep("unserved work", 60.0, partial(sweep_unserved, policy=policy)),
+        Sweep("unserved work", 60.0, UnservedWork(policy).sweep, QUEUES_MAX),
         Sweep("alerts to gather", 1.0, gather.gather_facts, gather.PORTION_ROWS),
         Sweep("old alerts", 300.0, gather.sweep_old, gather.PORTION_ROWS),
         Sweep("audit heads", EVERY_S, Anchors().tell),
