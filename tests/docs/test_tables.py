@@ -18,6 +18,7 @@ CLI = (ROOT / "docs" / "cli.md").read_text()
 ERRORS = (ROOT / "docs" / "errors.md").read_text()
 EVENTS = (ROOT / "docs" / "events.md").read_text()
 FAILURES = (ROOT / "docs" / "failures.md").read_text()
+KEYS = (ROOT / "docs" / "keys.md").read_text()
 LANGGRAPH = (ROOT / "docs" / "langgraph.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
@@ -75,7 +76,7 @@ def test_every_exit_code_is_named():
 
 
 def test_every_scope_has_a_row_that_says_whether_it_is_usual():
-    rows = re.findall(r"^\| `([a-z]+)` \| (yes)? ?\| ", OPERATIONS, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z]+)` \| (yes)? ?\| ", KEYS, re.MULTILINE)
 
     assert dict(rows) == {scope.value: "yes" if scope in DEFAULT_SCOPES else "" for scope in Scope}
 
