@@ -14,7 +14,6 @@ from omium.server.db.tx import Tx
 from omium.server.ledger import holds, tranches
 from omium.server.ledger.book import About
 from omium.server.ledger.prices import find_book
-from omium.server.ledger.tranches import Refilled
 from omium.server.store import meters
 from omium.server.store.executions import ExecutionRow, lock_if_there
 from omium.server.store.meters import MeterRow, UnpricedRow
@@ -46,15 +45,14 @@ def charge_report(tx: Tx, usage: UsageRow, row: ExecutionRow | None, *, actor_id
 
 def charge_late(tx: Tx, execution: ExecutionRow) -> str | None:
     """Charge what of a locked execution's usage has a price by now; return what is still without one."""
-    version = -1
-    book: PriceBook | None = None
-    for waiting in meters.list_unpriced(tx, execution.id, PORTION):
-        if book is None:
-            book = find_book(tx)
-            version = book.version
-        if not _charge_waiting(tx, waiting, book, version, execution):
-            usage = find_usage(tx, waiting.tenant_id, waiting.usage_id)
-            return _name(usage) if usage is not None else waiting.usage_id
+    waiting = meters.list_unpriced(tx, execution.id, PORTION)
+    if not waiting:
+        return None
+    book = find_book(tx)
+    for each in waiting:
+        unpriced = _charge_waiting(tx, each, book, execution)
+        if unpriced is not None:
+            return _name(unpriced)
     return None
 
 
@@ -70,7 +68,7 @@ def sweep_unpriced(tx: Tx, limit: int = PORTION) -> int:
     executions = {name: lock_if_there(tx, tenant_id, name) for name, tenant_id in sorted(named)}
     for each in sorted(waiting, key=lambda row: (row.tenant_id, row.execution_id or "", row.usage_id)):
         execution = executions[each.execution_id] if each.execution_id is not None else None
-        _charge_waiting(tx, each, book, book.version, execution)
+        _charge_waiting(tx, each, book, execution)
     return len(waiting)
 
 
@@ -86,20 +84,22 @@ def refuse_unpriced(tx: Tx, execution: ExecutionRow) -> None:
 
 
 def _charge_waiting(
-    tx: Tx, waiting: UnpricedRow, book: PriceBook, version: int, execution: ExecutionRow | None
-) -> bool:
+    tx: Tx, waiting: UnpricedRow, book: PriceBook, execution: ExecutionRow | None
+) -> UsageRow | None:
+    """Charge a record that has waited, unless the book has no price for it: then return it."""
     usage = find_usage(tx, waiting.tenant_id, waiting.usage_id)
     if usage is None:  # retention of usage records: nothing can be charged any more
-        return meters.delete_unpriced(tx, waiting)
+        meters.delete_unpriced(tx, waiting)
+        return None
     try:
         priced = _price(book, usage)
     except UnknownPrice:
-        meters.note_tried(tx, waiting, version)
-        return False
+        meters.note_tried(tx, waiting, book.version)
+        return usage
     if meters.delete_unpriced(tx, waiting):
         meter = meters.find_meter(tx, execution.id) if execution is not None else None
         _charge(tx, usage, execution, meter, priced, usage.api_key_id)
-    return True
+    return None
 
 
 def _charge(
@@ -126,7 +126,7 @@ def _charge(
         holds.spend(tx, usage.tenant_id, once, priced.microcredits, about, once=once)
         return
     running = row.status == ExecutionStatus.RUNNING
-    refilled: Refilled = tranches.charge_usage(
+    refilled = tranches.charge_usage(
         tx, meter, row.steps_completed, priced.microcredits, about, once=once, running=running
     )
     if running:
