@@ -147,8 +147,7 @@ def spend(
         if hold is None:
             _charge_unheld(tx, book, amount_microcredits, once)
             return Spent(0)
-        taken = min(amount_microcredits, hold.held_microcredits)
-        _charge(book, hold, taken, amount_microcredits, once)
+        taken = _charge(book, hold, amount_microcredits, once)
         left = hold.held_microcredits - taken
         wanted = max(0, refill_to_microcredits - left)
         refill = wanted if _can_refill(tx, book, hold, wanted, amount_microcredits, taken) else 0
@@ -175,17 +174,7 @@ def resolve(tx: Tx, tenant_id: str, purpose: str, *, status: str | None = None) 
         hold = store.lock_open_hold(tx, tenant_id, purpose)
         if hold is None:
             return None
-        ended = replace(
-            hold,
-            status=status or (store.CAPTURED if hold.captured_microcredits else store.RELEASED),
-            held_microcredits=0,
-            resolved_us=tx.now_us,
-        )
-        written = store.update_hold(tx, ended)
-        assert written, "an open hold changed under its lock"
-        book.hold(-hold.held_microcredits)
-        _count(tx, hold, spent=0, held=-hold.held_microcredits)
-        return ended
+        return _end(tx, book, hold, 0, status=status)
 
 
 def finish(
@@ -200,23 +189,8 @@ def finish(
         hold = store.lock_open_hold(tx, tenant_id, purpose)
         if hold is None:
             _charge_unheld(tx, book, amount_microcredits, once)
-            return
-        taken = min(amount_microcredits, hold.held_microcredits)
-        _charge(book, hold, taken, amount_microcredits, once)
-        captured = hold.captured_microcredits + amount_microcredits
-        written = store.update_hold(
-            tx,
-            replace(
-                hold,
-                status=store.CAPTURED if captured else store.RELEASED,
-                held_microcredits=0,
-                captured_microcredits=captured,
-                resolved_us=tx.now_us,
-            ),
-        )
-        assert written, "an open hold changed under its lock"
-        book.hold(taken - hold.held_microcredits)
-        _count(tx, hold, spent=amount_microcredits, held=-hold.held_microcredits)
+        else:
+            _end(tx, book, hold, amount_microcredits, once=once)
 
 
 def expire_due(tx: Tx, limit: int) -> int:
@@ -237,12 +211,35 @@ def _charge_unheld(tx: Tx, book: Book, amount: int, once: str | None) -> None:
         store.charge_key(tx, meter.api_key_id, amount, start_us)
 
 
-def _charge(book: Book, hold: HoldRow, taken: int, amount: int, once: str | None) -> None:
+def _end(
+    tx: Tx, book: Book, hold: HoldRow, amount: int, *, once: str | None = None, status: str | None = None
+) -> HoldRow:
+    """Charge `amount`, give back what is left, and return the hold as it ended."""
+    taken = _charge(book, hold, amount, once)
+    captured = hold.captured_microcredits + amount
+    ended = replace(
+        hold,
+        status=status or (store.CAPTURED if captured else store.RELEASED),
+        held_microcredits=0,
+        captured_microcredits=captured,
+        resolved_us=tx.now_us,
+    )
+    written = store.update_hold(tx, ended)
+    assert written, "an open hold changed under its lock"
+    book.hold(taken - hold.held_microcredits)
+    _count(tx, hold, spent=amount, held=-hold.held_microcredits)
+    return ended
+
+
+def _charge(book: Book, hold: HoldRow, amount: int, once: str | None) -> int:
+    """Charge `amount`, from the hold as far as it goes; return what that took from it."""
+    taken = min(amount, hold.held_microcredits)
     if taken:
         book.hold(-taken)
         book.post(EntryKind.CHARGE, book.funds, book.usage, taken, hold_id=hold.id, once=once)
     if amount > taken:
         book.charge(amount - taken, EntryKind.OVERAGE, hold_id=hold.id, once=None if taken else once)
+    return taken
 
 
 def _can_refill(tx: Tx, book: Book, hold: HoldRow, wanted: int, amount: int, taken: int) -> bool:
