@@ -69,7 +69,7 @@ def make_meter(
 def pending_microcredits(meter: MeterRow, steps_completed: int) -> int:
     """Return what has happened and is not in the journal yet."""
     steps = steps_completed - meter.posted_steps
-    begun = meter.execution_microcredits if meter.posted_steps == 0 and steps_completed else 0
+    begun = _begin_microcredits(meter) if steps_completed else 0
     return begun + steps * meter.step_microcredits
 
 
@@ -78,7 +78,7 @@ def opening_microcredits(meter: MeterRow) -> int:
 
     The execution's own limit makes it less, down to what the next step needs.
     """
-    begin = meter.execution_microcredits if meter.posted_steps == 0 else 0
+    begin = _begin_microcredits(meter)
     amount = begin + meter.tranche_microcredits
     if meter.limit_microcredits is None:
         return amount
@@ -98,7 +98,7 @@ def covered_steps(meter: MeterRow, held_microcredits: int) -> int:
     """Return up to which completed step a hold of that size pays."""
     if not meter.step_microcredits:
         return UNLIMITED
-    begin = meter.execution_microcredits if meter.posted_steps == 0 else 0
+    begin = _begin_microcredits(meter)
     return meter.posted_steps + max(0, held_microcredits - begin) // meter.step_microcredits
 
 
@@ -201,7 +201,7 @@ def charge_usage(
         tranche_microcredits=tranche,
         charged_microcredits=meter.charged_microcredits + amount_microcredits,
     )
-    begin = meter.execution_microcredits if meter.posted_steps == 0 else 0
+    begin = _begin_microcredits(meter)
     target, reason = (begin + tranche if running else 0), CREDITS
     if meter.limit_microcredits is not None:
         left = max(0, meter.limit_microcredits - meter.charged_microcredits)
@@ -225,6 +225,11 @@ def charge_usage(
     if spent.held_microcredits < target or reason == LIMIT:
         return Refilled(steps_completed, reason)
     return Refilled(covered_steps(meter, spent.held_microcredits))
+
+
+def _begin_microcredits(meter: MeterRow) -> int:
+    """Return what the first step costs on top, as long as that is not in the journal."""
+    return meter.execution_microcredits if meter.posted_steps == 0 else 0
 
 
 def _open_again(tx: Tx, meter: MeterRow, steps_completed: int, pending: int) -> Refilled:
