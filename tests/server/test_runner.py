@@ -72,12 +72,13 @@ async def test_a_mistake_is_counted_and_the_next_round_comes(error, capsys):
 
 
 async def test_one_sweep_does_not_hold_up_another():
-    done = []
+    done, waiting = [], []
     blocked = asyncio.Event()
 
     class Slow(FakeDatabase):
         async def write(self, work):
             if work(None):
+                waiting.append(1)
                 await blocked.wait()
             return 0
 
@@ -88,6 +89,8 @@ async def test_one_sweep_does_not_hold_up_another():
     while len(done) < 5:  # noqa: ASYNC110  # as above
         await asyncio.sleep(0)
     await running.stop()
+
+    assert len(waiting) == 1
 
 
 def test_two_sweeps_of_one_name_are_a_mistake():

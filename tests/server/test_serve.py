@@ -108,7 +108,9 @@ def test_strangers_are_not_served_in_clear(tmp_path, host):
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
 def test_this_machine_is_served_without_more(tmp_path, host):
-    serve.refuse_strangers_in_clear(ServerSettings(data=tmp_path, host=host))
+    settings = ServerSettings(data=tmp_path, host=host)
+    serve.refuse_strangers_in_clear(settings)
+    assert not settings.listens_to_strangers
 
 
 def test_a_stranger_in_clear_ends_the_start(tmp_path):

@@ -88,3 +88,4 @@ async def test_a_rotation_here_ends_the_streams_of_the_old_secret_there(two):
         await first.post_keyed(f"/v1/keys/{old.key.api_key_id}/rotate", {})
         second.clock.advance(seconds=1.1)
         await stream.wait_for_end()
+        assert stream.ended.is_set()
