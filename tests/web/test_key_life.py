@@ -1,6 +1,7 @@
 """The life of a key: capped, changed, given another secret, expired; and who may do that to which key."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,11 @@ async def status_of(client):
     """Return what the door says to the client's key: ok, or the code of the refusal."""
     reply = await client.get("/v1/whoami")
     return "ok" if reply.status_code == 200 else reply.json()["code"]
+
+
+async def token_of(client):
+    token = (await client.post("/v1/auth/token", json={})).json()["token"]
+    return client.as_key(client.key.model_copy(update={"api_key": token}))
 
 
 def with_secret(client, new):
@@ -143,9 +149,10 @@ async def test_a_key_with_a_list_of_workflows_hands_on_no_others(app_client):
     another = await manager.post_keyed("/v1/keys", {"name": "x", "workflows": ["a", "c"]})
     himself = await manager.patch(path(manager), json={"workflows": None})
     stronger = await rotate(manager, free.api_key_id)
+    by_another = await manager.patch(f"/v1/keys/{free.api_key_id}", json={"scopes": ["read", "run"]})
     fewer = await manager.post_keyed("/v1/keys", {"name": "x", "workflows": ["a"]})
 
-    for reply in (everything, another, himself, stronger):
+    for reply in (everything, another, himself, stronger, by_another):
         assert reply.json()["code"] == "workflow-not-allowed"
     assert fewer.status_code == 201
 
@@ -304,6 +311,37 @@ async def test_a_rotation_ends_the_streams_of_a_secret_without_grace(app_client)
         await until(lambda: app_client.server.streams.open == 1)
         await rotate(app_client, other.key.api_key_id)
         await stream.wait_for_end()
+
+
+@pytest.mark.parametrize("change", [{"scopes": ["run"]}, {"workflows": ["a"]}])
+async def test_a_stream_ends_with_what_the_key_may(app_client, change):
+    """Whoever listens comes back as what the key is now."""
+    other = app_client.as_key(await app_client.new_key(workflows=["a", "b"]))
+    token = await token_of(other)
+    async with open_stream(other, "/v1/events/stream") as own, open_stream(token, "/v1/events/stream") as its:
+        await until(lambda: app_client.server.streams.open == 2)
+        await app_client.patch(path(other), json=change)
+        await own.wait_for_end()
+        await its.wait_for_end()
+
+
+@pytest.mark.parametrize(
+    ("change", "goes_on"),
+    [({"scopes": "run"}, False), ({"workflows": b'["a"]'}, False), ({"scopes": "operate read run"}, True)],
+)
+async def test_what_a_key_has_opened_goes_on_as_long_as_it_may_as_much(app_client, change, goes_on):
+    """Also where another server changed the key: here nobody was told."""
+    key, auth = await app_client.new_key(Scope.READ, Scope.RUN, workflows=["a", "b"]), app_client.server.auth
+    principal = await auth.authenticate({"authorization": f"Bearer {key.api_key}"})
+
+    def work(tx: Tx) -> None:
+        row = api_keys.lock_tenant_key(tx, key.tenant_id, key.api_key_id)
+        api_keys.update_key(tx, replace(row, **change))
+
+    await app_client.server.db.write(work)
+    app_client.clock.advance(seconds=1.001)
+
+    assert await auth.is_still_good(principal) is goes_on
 
 
 async def test_an_old_secret_tells_nothing_of_a_key_of_its_own(app_client):

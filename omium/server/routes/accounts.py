@@ -219,14 +219,14 @@ async def check_user(call: Call, name: str, password: str, attempt: Attempt) -> 
     return await call.read(lambda tx: users.find_user(tx, user.id)) or user
 
 
-def end_all(call: Call, tx: Tx, session_ids: list[str]) -> None:
-    """Forget the sessions once the transaction is committed, and end what they have opened."""
+def end_all(call: Call, tx: Tx, credential_ids: list[str]) -> None:
+    """Forget the sessions or keys once the transaction is committed, and end what they have opened."""
     server = call.server
 
     def close() -> None:
-        server.auth.forget(*session_ids)
-        for session_id in session_ids:
-            server.live.close_principal(session_id)
+        server.auth.forget(*credential_ids)
+        for credential_id in credential_ids:
+            server.live.close_principal(credential_id)
 
     tx.after_commit(close)
 

@@ -6,7 +6,6 @@ that may do more than himself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -17,6 +16,7 @@ from omium.money import to_usd
 from omium.server.db.tx import Tx
 from omium.server.engine.cancel import pause_key_executions
 from omium.server.principal import Principal
+from omium.server.routes.accounts import end_all
 from omium.server.store import api_keys as store
 from omium.server.store import tenants
 from omium.server.web import accounts, key_caps
@@ -155,12 +155,6 @@ async def get_key(call: Call[None]) -> ApiKey:
 async def update_key(call: Call[UpdateKey]) -> ApiKey:
     wanted, key_id = call.body, call.path["key_id"]
     given = wanted.model_fields_set
-    _require_handing_on(
-        call.principal,
-        wanted.scopes or (),
-        wanted.workflows,
-        changes_workflows="workflows" in given,
-    )
     _refuse_past(wanted.expires_at_us, call.server.clock.now_us())
     for name in ("name", "scopes", "cap_period"):
         if name in given and getattr(wanted, name) is None:
@@ -178,7 +172,11 @@ async def update_key(call: Call[UpdateKey]) -> ApiKey:
         if key_caps.names_cap(wanted):
             cap = key_caps.change_cap(tx, row.id, wanted, call.server.settings.credits_per_usd)
             key_caps.set_cap(tx, row.tenant_id, row.id, cap)
-        store.update_key(tx, _changed(row, wanted))
+        changed = _changed(row, wanted)
+        if {"scopes", "workflows"} & given:
+            _require_handing_on(call.principal, wanted.scopes or (), accounts.read_workflows(changed))
+            end_all(call, tx, [key_id])  # what it has opened comes back as what the key is now
+        store.update_key(tx, changed)
         tx.after_commit(lambda: call.server.auth.forget(key_id))
         return _show(call, tx)
 
@@ -206,28 +204,23 @@ async def rotate_key(call: Call[RotateKey]) -> Answer:
     made = accounts.make_secret(server.key_file, Environment(row.environment), key_id)
     call.tell(grace_s=call.body.grace_s)
 
-    def close() -> None:
-        server.auth.forget(key_id)
-        if not grace_us:
-            server.live.close_principal(key_id)
-
     def work(tx: Tx) -> RotatedKey:
         # Dies before the commit: the old secret is the key's. After it: the new one is, and a repeat with the
         # same Idempotency-Key says that it cannot be shown again. Twice at once: the row's lock puts one
         # behind the other, and the first one's secret is then the old one.
         row = _lock(tx, call.principal, key_id)
-        _require_handing_on(
-            call.principal,
-            [Scope(name) for name in row.scopes.split()],
-            None if row.workflows is None else json.loads(row.workflows),
-        )
+        scopes = [Scope(name) for name in row.scopes.split()]
+        _require_handing_on(call.principal, scopes, accounts.read_workflows(row))
         if row.status_at(tx.now_us) != store.ACTIVE:
             raise KeyEnded(
                 f"This API key is {row.status_at(tx.now_us)}, so a new secret would be good for nothing;"
                 " create another key, or put the expiry off first."
             )
         store.rotate_key(tx, row, made.digest, tx.now_us + grace_us)
-        tx.after_commit(close)
+        if grace_us:
+            tx.after_commit(lambda: server.auth.forget(key_id))
+        else:
+            end_all(call, tx, [key_id])
         tenant = tenants.get_tenant(tx, row.tenant_id)
         new = accounts.show_new_key(made, tenant, row)
         return RotatedKey(**new.model_dump(), old_secret_ends_at_us=tx.now_us + grace_us)
@@ -256,18 +249,13 @@ class RevokeQuery(Command):
 async def revoke_key(call: Call[None, RevokeQuery]) -> ApiKey:
     key_id = call.path["key_id"]
     keep_running = call.query.keep_running
-    server = call.server
     call.tell(keep_running=keep_running)
-
-    def close() -> None:
-        server.auth.forget(key_id)
-        server.live.close_principal(key_id)
 
     def work(tx: Tx) -> ApiKey:
         # Dies before the commit: the key works as before. A second time: nothing changes, the same answer.
         store.revoke_key(tx, call.principal.tenant_id, key_id)
         shown = _show(call, tx)
-        tx.after_commit(close)
+        end_all(call, tx, [key_id])
         if not keep_running:
             pause_key_executions(tx, key_id)
         return shown
@@ -310,16 +298,12 @@ def _changed(row: store.KeyRow, wanted: UpdateKey) -> store.KeyRow:
 
 
 def _require_handing_on(
-    principal: Principal,
-    scopes: Sequence[Scope],
-    workflows: Sequence[str] | None,
-    *,
-    changes_workflows: bool = True,
+    principal: Principal, scopes: Sequence[Scope], workflows: Sequence[str] | None
 ) -> None:
     """Raise unless the caller has himself what he gives to a key."""
     for scope in scopes:
         principal.require_grantable(scope)
-    if principal.workflows is not None and changes_workflows:
+    if principal.workflows is not None:
         for workflow in workflows if workflows is not None else ["all workflows"]:
             principal.require_workflow(workflow)
 

@@ -46,6 +46,11 @@ def write_workflows(workflows: Sequence[str] | None) -> bytes | None:
     return None if workflows is None else json.dumps(sorted(set(workflows))).encode()
 
 
+def read_workflows(row: store.KeyRow) -> list[str] | None:
+    """Return the list of workflows that a key's row has, None for all of them."""
+    return None if row.workflows is None else json.loads(row.workflows)
+
+
 def insert_key(
     tx: Tx,
     made: MadeKey,

@@ -79,7 +79,7 @@ class KeyForm:
 
     async def is_still_good(self, principal: Principal) -> bool:
         known = await self._rows.find(principal.id)
-        if known is None or not known.active:
+        if known is None or not known.active or not _still_may(known.principal, principal):
             return False
         secret_until_us = secret_good_until_us(known, principal.secret_number)
         ends = (known.expires_us, principal.token_until_us, secret_until_us)
@@ -135,6 +135,11 @@ def make_principal(row: store.KeyRow) -> Principal:
         workflows=None if row.workflows is None else frozenset(json.loads(row.workflows)),
         secret_number=row.secret_number,
     )
+
+
+def _still_may(now: Principal, then: Principal) -> bool:
+    """Say whether the key, as it is `now`, still may what was let in; a token had less from the beginning."""
+    return then.scopes <= now.scopes and then.workflows == now.workflows
 
 
 def secret_good_until_us(known: Known, secret_number: int) -> int | None:

@@ -5,7 +5,6 @@ What a cap means is omium/server/ledger/caps.py.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from omium.server.ledger import caps
 from omium.server.store import key_meters, key_usage
 from omium.server.store.api_keys import KeyRow
 from omium.server.store.key_meters import CapRow
+from omium.server.web.accounts import read_workflows
 from omium.states import Environment, Scope
 
 _CAP_FIELDS = frozenset({"spend_cap_usd", "spend_cap_credits", "cap_period", "soft_cap_percent"})
@@ -104,7 +104,7 @@ def show_key(row: KeyRow, meters: Meters, now_us: int) -> ApiKey:
         status=KeyStatus(row.status_at(now_us)),
         environment=Environment(row.environment),
         scopes=[Scope(name) for name in row.scopes.split()],
-        workflows=None if row.workflows is None else json.loads(row.workflows),
+        workflows=read_workflows(row),
         created_at_us=row.created_us,
         created_by=row.created_by,
         expires_at_us=row.expires_us,
