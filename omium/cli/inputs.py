@@ -1,4 +1,4 @@
-"""Inputs on the command line: `--input key=value`, `--inputs JSON`, `--inputs @file.json`."""
+"""Inputs on the command line: `--input key=value`, `--inputs JSON`, `--inputs @file.json`, files of text."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def read_pair(pair: str, flag: str) -> tuple[str, Any]:
 def read_value(text: str) -> Any:
     """Return what `text` means: JSON where it is that (also `@file.json`), else the text itself."""
     if text.startswith("@"):
-        return _parse(_read_file(text[1:]), text)
+        return _parse(read_file(Path(text[1:])), text)
     try:
         return json.loads(text)
     except ValueError:
@@ -39,17 +39,20 @@ def read_value(text: str) -> Any:
 
 
 def _read_object(text: str) -> dict[str, Any]:
-    found = _parse(_read_file(text[1:]) if text.startswith("@") else text, "--inputs")
+    found = _parse(read_file(Path(text[1:])) if text.startswith("@") else text, "--inputs")
     if not isinstance(found, dict):
         raise WrongUse('--inputs is a JSON object with the arguments by name, such as {"topic": "x"}.')
     return found
 
 
-def _read_file(name: str) -> str:
+def read_file(file: Path) -> str:
+    """Return the text of a file that the command line names; `WrongUse` where it cannot be read."""
     try:
-        return Path(name).read_text()
+        return file.read_text(encoding="utf-8")
     except OSError as error:
-        raise WrongUse(f"Cannot read {name}: {error.strerror}.") from error
+        raise WrongUse(f"Cannot read {file}: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise WrongUse(f"Cannot read {file}: it is not text in UTF-8.") from error
 
 
 def _parse(text: str, where: str) -> Any:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from omium.cli.context import Common, for_server
+from omium.cli.inputs import read_file
 from omium.cli.options import Yes
 from omium.cli.people import (
     SESSION_PREFIX,
@@ -152,8 +154,6 @@ def passwd(common: Common, password_file: PasswordFile = None) -> None:
     \b
     omium passwd
     """
-    import sys
-
     from omium.models.people import ChangePassword
 
     if password_file is None and sys.stdin.isatty():
@@ -203,9 +203,7 @@ def _end_session(common: Common, settings: Settings) -> bool:
 
 
 def _two_lines(file: Path | None) -> tuple[str, str]:
-    import sys
-
-    text = sys.stdin.read() if file is None or str(file) == "-" else file.read_text("utf-8")
+    text = sys.stdin.read() if file is None or str(file) == "-" else read_file(file)
     lines = text.splitlines()
     if len(lines) < 2:
         raise ConfigError("Give the present password on the first line, the new one on the second.")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omium.cli.context import Common
+from omium.cli.inputs import read_file
 from omium.cli.profiles import keep_credential
 from omium.errors import ConfigError
 
@@ -42,13 +43,7 @@ def read_password(file: Path | None, *, question: str = "Password", twice: bool 
     """Return the password, without the end of its line. Raises `ConfigError` where there is none."""
     if file is None and sys.stdin.isatty():
         return str(typer.prompt(question, hide_input=True, confirmation_prompt=twice, err=True))
-    if file is None or str(file) == "-":
-        text = sys.stdin.readline()
-    else:
-        try:
-            text = file.read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{file} cannot be read: {error}") from error
+    text = sys.stdin.readline() if file is None or str(file) == "-" else read_file(file)
     password = text.split("\n", 1)[0].rstrip("\r")
     if not password:
         raise ConfigError("There is no password: pipe it in, or name a file with --password-file.")

@@ -9,6 +9,7 @@ import typer
 
 from omium.cli.context import Common, for_server, for_this_machine
 from omium.cli.ending import WrongUse
+from omium.cli.inputs import read_file
 from omium.cli.options import Yes
 from omium.cli.output import Output
 from omium.cli.table import Column
@@ -123,7 +124,7 @@ def validate(common: Common, file: BookFile) -> None:
     from omium.pricing.parse import BookInvalid, find_warnings, parse_book
 
     try:
-        book = parse_book(_read(file))
+        book = parse_book(read_file(file))
     except BookInvalid as invalid:
         if common.output.as_json:
             common.output.json({"valid": False, "errors": [_plain(each) for each in invalid.findings]})
@@ -162,7 +163,7 @@ def diff(
         raise WrongUse("Name one version, two versions, or one file.")
     with common.client() as client:
         if len(named) == 1 and not named[0].isdecimal():
-            answer = client.check_prices(CheckPrices(text=_read(Path(named[0]))))
+            answer = client.check_prices(CheckPrices(text=read_file(Path(named[0]))))
             _print_changes(common.output, answer.changes, answer.warnings)
             return
         if len(named) == 2:
@@ -203,7 +204,7 @@ def set_book(common: Common, file: BookFile, note: Note = "", yes: Yes = False) 
     omium prices set prices.toml --note "new year" --yes
     """
     with common.client() as client:
-        _save(common, client, _read(file), note, replaces=None, yes=yes)
+        _save(common, client, read_file(file), note, replaces=None, yes=yes)
 
 
 @app.command("restore")
@@ -343,10 +344,3 @@ def _describe(version: PriceVersion) -> str:
 
 def _plain(finding: object) -> dict[str, object]:
     return {name: getattr(finding, name) for name in ("place", "line", "detail")}
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WrongUse(f"Cannot read {file}: {error}.") from None

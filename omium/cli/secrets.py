@@ -10,10 +10,10 @@ import typer
 
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
+from omium.cli.inputs import read_file
 from omium.cli.options import Yes
 from omium.cli.table import Column
 from omium.cli.words import ago, now_us
-from omium.errors import StorageError
 from omium.states import Environment
 
 app = typer.Typer(help="Set named secrets, list, delete.", no_args_is_help=True, rich_markup_mode=None)
@@ -99,10 +99,7 @@ def delete_secret(common: Common, name: Name, environment: Where = None, yes: Ye
 def _read_value(common: Common, name: str, file: Path | None) -> str:
     """Return the value without a line's end: asked for at a terminal, else from the file or stdin."""
     if file is not None:
-        try:
-            text = file.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise StorageError(f"{file} cannot be read as text: {error}.") from error
+        text = read_file(file)
     elif common.output.interactive:
         text = str(typer.prompt(f"Value of {name}", hide_input=True, confirmation_prompt=True, err=True))
     else:
