@@ -76,8 +76,8 @@ def exit_code(error: OmiumError | Suspension) -> int:
 
 def _next(error: OmiumError | Suspension) -> str | None:
     if isinstance(error, Problem):
-        if error.code == "not-found":
-            return "See what there is: omium executions list"
+        if error.code == "not-found":  # of anything else the command knows better than this
+            return "See what there is: omium executions show ID" if _EXECUTION_ID.search(str(error)) else None
         if error.code == "invalid-request":
             return _first_fault(error)
         return _NEXT.get(error.code)

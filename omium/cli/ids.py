@@ -56,6 +56,13 @@ def find_failure_id(client: Client, given: str) -> str:
     )
 
 
+def find_session_id(client: Client, given: str) -> str:
+    """Return the session's id that `given` means. Raises `WrongUse` if several are meant, or none."""
+    return _find(
+        given, "se", lambda: client.each(client.list_sessions, limit=200), "omium sessions list", "session"
+    )
+
+
 def find_key_id(client: Client, given: str) -> str:
     """Return the key's id that `given` means: also a name that one living key has."""
     if _is_whole(given, "ak"):

@@ -37,7 +37,7 @@ def list_members(common: Common) -> None:
     with common.client() as client:
         members = list(client.each(client.list_members, limit=200))
     if common.output.as_json:
-        common.output.json([member.model_dump(mode="json") for member in members])
+        common.output.json(members)
         return
     at_us = now_us()
     common.output.table(
@@ -96,7 +96,7 @@ def list_invitations(common: Common) -> None:
     with common.client() as client:
         invitations = list(client.each(client.list_invitations, limit=200))
     if common.output.as_json:
-        common.output.json([each.model_dump(mode="json") for each in invitations])
+        common.output.json(invitations)
         return
     at_us = now_us()
     common.output.table(
@@ -108,7 +108,7 @@ def list_invitations(common: Common) -> None:
             Column("EXPIRES", lambda i: ago(i.expires_at_us, at_us)),
         ],
         invitations,
-        empty="No invitations.",
+        empty="No invitations. Invite somebody: omium members invite",
     )
 
 

@@ -8,6 +8,7 @@ import typer
 
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
+from omium.cli.ids import find_session_id
 from omium.cli.options import Yes
 from omium.cli.table import Column
 from omium.cli.words import ago, now_us
@@ -26,7 +27,7 @@ def list_sessions(common: Common) -> None:
     with common.client() as client:
         sessions = list(client.each(client.list_sessions, limit=200))
     if common.output.as_json:
-        common.output.json([session.model_dump(mode="json") for session in sessions])
+        common.output.json(sessions)
         return
     at_us = now_us()
     common.output.table(
@@ -50,7 +51,7 @@ def list_sessions(common: Common) -> None:
 def revoke_session(
     common: Common,
     session_id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="A session: its id, or a unique end of it.")
+        str | None, typer.Argument(metavar="ID", help="A session: its id, or a unique part of it.")
     ] = None,
     others: Annotated[bool, typer.Option("--others", help="Every session but this one.")] = False,
     yes: Yes = False,
@@ -68,10 +69,7 @@ def revoke_session(
             common.output.confirm("End every session of yours but this one?", yes=yes)
             ended = client.revoke_other_sessions()
         else:
-            found = [s for s in client.each(client.list_sessions, limit=200) if s.id.endswith(session_id)]
-            if len(found) > 1:
-                raise WrongUse(f"{len(found)} sessions end in {session_id}; give more of the id.")
-            wanted = found[0].id if found else session_id
+            wanted = find_session_id(client, session_id)
             common.output.confirm(f"End {wanted}?", yes=yes)
             ended = client.revoke_session(wanted)
     if common.output.as_json:

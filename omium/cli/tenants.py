@@ -31,7 +31,7 @@ def list_tenants(common: Common) -> None:
     with common.client() as client:
         tenants = list(client.each(client.list_tenants, limit=200))
     if common.output.as_json:
-        common.output.json([tenant.model_dump(mode="json") for tenant in tenants])
+        common.output.json(tenants)
         return
     at_us = now_us()
     common.output.table(

@@ -35,7 +35,7 @@ def list_users(common: Common, data: Data = None, database: DatabaseUrl = None) 
 
     users = asyncio.run(read_users(settings_of(data, database)))
     if common.output.as_json:
-        common.output.json([user.model_dump(mode="json") for user in users])
+        common.output.json(users)
         return
     at_us = now_us()
     common.output.table(

@@ -5,7 +5,14 @@ import pytest
 from omium.cli.ending import WrongUse, describe, exit_code
 from omium.cli.ids import _find
 from omium.cli.steps import choose_key
-from omium.errors import ConfigError, ConnectionLost, EffectUnresolved, InvalidRequest, Unauthenticated
+from omium.errors import (
+    ConfigError,
+    ConnectionLost,
+    EffectUnresolved,
+    InvalidRequest,
+    NotFound,
+    Unauthenticated,
+)
 from omium.ids import new_id
 
 GRAPH = {
@@ -99,6 +106,9 @@ def test_errors_end_with_the_next_command_and_their_code():
     assert describe(ConnectionLost("It went away.")).endswith("omium doctor")
     fault = {"pointer": "/queue", "detail": "is empty"}
     assert describe(InvalidRequest("/queue: is empty", errors=[fault])) == "/queue: is empty"
+    assert describe(NotFound("There is no secret named a.")) == "There is no secret named a."
+    no_step = describe(NotFound("ex_01mcc5rm00ngqz8ctbd9ygs3xh has no step a."))
+    assert no_step.endswith("See what there is: omium executions show ex_01mcc5rm00ngqz8ctbd9ygs3xh")
     named = describe(EffectUnresolved("Unknown in ex_01mcc5rm00ngqz8ctbd9ygs3xh."))
     assert "omium decide ex_01mcc5rm00ngqz8ctbd9ygs3xh STEP" in named
     invalid = InvalidRequest("Wrong.", errors=[{"pointer": "/limit", "detail": "too large"}])

@@ -82,8 +82,16 @@ def test_a_person_logs_in_elsewhere_switches_and_leaves(machine, server):
     assert laptop("tenants", "delete").code == 2
     assert laptop("tenants", "delete", "--confirm", "laboratory").code == 0
     assert laptop("whoami").code == 1
+    lost = ada("passwd", "--password-file", "nowhere")
+    assert (lost.code, lost.err) == (2, "omium: Cannot read nowhere: No such file or directory.\n")
     assert ada("passwd", stdin=f"{PASSWORD}\n{PASSWORD} 2\n").code == 0
     assert laptop("login", "--user", "ada", stdin=PASSWORD + " 2\n").code == 0
+    phone = machine("phone")
+    assert phone("login", "--user", "ada", stdin=PASSWORD + " 2\n").code == 0
+    (newest, *_) = laptop("sessions", "list", "--json").json
+    assert laptop("sessions", "revoke", f"se_…{newest['id'][-8:]}", "--yes", "--json").json == {"ended": 1}
+    assert phone("whoami").code == 1
+    assert ada("whoami").code == 0
     assert laptop("sessions", "revoke", "--others", "--yes").code == 0
     assert ada("whoami").code == 1
     out = laptop("logout", "--yes", "--json")
