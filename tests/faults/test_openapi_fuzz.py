@@ -17,6 +17,7 @@ from omium.states import Scope
 from tests.faults.answers import Judge
 from tests.faults.fuzzing import Case, Drawer
 from tests.faults.planted import plant
+from tests.faults.test_roles import OF_ONESELF
 from tests.web.walk import ARGUMENTS, Ids, Walk, step_write
 
 ROLES = {
@@ -29,18 +30,7 @@ ROLES = {
 AT_ONCE = 8
 RENEWED_AFTER = 500
 RARELY = {"make_backup", "verify_data", "get_metrics", "get_openapi"}  # slow, and always the same
-OF_PEOPLE = {  # a key, however much it may, is nobody who could log out
-    "accept_invitation",
-    "change_password",
-    "create_tenant",
-    "delete_account",
-    "leave_tenant",
-    "list_sessions",
-    "log_out",
-    "revoke_other_sessions",
-    "revoke_session",
-    "switch_session",
-}
+OF_PEOPLE = OF_ONESELF | {"create_tenant"}  # a key, however much it may, is nobody who could log out
 THE_END = {"delete_tenant"}  # nothing is left to ask for afterwards
 DOCUMENT = json.loads(build_openapi(list_endpoints()))
 STREAMS = {endpoint.name for endpoint in list_endpoints() if endpoint.stream}
