@@ -26,7 +26,7 @@ from omium.server.ledger.moves import CreditsMoved
 from omium.server.store import ledger as store
 from omium.server.store.ledger import SYSTEM, AccountKind, EntryRow, FundsRow
 
-__all__ = ["SERVER_ACTOR", "About", "Account", "Book", "EntryKind", "chain", "open_book"]
+__all__ = ["SERVER_ACTOR", "About", "Account", "Book", "EntryKind", "chain", "open_book", "open_funds"]
 
 SERVER_ACTOR: Final = "server"
 """Who acts where neither a key nor a person does: sweeps."""
@@ -177,14 +177,20 @@ class Book:
         )
 
 
+def open_funds(tx: Tx, tenant_id: str) -> FundsRow:
+    """Lock the tenant's funds, opening its accounts if need be: before anything that hangs on them."""
+    funds = store.lock_funds(tx, tenant_id)
+    if funds is None:  # its first credits; two at once: one waits for the other's insert
+        store.insert_accounts(tx, tenant_id, store.TENANT_KINDS)
+        funds = store.lock_funds(tx, tenant_id)
+        assert funds is not None
+    return funds
+
+
 @contextmanager
 def open_book(tx: Tx, tenant_id: str, about: About) -> Iterator[Book]:
     """Lock the tenant's funds, opening its accounts if need be, and write what is posted meanwhile."""
-    former = store.lock_funds(tx, tenant_id)
-    if former is None:  # its first credits; two at once: one waits for the other's insert
-        store.insert_accounts(tx, tenant_id, store.TENANT_KINDS)
-        former = store.lock_funds(tx, tenant_id)
-        assert former is not None
+    former = open_funds(tx, tenant_id)
     book = Book(tenant_id, tx.now_us, about, former)
     yield book
     book.repay()

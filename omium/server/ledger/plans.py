@@ -19,7 +19,7 @@ from dataclasses import replace
 from omium.errors import InvalidRequest, NotFound
 from omium.server.db.tx import Tx
 from omium.server.ledger import funding, lots
-from omium.server.ledger.book import About, EntryKind, open_book
+from omium.server.ledger.book import About, EntryKind, open_funds
 from omium.server.ledger.periods import period_name, period_start_us
 from omium.server.store import ledger
 from omium.server.store import plans as store
@@ -51,7 +51,7 @@ def choose_plan(
         raise InvalidRequest(
             f"The plan {name} is given by the server's operator (scope `server`); ask for it there."
         )
-    _lock(tx, tenant_id)
+    open_funds(tx, tenant_id)
     row = store.find_subscription(tx, tenant_id)
     if row is None:
         row = _begin(tx, tenant_id, plan)
@@ -81,7 +81,7 @@ def cancel_plan(
     """
     if at_once and not is_operator:
         raise InvalidRequest(_AT_ONCE)
-    _lock(tx, tenant_id)
+    open_funds(tx, tenant_id)
     row = store.find_subscription(tx, tenant_id)
     if row is None:
         return None
@@ -96,7 +96,7 @@ def cancel_plan(
 def sweep_plans(tx: Tx) -> int:
     """Renew one period of one tenant; returns 0 where nothing is due."""
     for tenant_id in store.list_due(tx, 1):
-        _lock(tx, tenant_id)
+        open_funds(tx, tenant_id)
         row = store.find_subscription(tx, tenant_id)
         if row is not None and row.period_end_us <= tx.now_us:  # nobody else was faster
             _renew(tx, row)
@@ -166,9 +166,3 @@ def _end(tx: Tx, row: SubscriptionRow, about: About) -> None:
     _end_credits(tx, row, about)
     funding.end_negative(tx, row.tenant_id, 0, about)
     store.delete_subscription(tx, row.tenant_id)
-
-
-def _lock(tx: Tx, tenant_id: str) -> None:
-    """Lock the tenant's funds: whoever changes its subscription does that first."""
-    with open_book(tx, tenant_id, About()):
-        pass

@@ -20,7 +20,7 @@ from omium.errors import IdempotencyMismatch, IllegalTransition, NotFound, Notic
 from omium.models.payments import PaymentStatus
 from omium.server.db.tx import Tx
 from omium.server.ledger import funding
-from omium.server.ledger.book import About, EntryKind, open_book
+from omium.server.ledger.book import About, EntryKind, open_funds
 from omium.server.payments.provider import CURRENCY, Checkout, Notice, NoticeKind, Order
 from omium.server.store import ledger
 from omium.server.store import payments as store
@@ -291,8 +291,7 @@ def _find_wrong(tx: Tx, row: PaymentRow, notice: Notice) -> str | None:
 
 def _lock(tx: Tx, row: PaymentRow) -> PaymentRow:
     """Lock the tenant's funds, and return the payment as it stands then."""
-    with open_book(tx, row.tenant_id, About()):
-        pass
+    open_funds(tx, row.tenant_id)
     return get_payment(tx, row.tenant_id, row.id)
 
 
