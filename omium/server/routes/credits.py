@@ -33,7 +33,7 @@ from omium.server.ledger.state import choose_threshold
 from omium.server.ledger.views import view_credits, view_entry, view_line
 from omium.server.store import tenants
 from omium.server.web.endpoint import Answer, Call, Idempotency, endpoint
-from omium.server.web.pagination import PageQuery, decode_cursor, encode_cursor
+from omium.server.web.pagination import PageQuery, encode_cursor, read_number_cursor
 from omium.states import Scope
 
 TAGS = ("credits",)
@@ -76,7 +76,7 @@ class HistoryQuery(PageQuery):
 )
 async def list_credit_history(call: Call[None, HistoryQuery]) -> Page[CreditEntry]:
     query, rate = call.query, call.server.settings.credits_per_usd
-    before = 2**62 if query.after is None else int(decode_cursor(query.after, int)[0])
+    before = read_number_cursor(query, newest_first=True)
     wanted = HistoryFilter(
         kind=query.kind,
         api_key_id=query.key,

@@ -12,7 +12,7 @@ from omium.server.db.tx import Tx
 from omium.server.engine import decisions
 from omium.server.engine.values import fetch_values
 from omium.server.web.endpoint import Answer, Call, Idempotency, endpoint
-from omium.server.web.pagination import PageQuery, decode_cursor, encode_cursor
+from omium.server.web.pagination import PageQuery, encode_cursor, read_number_cursor
 from omium.states import EffectDecision, Scope
 
 TAGS = ("effects",)
@@ -30,7 +30,7 @@ TAGS = ("effects",)
 )
 async def list_effects(call: Call[None, PageQuery]) -> Page[EffectView]:
     query = call.query
-    after_seq = int(decode_cursor(query.after, int)[0]) if query.after is not None else 0
+    after_seq = read_number_cursor(query)
     views, following = await decisions.read_effects(
         call.server.engine,
         call.principal.tenant_id,

@@ -48,7 +48,14 @@ from omium.server.store.executions import get_execution as get_row
 from omium.server.web.answer import answer_model
 from omium.server.web.endpoint import Answer, Call, Idempotency, endpoint
 from omium.server.web.idempotency import HEADER
-from omium.server.web.pagination import PageQuery, decode_cursor, encode_cursor, make_page, read_time_cursor
+from omium.server.web.pagination import (
+    PageQuery,
+    decode_cursor,
+    encode_cursor,
+    make_page,
+    read_number_cursor,
+    read_time_cursor,
+)
 from omium.states import Environment, ExecutionStatus, Scope
 
 TAGS = ("executions",)
@@ -232,7 +239,7 @@ async def list_attempts(call: Call[None, AttemptsQuery]) -> Page[StepAttempt]:
 )
 async def list_events(call: Call[None, PageQuery]) -> Page[Event]:
     query, tenant_id, execution_id = call.query, call.principal.tenant_id, call.path["execution_id"]
-    after_seq = int(decode_cursor(query.after, int)[0]) if query.after is not None else 0
+    after_seq = read_number_cursor(query)
 
     def read(tx: Tx) -> list[events.EventRow]:
         get_row(tx, tenant_id, execution_id)
@@ -253,7 +260,7 @@ async def list_events(call: Call[None, PageQuery]) -> Page[Event]:
 )
 async def list_checkpoints(call: Call[None, PageQuery]) -> Page[Checkpoint]:
     query, tenant_id = call.query, call.principal.tenant_id
-    after_seq = int(decode_cursor(query.after, int)[0]) if query.after is not None else 0
+    after_seq = read_number_cursor(query)
 
     def read(tx: Tx) -> tuple[list[checkpoints.CheckpointRow], dict[bytes, StoredValue]]:
         row = get_row(tx, tenant_id, call.path["execution_id"])

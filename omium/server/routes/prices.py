@@ -37,7 +37,7 @@ from omium.server.principal import Principal
 from omium.server.store import prices as store
 from omium.server.store.prices import PriceVersionRow
 from omium.server.web.endpoint import Call, Idempotency, endpoint
-from omium.server.web.pagination import PageQuery, decode_cursor, make_page
+from omium.server.web.pagination import PageQuery, make_page, read_number_cursor
 from omium.states import Scope
 
 TAGS = ("prices",)
@@ -139,7 +139,7 @@ async def restore_prices(call: Call[RestorePrices]) -> PricesAnswer:
 )
 async def list_price_versions(call: Call[None, PageQuery]) -> Page[PriceVersion]:
     query = call.query
-    before = 2**62 if query.after is None else int(decode_cursor(query.after, int)[0])
+    before = read_number_cursor(query, newest_first=True)
     rows = await call.read(lambda tx: store.list_versions(tx, before=before, limit=query.limit + 1))
     return make_page(
         rows, query.limit, key=lambda row: (row.version,), item=lambda row: view_version(row, call.principal)

@@ -22,7 +22,7 @@ from omium.server.store import workers
 from omium.server.store.workers import WorkerRow
 from omium.server.web.call import POLL_INTERVAL_S
 from omium.server.web.endpoint import Call, Idempotency, endpoint
-from omium.server.web.pagination import PageQuery, decode_cursor, make_page
+from omium.server.web.pagination import PageQuery, make_page, read_id_cursor
 from omium.states import Scope
 
 TAGS = ("workers",)
@@ -100,7 +100,7 @@ async def stop_worker(call: Call[StopWorker]) -> None:
     tags=TAGS,
 )
 async def list_workers(call: Call[None, PageQuery]) -> Page[Worker]:
-    after = str(decode_cursor(call.query.after, str)[0]) if call.query.after is not None else ""
+    after = read_id_cursor(call.query)
     seen_us = call.server.engine.policy.worker_seen_us
 
     def read(tx: Tx) -> tuple[list[WorkerRow], int]:

@@ -73,6 +73,14 @@ def read_id_cursor(query: PageQuery) -> str:
     return str(row_id)
 
 
+def read_number_cursor(query: PageQuery, *, newest_first: bool = False) -> int:
+    """Return the number to go on after, or below where the list is `newest_first`."""
+    if query.after is None:
+        return NEWEST[0] if newest_first else 0
+    (number,) = decode_cursor(query.after, int)
+    return int(number)
+
+
 def make_page(
     rows: Sequence[RowT],
     limit: int,
