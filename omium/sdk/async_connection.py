@@ -11,7 +11,7 @@ import socket
 from typing import Final, cast
 
 from omium.clock import Clock
-from omium.sdk.credit_watch import EXHAUSTED_STATUS, WARNING, CreditWatch
+from omium.sdk.credit_watch import CreditWatch
 from omium.sdk.flows import Http, HttpAnswer
 from omium.sdk.lease import SYSTEM_CLOCK
 from omium.sdk.wire import CONNECT_TIMEOUT_S, AnswerReader, Target, encode_request, lost
@@ -57,7 +57,7 @@ class AsyncConnections:
                     connection.close()
                 raise
             self._give_back(connection, keep=reader.keep_alive)
-            if self._watch is not None and (WARNING in reader.headers or reader.status == EXHAUSTED_STATUS):
+            if self._watch is not None:
                 self._watch.note(reader.status, reader.headers)
             return HttpAnswer(reader.status, reader.headers, b"".join(reader.body), sent_us)
 

@@ -6,6 +6,7 @@ stderr that no step captures, and nothing else: what a lack of credits means for
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -25,7 +26,7 @@ class CreditWatch:
         self.exhausted = False
 
     def note(self, status: int, headers: Mapping[str, str]) -> None:
-        """Take in an answer that says `low`, or that was refused for the lack of credits."""
+        """Take in an answer: one that says `low`, or that was refused for the lack of credits, is told."""
         if status == EXHAUSTED_STATUS:
             if not self.exhausted:
                 self.exhausted = True
@@ -33,11 +34,12 @@ class CreditWatch:
                     "Nothing new begins: there are no credits for it, or the key's cap is met. See",
                     "balance",
                 )
-        elif not self.low:
+        elif WARNING in headers and not self.low:
             self.low = True
             remaining = headers.get(REMAINING, "few")
             _say(f"Your credits are low: {remaining} remain. Top up with", "topup 20")
 
 
 def _say(what: str, command: str) -> None:
-    print(f"omium: {what}: omium credits {command}", file=sys.__stderr__, flush=True)
+    with contextlib.suppress(OSError, ValueError):  # nobody reads it any more: the answer itself still counts
+        print(f"omium: {what}: omium credits {command}", file=sys.__stderr__, flush=True)
