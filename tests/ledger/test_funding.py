@@ -2,7 +2,7 @@ import pytest
 
 from omium.errors import IdempotencyMismatch, InvalidRequest, NotFound
 from omium.server.db.tx import ConstraintViolated, Sql
-from omium.server.ledger import funding
+from omium.server.ledger import funding, lots
 from omium.server.ledger.book import About, EntryKind
 from tests.ledger.harness import ABOUT
 
@@ -58,12 +58,15 @@ async def test_an_adjustment_takes_no_more_than_is_available(ledger):
 
 
 async def test_what_expires_is_what_is_left_of_it_once(ledger):
-    await ledger.grant(500)
+    end_us = ledger.clock.now_us() + 1
+    await ledger.do(funding.fund, EntryKind.GRANT, 400, ABOUT, expires_us=end_us)
+    await ledger.grant(100)
     await ledger.place("ex:1", 300)
 
-    entry = await ledger.do(funding.expire, 400, ABOUT, once="expiry:2026-11")
+    assert await ledger.do(lots.end_lots, end_us) == 1
+    assert await ledger.do(lots.end_lots, end_us) == 0
+    (entry,) = [each for each in await ledger.entries() if each.kind == "expiry"]
     assert entry.amount_microcredits == 200
-    assert await ledger.do(funding.expire, 400, ABOUT, once="expiry:2026-11") is None
     assert await ledger.accounts("system") == {"grants": -500, "expiry": 200}
 
 

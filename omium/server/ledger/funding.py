@@ -103,17 +103,6 @@ def adjust(tx: Tx, tenant_id: str, amount_microcredits: int, about: About) -> En
         return book.post(EntryKind.ADJUSTMENT, book.funds, system, -amount_microcredits)
 
 
-def expire(tx: Tx, tenant_id: str, amount_microcredits: int, about: About, *, once: str) -> EntryRow | None:
-    """Take back granted credits whose time is over, as far as they are still there; None if nothing is."""
-    with open_book(tx, tenant_id, about) as book:
-        if store.find_once(tx, tenant_id, once) is not None:
-            return None
-        amount = min(amount_microcredits, book.row.balance_microcredits - book.row.held_microcredits)
-        if amount <= 0:
-            return None
-        return book.post(EntryKind.EXPIRY, book.funds, Account(SYSTEM, AccountKind.EXPIRY), amount, once=once)
-
-
 def refund(tx: Tx, tenant_id: str, seq: int, about: About) -> EntryRow:
     """Give back what the entry `seq` charged. Twice: the same entry. Raises `NotFound`, `InvalidRequest`."""
     with open_book(tx, tenant_id, about) as book:
