@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
+from omium.server.db.forwarding import ForwardingDatabase
 from omium.server.db.light import light
-from omium.server.db.tx import Counters, Database, Dialect, Tx
+from omium.server.db.tx import Database, Tx
 from omium.server.ledger.moves import CreditsMoved
 from omium.server.live import LiveHub
 
@@ -64,31 +64,12 @@ def _announce(work: Callable[[Tx], T], hub: LiveHub, tx: Tx) -> T:
     return result
 
 
-class AnnouncingDatabase:
+class AnnouncingDatabase(ForwardingDatabase):
     """A `Database` whose writes announce what they did to `hub`, after their commit."""
 
     def __init__(self, db: Database, hub: LiveHub) -> None:
-        self._db = db
+        super().__init__(db)
         self._hub = hub
-        self.dialect: Dialect = db.dialect
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         return await self._db.write(partial(_announce, work, self._hub))
-
-    async def read(self, work: Callable[[Tx], T]) -> T:
-        return await self._db.read(work)
-
-    async def backup(self, target: Path) -> None:
-        await self._db.backup(target)
-
-    async def integrity_problems(self) -> list[str]:
-        return await self._db.integrity_problems()
-
-    async def size_bytes(self) -> int:
-        return await self._db.size_bytes()
-
-    def counters(self) -> Counters:
-        return self._db.counters()
-
-    async def close(self) -> None:
-        await self._db.close()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from omium.server.audit import Actor, AuditLog
-from omium.server.db.tx import Counters, Database, Dialect, Tx
+from omium.server.db.forwarding import ForwardingDatabase
+from omium.server.db.tx import Database, Tx
 
 T = TypeVar("T")
 
@@ -47,13 +47,12 @@ class Deed:
         return audited
 
 
-class AuditedDatabase:
+class AuditedDatabase(ForwardingDatabase):
     """A `Database` whose first write carries the entry of `deed`; the pages that follow it do not."""
 
     def __init__(self, db: Database, deed: Deed) -> None:
-        self._db = db
+        super().__init__(db)
         self._deed = deed
-        self.dialect: Dialect = db.dialect
 
     async def write(self, work: Callable[[Tx], T]) -> T:
         if self._deed.written:
@@ -61,21 +60,3 @@ class AuditedDatabase:
         result = await self._db.write(self._deed.after(work))
         self._deed.written = True
         return result
-
-    async def read(self, work: Callable[[Tx], T]) -> T:
-        return await self._db.read(work)
-
-    async def backup(self, target: Path) -> None:
-        await self._db.backup(target)
-
-    async def integrity_problems(self) -> list[str]:
-        return await self._db.integrity_problems()
-
-    async def size_bytes(self) -> int:
-        return await self._db.size_bytes()
-
-    def counters(self) -> Counters:
-        return self._db.counters()
-
-    async def close(self) -> None:
-        await self._db.close()
