@@ -22,8 +22,8 @@ from omium.server.ledger import charges, funding, prices
 from omium.server.ledger.book import About, EntryKind
 from omium.server.ledger.verify import verify_ledger
 from omium.server.store import holds as hold_store
+from omium.server.store import key_meters, meters
 from omium.server.store import ledger as ledger_store
-from omium.server.store import meters
 from omium.states import ExecutionStatus
 from tests.engine.harness import principal
 from tests.ledger.harness import Ledger
@@ -500,7 +500,7 @@ async def test_usage_outside_of_executions_is_charged_to_the_key_that_reports_it
         await engine.write(lambda tx: record_usage(tx, capped, [report], metered=True))
     (charge,) = await money.charges()
     assert charge.api_key_id == capped.id
-    cap = await engine.read(lambda tx: hold_store.find_meter(tx, capped.id))
+    cap = await engine.read(lambda tx: key_meters.find_cap(tx, capped.id))
     assert cap.spent_microcredits == charge.amount_microcredits
 
 

@@ -21,8 +21,9 @@ from omium.server.ledger.book import About, Book, EntryKind, open_book
 from omium.server.ledger.caps import period_start_us
 from omium.server.ledger.moves import CreditsMoved
 from omium.server.store import holds as store
-from omium.server.store import ledger
-from omium.server.store.holds import HoldRow, MeterRow
+from omium.server.store import key_meters, ledger
+from omium.server.store.holds import HoldRow
+from omium.server.store.key_meters import CapRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def refuse_exhausted(
     available = funds.available_microcredits if funds is not None else 0
     if available < amount_microcredits or (funds is not None and funds.owed_microcredits):
         raise _exhausted_funds(tx, tenant_id, amount_microcredits)
-    meter = store.find_meter(tx, api_key_id) if api_key_id is not None else None
+    meter = key_meters.find_cap(tx, api_key_id) if api_key_id is not None else None
     if meter is None or meter.cap_microcredits is None:
         return
     start_us = period_start_us(meter.cap_period, tx.now_us)
@@ -117,7 +118,7 @@ def enlarge(tx: Tx, tenant_id: str, purpose: str, by_microcredits: int) -> HoldR
         return None
     if hold.api_key_id is None or hold.period_start_us is None:
         return hold
-    if store.enlarge_of_key(tx, hold.api_key_id, by_microcredits, hold.period_start_us):
+    if key_meters.enlarge_of_key(tx, hold.api_key_id, by_microcredits, hold.period_start_us):
         return hold
     store.add_to_hold(tx, tenant_id, purpose, -by_microcredits)
     ledger.unreserve(tx, tenant_id, by_microcredits)
@@ -205,10 +206,10 @@ def _charge_unheld(tx: Tx, book: Book, amount: int, once: str | None) -> None:
         return
     book.charge(amount, EntryKind.CHARGE, hold_id=None, once=once)
     api_key_id = book.about.api_key_id
-    meter = store.find_meter(tx, api_key_id) if api_key_id is not None else None
+    meter = key_meters.find_cap(tx, api_key_id) if api_key_id is not None else None
     if meter is not None:
         start_us = period_start_us(meter.cap_period, tx.now_us)
-        store.charge_key(tx, meter.api_key_id, amount, start_us)
+        key_meters.charge_key(tx, meter.api_key_id, amount, start_us)
 
 
 def _end(
@@ -248,7 +249,7 @@ def _can_refill(tx: Tx, book: Book, hold: HoldRow, wanted: int, amount: int, tak
         return False
     if hold.api_key_id is None or hold.period_start_us is None:
         return True
-    meter = store.find_meter(tx, hold.api_key_id)
+    meter = key_meters.find_cap(tx, hold.api_key_id)
     if meter is None or meter.cap_microcredits is None or meter.period_start_us != hold.period_start_us:
         return True
     # The meter stands as it was before this charge, which moves `taken` from held to spent.
@@ -258,24 +259,24 @@ def _can_refill(tx: Tx, book: Book, hold: HoldRow, wanted: int, amount: int, tak
 
 def _reserve_of_key(tx: Tx, api_key_id: str, amount_microcredits: int) -> int | None:
     """Set aside within the key's cap and return the period that counts; None without a meter."""
-    meter = store.find_meter(tx, api_key_id)
+    meter = key_meters.find_cap(tx, api_key_id)
     if meter is None:
         return None
     start_us = period_start_us(meter.cap_period, tx.now_us)
-    if not store.reserve_of_key(tx, api_key_id, amount_microcredits, start_us):
-        meter = store.find_meter(tx, api_key_id)
+    if not key_meters.reserve_of_key(tx, api_key_id, amount_microcredits, start_us):
+        meter = key_meters.find_cap(tx, api_key_id)
         assert meter is not None
         raise _exhausted_cap(meter, start_us, amount_microcredits)
     return start_us
 
 
-def _left_of_cap(meter: MeterRow, start_us: int) -> int:
+def _left_of_cap(meter: CapRow, start_us: int) -> int:
     """Return what a key with a cap may still spend in the period that began at `start_us`."""
     used = meter.spent_microcredits + meter.held_microcredits if meter.period_start_us >= start_us else 0
     return max(0, (meter.cap_microcredits or 0) - used)
 
 
-def _exhausted_cap(meter: MeterRow, start_us: int, required: int) -> CreditsExhausted:
+def _exhausted_cap(meter: CapRow, start_us: int, required: int) -> CreditsExhausted:
     return CreditsExhausted(
         f"{CreditsExhausted.title} The spend cap of this API key is reached: raise it, or wait until its"
         " period ends.",
@@ -287,7 +288,7 @@ def _exhausted_cap(meter: MeterRow, start_us: int, required: int) -> CreditsExha
 
 def _count(tx: Tx, hold: HoldRow, *, spent: int, held: int) -> None:
     if hold.api_key_id is not None and hold.period_start_us is not None and (spent or held):
-        store.spend_of_key(
+        key_meters.spend_of_key(
             tx, hold.api_key_id, hold.period_start_us, spent_microcredits=spent, held_microcredits=held
         )
 

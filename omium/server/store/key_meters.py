@@ -63,6 +63,82 @@ def write_cap(tx: Tx, row: CapRow) -> None:
     tx.execute(WRITE, **{name: getattr(row, name) for name in CapRow.__slots__})
 
 
+# ---- what is spent and set aside, under the lock of the tenant's funds
+
+RESERVE = Sql("""
+    UPDATE key_meters
+       SET spent_microcredits = CASE WHEN period_start_us < :start_us THEN 0 ELSE spent_microcredits END,
+           held_microcredits = CASE WHEN period_start_us < :start_us THEN 0 ELSE held_microcredits END +
+           :amount, period_start_us = CASE WHEN period_start_us < :start_us THEN :start_us ELSE
+           period_start_us END
+     WHERE api_key_id = :api_key_id
+       AND (cap_microcredits IS NULL
+            OR cap_microcredits - :amount
+               >= CASE WHEN period_start_us < :start_us THEN 0 ELSE spent_microcredits + held_microcredits
+               END)
+""")
+
+
+def reserve_of_key(tx: Tx, api_key_id: str, amount_microcredits: int, start_us: int) -> bool:
+    """Set credits aside within the key's cap for the period that began at `start_us`, if they fit."""
+    return tx.execute(RESERVE, api_key_id=api_key_id, amount=amount_microcredits, start_us=start_us) == 1
+
+
+ENLARGE = Sql("""
+    UPDATE key_meters
+       SET held_microcredits = held_microcredits
+                               + CASE WHEN period_start_us = :start_us THEN :amount ELSE 0 END
+     WHERE api_key_id = :api_key_id
+       AND (cap_microcredits IS NULL OR period_start_us <> :start_us
+            OR cap_microcredits - :amount >= spent_microcredits + held_microcredits)
+""")  # a hold of a period that has ended counts no more
+
+
+def enlarge_of_key(tx: Tx, api_key_id: str, amount_microcredits: int, start_us: int) -> bool:
+    """Set more aside within the cap of the key, for a hold of the period that began at `start_us`."""
+    return tx.execute(ENLARGE, api_key_id=api_key_id, amount=amount_microcredits, start_us=start_us) == 1
+
+
+CHARGE = Sql("""
+    UPDATE key_meters
+       SET spent_microcredits = :amount
+                                + CASE WHEN period_start_us < :start_us THEN 0 ELSE spent_microcredits END,
+           held_microcredits = CASE WHEN period_start_us < :start_us THEN 0 ELSE held_microcredits END,
+           period_start_us = CASE WHEN period_start_us < :start_us THEN :start_us ELSE period_start_us END
+     WHERE api_key_id = :api_key_id
+""")
+
+
+def charge_key(tx: Tx, api_key_id: str, amount_microcredits: int, start_us: int) -> None:
+    """Count for a key what was charged without a hold, in the period that began at `start_us`."""
+    tx.execute(CHARGE, api_key_id=api_key_id, amount=amount_microcredits, start_us=start_us)
+
+
+SPEND = Sql("""
+    UPDATE key_meters
+       SET spent_microcredits = spent_microcredits + :spent,
+           held_microcredits = CASE WHEN held_microcredits + :held < 0 THEN 0 ELSE held_microcredits + :held
+           END
+     WHERE api_key_id = :api_key_id AND period_start_us = :start_us
+""")  # below zero where the sort of period was changed to and fro while the hold was open
+
+
+def spend_of_key(
+    tx: Tx, api_key_id: str, start_us: int, *, spent_microcredits: int, held_microcredits: int
+) -> None:
+    """Count for a key what became of a hold; a period that has ended is left alone."""
+    tx.execute(
+        SPEND,
+        api_key_id=api_key_id,
+        start_us=start_us,
+        spent=spent_microcredits,
+        held=held_microcredits,
+    )
+
+
+# ---- who is told
+
+
 @dataclass(frozen=True, slots=True)
 class Crossed:
     """A meter that has passed its soft cap or its cap, which nobody was told of in this period."""
