@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from omium.cli.amounts import money
 from omium.cli.context import Common, for_server
 from omium.cli.table import Column
 from omium.cli.words import ago, count, now_us
@@ -37,7 +38,8 @@ def estimate(
     if not found.executions:
         output.say(
             f"No execution of {found.workflow} that was charged has completed in {found.environment}. The"
-            f" least that the price book asks, for a single step, is {_least(found.p50_microcredits)}."
+            " least that the price book asks, for a single step, is"
+            f" {format_credits(found.p50_microcredits)} credits."
         )
         return
     at_us = now_us()
@@ -69,9 +71,5 @@ def estimate(
         )
 
 
-def _least(microcredits: int) -> str:
-    return f"{format_credits(microcredits)} credits"
-
-
 def _amount(microcredits: int, usd: float) -> str:
-    return f"{format_credits(microcredits)} credits (${usd})"
+    return f"{format_credits(microcredits)} credits (${money(usd)})"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from omium.cli.amounts import number
 from omium.cli.context import Common, for_server
 from omium.cli.options import Yes
 from omium.cli.profiles import keep_credential
@@ -177,7 +178,7 @@ def _show(common: Common, settings: Settings, who: WhoAmI, api_key: str, where: 
             ("Tenant", who.tenant),
             ("Environment", who.environment.value),
             ("Key", f"{who.key_name} ({who.api_key_id})"),
-            ("Credits", "not metered on this server" if who.credits is None else str(who.credits)),
+            ("Credits", "not metered on this server" if who.credits is None else number(who.credits)),
             ("Profile", f"{settings.profile}, its key in {where}"),
         ]
     )

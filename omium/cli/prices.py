@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from omium.cli.amounts import money
 from omium.cli.context import Common, for_server, for_this_machine
 from omium.cli.ending import WrongUse
 from omium.cli.inputs import read_file
@@ -15,6 +16,7 @@ from omium.cli.output import Output
 from omium.cli.table import Column
 from omium.cli.words import ago, now_us
 from omium.errors import ConfigError
+from omium.money import format_credits
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -328,11 +330,9 @@ def _show_lookup(output: Output, found: PriceLookup) -> None:
 
 
 def _cost(found: PriceLookup) -> str | None:
-    from omium.money import format_credits
-
-    if found.cost_microcredits is None:
+    if found.cost_microcredits is None or found.cost_usd is None:
         return None
-    return f"{format_credits(found.cost_microcredits)} credits (${found.cost_usd})"
+    return f"{format_credits(found.cost_microcredits)} credits (${money(found.cost_usd)})"
 
 
 def _describe(version: PriceVersion) -> str:

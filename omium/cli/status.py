@@ -99,7 +99,7 @@ def whoami(common: Common) -> None:
         [
             ("Tenant", f"{who.tenant} ({who.tenant_id})"),
             _describe_caller(who, settings.sources.get("api_key", "?")),
-            ("Credits", "not metered on this server" if who.credits is None else f"{who.credits:,}"),
+            ("Credits", "not metered on this server" if who.credits is None else number(who.credits)),
             ("Environment", who.environment.value),
             ("May", " ".join(scope.value for scope in who.scopes)),
             ("Server", f"{settings.base_url} (Omium {who.server_version})"),
