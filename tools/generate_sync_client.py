@@ -26,10 +26,7 @@ WORDS = (
     (r"\bAsyncIterator\b", "Iterator"),
     (r"\bAsyncHttpxTransport\b", "HttpxTransport"),
     (r"\bAsyncClient\b", "Client"),
-    (
-        r"\bAsync(Core|Account|Executions|Replays|Failures|Drivers|Graphs|Credits|Prices|People|Oversight)\b",
-        r"Sync\1",
-    ),
+    (r"\bAsync([A-Z]\w+)\b", r"Sync\1"),
     (r"\bdrive_async\b", "drive_sync"),
     (r"\b__a(enter|exit)__\b", r"__\1__"),
     (r"\basync_client\b", "sync_client"),
