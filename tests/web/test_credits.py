@@ -72,6 +72,8 @@ async def test_an_operator_books_for_another_tenant_that_he_names(client):
 
     await grant(client, 70, tenant_id=other.key.tenant_id)
     assert (await balance(other))["credits"] == 70
+    told = (await client.get("/v1/audit?action=credits.granted")).json()["items"][0]
+    assert told["detail"] == {"tenant": other.key.tenant_id}
     assert (await grant(client, 70, tenant_id="tn_unknown")).status_code == 404
     chosen = await asking.post_keyed("/v1/plan", {"plan": "hobby", "tenant_id": other.key.tenant_id})
     assert chosen.status_code == 404

@@ -230,6 +230,7 @@ def choose_tenant(tx: Tx, call: Call, wanted: str | None) -> str:
         return own
     if Scope.SERVER not in call.principal.scopes or tenants.find_tenant(tx, wanted) is None:
         raise NotFound("There is no such tenant here.")
+    call.tell(tenant=wanted)  # the entry is in the log of who acts
     return wanted
 
 
