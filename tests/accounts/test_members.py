@@ -306,6 +306,18 @@ async def test_a_key_invites_the_first_person_of_a_server_without_people(each_ap
     assert "server" in ada.json()["scopes"]
 
 
+async def test_a_key_with_a_list_of_workflows_makes_no_person_who_may_run_all(each_app_client):
+    listed = each_app_client.as_key(await each_app_client.new_key(workflows=["a"]))
+
+    answers = {
+        role: (await listed.post_keyed("/v1/invitations", {"role": role})).json().get("code")
+        for role in ("viewer", "operator", "admin", "owner")
+    }
+
+    refused = "workflow-not-allowed"
+    assert answers == {"viewer": None, "operator": refused, "admin": refused, "owner": refused}
+
+
 @pytest.mark.parametrize("policy", ["closed", "invitation", "open"])
 async def test_the_policy_says_who_may_sign_up(make_people, policy):
     async with make_people(sign_up=policy) as people:

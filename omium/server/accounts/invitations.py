@@ -52,7 +52,7 @@ def make_invitation(key_file: KeyFile, now_us: int) -> tuple[Credential, bytes]:
 def create_invitation(
     tx: Tx, principal: Principal, wanted: CreateInvitation, credential: Credential, digest: bytes
 ) -> NewInvitation:
-    """Store the invitation and return what is shown this once. Raises `ScopeMissing`."""
+    """Store the invitation and return what is shown this once. Raises as `require_assignable`."""
     require_assignable(principal, wanted.role)
     if wanted.server_owner:
         principal.require(Scope.SERVER)

@@ -19,7 +19,7 @@ from omium.states import Role
 def set_role(tx: Tx, principal: Principal, user_id: str, role: Role) -> tuple[MemberRow, list[str]]:
     """Give a member another role; returns him and the ids of his sessions in the tenant.
 
-    A second time: nothing changes. Raises `NotFound`, `ScopeMissing`, `LastOwner`.
+    A second time: nothing changes. Raises `NotFound`, `LastOwner`, as `require_assignable`.
     """
     member = _lock_member(tx, principal.tenant_id, user_id)
     require_assignable(principal, Role(member.role))
@@ -37,7 +37,7 @@ def set_role(tx: Tx, principal: Principal, user_id: str, role: Role) -> tuple[Me
 def remove_member(tx: Tx, principal: Principal, user_id: str) -> tuple[MemberRow, list[str]]:
     """Remove a member; returns what he was, and the ids of the sessions that have ended.
 
-    Raises `NotFound` (also the second time), `ScopeMissing`, `LastOwner`.
+    Raises `NotFound` (also the second time), `LastOwner`, as `require_assignable`.
     """
     member = _lock_member(tx, principal.tenant_id, user_id)
     require_assignable(principal, Role(member.role))

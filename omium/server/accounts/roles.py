@@ -8,13 +8,18 @@ from omium.states import ROLE_SCOPES, Role, Scope
 
 
 def require_assignable(principal: Principal, role: Role) -> None:
-    """Raise `ScopeMissing` unless `principal` holds everything that `role` would give, or take away."""
+    """Raise unless `principal` holds everything that `role` would give, or take away.
+
+    `ScopeMissing`, or `WorkflowNotAllowed` for a key with a list of workflows: people may run all of them.
+    """
     if missing := ROLE_SCOPES[role] - principal.scopes:
         first = min(missing)
         raise ScopeMissing(
             f"The role {role.value} has the scope {first.value}, which you do not have; an owner can.",
             scope=first.value,
         )
+    if Scope.RUN in ROLE_SCOPES[role]:
+        principal.require_workflow("all workflows")
 
 
 def require_person(principal: Principal) -> None:

@@ -6,7 +6,7 @@ their streams close. The rules are omium/server/accounts/members.py.
 
 from __future__ import annotations
 
-from omium.errors import InvitationInvalid, LastOwner, NotFound, PersonNeeded
+from omium.errors import InvitationInvalid, LastOwner, NotFound, PersonNeeded, WorkflowNotAllowed
 from omium.models.people import (
     AcceptInvitation,
     CreateInvitation,
@@ -56,7 +56,7 @@ async def list_members(call: Call[None, PageQuery]) -> Page[Member]:
     idempotent=Idempotency.NATURAL,
     body=SetRole,
     reply=Member,
-    problems=(NotFound, LastOwner),
+    problems=(NotFound, LastOwner, WorkflowNotAllowed),
     audit="role.changed",
     summary="Give a member another role, at most one's own; the last owner stays one",
     tags=TAGS,
@@ -77,7 +77,7 @@ async def set_member_role(call: Call[SetRole]) -> Member:
     scope=Scope.MANAGE,
     idempotent=Idempotency.NATURAL,
     reply=Member,
-    problems=(NotFound, LastOwner),
+    problems=(NotFound, LastOwner, WorkflowNotAllowed),
     audit="member.removed",
     summary="Remove a member; his sessions end at once, keys that he has created stay valid",
     tags=TAGS,
@@ -123,7 +123,7 @@ async def leave_tenant(call: Call[None]) -> Member:
     body=CreateInvitation,
     reply=NewInvitation,
     status=201,
-    problems=(NotFound,),
+    problems=(NotFound, WorkflowNotAllowed),
     audit="invitation.created",
     audit_target="id",
     summary="Invite a person into the tenant; the secret is shown this once",
