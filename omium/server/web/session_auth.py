@@ -14,12 +14,13 @@ from omium.clock import Clock
 from omium.errors import Problem, SessionEnded, Unauthenticated
 from omium.logs import get_logger
 from omium.server.accounts.credentials import Form, digest_credential, split_credential
+from omium.server.accounts.roles import scopes_of
 from omium.server.db.tx import Database
 from omium.server.principal import Principal, PrincipalKind
 from omium.server.seal import KeyFile
 from omium.server.store import sessions as store
 from omium.server.web.known import Known, KnownRows, Notes
-from omium.states import ROLE_SCOPES, Environment, Role, Scope
+from omium.states import Environment, Role
 
 LAST_USED_THROTTLE_US = 60 * 1_000_000
 
@@ -100,13 +101,12 @@ def is_active(row: store.StandingSession) -> bool:
 def make_principal(row: store.StandingSession) -> Principal:
     """Return the principal that a session stands for: with the scopes of the role in its tenant."""
     role = None if row.role is None else Role(row.role)
-    scopes = frozenset[Scope]() if role is None else ROLE_SCOPES[role]
     return Principal(
         tenant_id=row.tenant_id,
         id=row.user_id,
         kind=PrincipalKind.USER,
         environment=Environment(row.environment),
-        scopes=scopes | {Scope.SERVER} if row.server_owner else scopes,
+        scopes=frozenset() if role is None else scopes_of(role, server_owner=bool(row.server_owner)),
         session_id=row.id,
         role=role,
     )
