@@ -4,6 +4,7 @@ import pytest
 
 from omium.errors import InvalidRequest, SealBroken
 from omium.ids import new_id
+from omium.models.driver import WriteBatch
 from omium.server.db.tx import Sql
 from omium.server.secrets.known import CACHE_S
 from omium.server.secrets.named import open_secret, set_secret
@@ -14,6 +15,7 @@ from tests.web.walk import DIGEST, PROCESS, TOKEN, group, step_write
 
 VALUE = "correct horse battery staple"
 ROWS = Sql("SELECT sealed FROM secrets")
+MOVED = Sql("UPDATE secrets SET name = 'elsewhere' WHERE name = 'moved'")
 
 
 async def put(client, name="search_key", value=VALUE, **fields):
@@ -183,11 +185,33 @@ async def test_its_value_is_masked_in_errors_and_logs_but_not_in_outputs(app_cli
     assert VALUE in recorded.text  # what a step returned comes back as it was
 
 
+def lines_that_tell(text):
+    line = {"at_us": 1, "stream": "stdout", "text": text}
+    write = {"type": "log.written", "path": "write", "attempt": 1, "chunk": 0, "lines": [line]}
+    return WriteBatch.model_validate({"groups": [group(new_id("ex", 1), write)]})
+
+
+async def masked(client, text):
+    batch = await client.server.known_secrets.mask(client.key.tenant_id, lines_that_tell(text))
+    return batch.groups[0].writes[0].lines[0].text
+
+
 async def test_a_secret_set_elsewhere_is_known_here_after_a_moment(app_client):
-    known, tenant_id = app_client.server.known_secrets, app_client.key.tenant_id
-    await known._load(tenant_id)
-    await put(app_client)
-    await known._load(tenant_id)
+    server, who = app_client.server, principal(app_client.key.tenant_id)
+    assert await masked(app_client, VALUE) == VALUE
+    await server.db.write(
+        lambda tx: set_secret(tx, server.key_file, who, Environment.DEV, "search_key", VALUE)
+    )
+    assert await masked(app_client, VALUE) == VALUE
+
     app_client.clock.advance(seconds=CACHE_S + 1)
 
-    assert (await known._load(tenant_id))[1] == (VALUE,)
+    assert await masked(app_client, VALUE) == "[redacted]"
+
+
+async def test_a_secret_that_does_not_open_hides_no_other_and_stops_no_driver(app_client):
+    await put(app_client)
+    await put(app_client, "moved", "another value")
+    await app_client.server.db.write(lambda tx: tx.execute(MOVED))
+
+    assert await masked(app_client, f"{VALUE}, another value") == "[redacted], another value"
