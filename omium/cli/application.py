@@ -30,6 +30,7 @@ from omium.cli import (
     login,
     logs,
     members,
+    price_changes,
     prices,
     profiles,
     recorded,
@@ -84,6 +85,10 @@ keys.app.command("rotate")(key_secrets.rotate_key)
 keys.app.command("revoke")(key_secrets.revoke_key)
 keys.app.command("usage")(key_usage.show_usage)
 keys.app.command("token")(key_secrets.exchange_key)
+prices.app.command("diff")(price_changes.diff)
+prices.app.command("edit")(price_changes.edit)
+prices.app.command("set")(price_changes.set_book)
+prices.app.command("restore")(price_changes.restore)
 app.add_typer(executions.app, name="executions")
 app.add_typer(failures.app, name="failures")
 app.add_typer(workers.app, name="breakers")

@@ -1,4 +1,4 @@
-"""`omium prices show|list|lookup|validate|diff|edit|set|restore`: the price book."""
+"""`omium prices show|list|lookup|validate`: the price book. How it is changed is price_changes.py."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import typer
 
 from omium.cli.amounts import money
 from omium.cli.context import Common, for_server, for_this_machine
-from omium.cli.ending import WrongUse
 from omium.cli.inputs import read_file
-from omium.cli.options import Yes
 from omium.cli.output import Output
 from omium.cli.table import Column
 from omium.cli.words import ago, now_us
@@ -21,13 +19,11 @@ from omium.money import format_credits
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from omium.models.prices import PriceChange, PriceFinding, PriceLookup, PricesAnswer, PriceVersion
-    from omium.sdk.sync_client import Client
+    from omium.models.prices import PriceFinding, PriceLookup, PriceVersion
 
 app = typer.Typer(help="See and change what things cost.", no_args_is_help=True, rich_markup_mode=None)
 
 BookFile = Annotated[Path, typer.Argument(metavar="FILE", help="A price book, TOML.")]
-Note = Annotated[str, typer.Option("--note", help="Why; it's kept with the version.")]
 Version = Annotated[int | None, typer.Option("--version", min=1, help="Not the one in force but this one.")]
 
 
@@ -47,7 +43,7 @@ def show_prices(common: Common, version: Version = None) -> None:
         return
     common.output.say(f"{_describe(book)}. Models without a rule: prices as of {book.models_as_of}.")
     common.output.show(book.text.rstrip("\n"))
-    _tell_warnings(common.output, book.warnings)
+    tell_warnings(common.output, book.warnings)
 
 
 @app.command("list")
@@ -142,157 +138,8 @@ def validate(common: Common, file: BookFile) -> None:
     common.output.say(f"{file} is a price book with {len(book.rules)} rules.")
 
 
-@app.command("diff")
-@for_server
-def diff(
-    common: Common,
-    what: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[VERSION|FILE] [VERSION]", help="The last version, unless named."),
-    ] = None,
-) -> None:
-    """Say what a version or a file changes. Compared with the version before it, or the one in force.
-
-    \b
-    omium prices diff
-    omium prices diff 2 5
-    omium prices diff prices.toml
-    """
-    from omium.models.prices import CheckPrices
-
-    named = what or []
-    if len(named) > 2 or (len(named) == 2 and not all(each.isdecimal() for each in named)):
-        raise WrongUse("Name one version, two versions, or one file.")
-    with common.client() as client:
-        if len(named) == 1 and not named[0].isdecimal():
-            answer = client.check_prices(CheckPrices(text=read_file(Path(named[0]))))
-            _print_changes(common.output, answer.changes, answer.warnings)
-            return
-        if len(named) == 2:
-            found = client.compare_price_versions(int(named[1]), against=int(named[0]))
-        else:
-            newest = int(named[0]) if named else client.get_prices().version
-            found = client.compare_price_versions(newest)
-    if common.output.as_json:
-        common.output.json(found)
-        return
-    common.output.say(f"From version {found.before} to version {found.after}:")
-    _print_changes(common.output, found.changes, [])
-
-
-@app.command("edit")
-@for_server
-def edit(common: Common, note: Note = "", yes: Yes = False) -> None:
-    """Edit the price book with $VISUAL or $EDITOR. It's checked, and the change shown, before it is saved.
-
-    \b
-    omium prices edit --note "our own contract with OpenAI"
-    """
-    with common.client() as client:
-        book = client.get_prices()
-        text = _edit(common, client, book.text)
-        if text is None:
-            common.output.say("Nothing was changed.")
-            return
-        _save(common, client, text, note, replaces=book.version, yes=yes)
-
-
-@app.command("set")
-@for_server
-def set_book(common: Common, file: BookFile, note: Note = "", yes: Yes = False) -> None:
-    """Put the price book of a file into force. The change is shown first.
-
-    \b
-    omium prices set prices.toml --note "new year" --yes
-    """
-    with common.client() as client:
-        _save(common, client, read_file(file), note, replaces=None, yes=yes)
-
-
-@app.command("restore")
-@for_server
-def restore(
-    common: Common,
-    version: Annotated[int, typer.Argument(min=1, help="Which; see omium prices list.")],
-    note: Note = "",
-    yes: Yes = False,
-) -> None:
-    """Put an earlier price book into force again. It becomes a version of its own.
-
-    \b
-    omium prices restore 2 --yes
-    """
-    from omium.models.prices import CheckPrices, RestorePrices
-
-    with common.client() as client:
-        earlier = client.get_price_version(version)
-        answer = client.check_prices(CheckPrices(text=earlier.text))
-        if not common.output.as_json:
-            _print_changes(common.output, answer.changes, answer.warnings)
-        if answer.changes:
-            common.output.confirm(f"Put version {version} into force again?", yes=yes)
-        _tell_saved(common.output, client.restore_prices(RestorePrices(version=version, note=note)))
-
-
-def _save(common: Common, client: Client, text: str, note: str, *, replaces: int | None, yes: bool) -> None:
-    from omium.models.prices import CheckPrices, SetPrices
-
-    answer = client.check_prices(CheckPrices(text=text))
-    if not common.output.as_json:
-        _print_changes(common.output, answer.changes, answer.warnings)
-    common.output.confirm("Put this book into force?", yes=yes)
-    _tell_saved(common.output, client.set_prices(SetPrices(text=text, note=note, replaces=replaces)))
-
-
-def _edit(common: Common, client: Client, text: str) -> str | None:
-    """Return what came out of the editor, None if it is the same; asks again while it is no price book."""
-    from omium.cli.editor import edit_text
-    from omium.errors import InvalidRequest
-    from omium.models.prices import CheckPrices
-
-    edited = text
-    while True:
-        edited = edit_text(edited, suffix=".toml")
-        if edited == text:
-            return None
-        try:
-            client.check_prices(CheckPrices(text=edited))
-        except InvalidRequest as invalid:
-            common.output.warn(str(invalid))
-            common.output.confirm("Edit it again?", yes=False, default=True)
-        else:
-            return edited
-
-
-def _tell_saved(output: Output, answer: PricesAnswer) -> None:
-    if output.as_json:
-        output.json(answer)
-    elif answer.saved:
-        output.say(
-            f"Version {answer.version.version} is in force. Take it back: omium prices restore "
-            f"{max(answer.version.version - 1, 1)}"
-        )
-    else:
-        output.say(f"Version {answer.version.version} is in force; it is the same book.")
-
-
-def _print_changes(output: Output, changes: Sequence[PriceChange], warnings: Sequence[PriceFinding]) -> None:
-    if output.as_json:
-        output.json({"changes": changes, "warnings": warnings})
-        return
-    output.table(
-        [
-            Column("WHAT", lambda c: c.place, give="fold", width_min=16),
-            Column("BEFORE", lambda c: c.before or "-", give="fold", width_min=12),
-            Column("AFTER", lambda c: c.after or "-", give="fold", width_min=12),
-        ],
-        changes,
-        empty="No price changes.",
-    )
-    _tell_warnings(output, warnings)
-
-
-def _tell_warnings(output: Output, warnings: Sequence[PriceFinding]) -> None:
+def tell_warnings(output: Output, warnings: Sequence[PriceFinding]) -> None:
+    """Print what is odd in a price book, each with its line."""
     for each in warnings:
         where = f"line {each.line}: " if each.line is not None else ""
         output.warn(f"{where}{each.place}: {each.detail}")
