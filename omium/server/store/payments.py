@@ -58,8 +58,7 @@ UPDATE = Sql("""
 """)
 LIST = Sql(f"""
     SELECT {_COLUMNS} FROM payments
-     WHERE tenant_id = :tenant_id
-       AND (created_us < :before_us OR (created_us = :before_us AND id < :before_id))
+     WHERE tenant_id = :tenant_id AND (created_us, id) < (:before_us, :before_id)
      ORDER BY created_us DESC, id DESC LIMIT :limit
 """)
 
