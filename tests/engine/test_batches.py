@@ -8,8 +8,11 @@ from omium.models.failure import ReplayFailure
 from omium.server.db.tx import Sql
 from omium.server.engine.batches import AT_ONCE, replay_failure, sweep_batches
 from omium.server.engine.inbox import Filters, list_failures
+from omium.server.ledger import funding
+from omium.server.ledger.book import About, EntryKind
+from omium.server.principal import PrincipalKind
 from omium.server.store import batches as store
-from omium.server.store import failures
+from omium.server.store import failures, meters
 
 
 @pytest.fixture
@@ -32,9 +35,9 @@ async def groups(engine):
 
 @pytest.fixture
 def begin(engine, key_file):
-    async def send(failure_id, **fields):
+    async def send(failure_id, who=None, **fields):
         command = ReplayFailure(**fields)
-        return await replay_failure(engine.parts, key_file, engine.who, failure_id, command)
+        return await replay_failure(engine.parts, key_file, who or engine.who, failure_id, command)
 
     return send
 
@@ -119,6 +122,21 @@ async def test_a_batch_without_credits_stops_and_leaves_the_others_open(engine, 
     assert batch.stopped_reason.startswith("You've exhausted your Omium credits")
     await sweep()
     assert (await groups(engine))[0].open_count == 7
+
+
+@pytest.mark.parametrize(
+    ("started_by", "kind", "payer"),
+    [("ak_1", PrincipalKind.KEY, "ak_1"), ("us_1", PrincipalKind.USER, None)],
+)
+async def test_replays_of_a_batch_are_paid_by_the_key_that_began_it_or_by_none(
+    engine, group, begin, started_by, kind, payer
+):
+    engine.parts = replace(engine.parts, metering=True)
+    about = About(actor_id="test")
+    await engine.write(lambda tx: funding.fund(tx, engine.who.tenant_id, EntryKind.GRANT, 10_000_000, about))
+    answer = await begin(group.id, replace(engine.who, id=started_by, kind=kind))
+    meter = await engine.read(lambda tx: meters.find_meter(tx, answer.executions[0].id))
+    assert meter.api_key_id == payer
 
 
 async def test_the_same_request_while_it_runs_starts_no_second_batch(engine, group, begin):

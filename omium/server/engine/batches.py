@@ -193,8 +193,10 @@ def _replay_one(
 def _start(tx: Tx, parts: EngineParts, keys: KeyFile, batch: BatchRow, source: ExecutionRow) -> str:
     stored = parts.vault.open_value(batch.tenant_id, fetch_value(tx, batch.tenant_id, batch.command))
     asked = ReplayFailure.model_validate(stored)
+    # A person has no key that could pay, so the tenant does, as when the person replays one by one.
+    kind = PrincipalKind.USER if batch.started_by.startswith("us_") else PrincipalKind.KEY
     principal = Principal(
-        batch.tenant_id, batch.started_by, PrincipalKind.KEY, Environment(source.environment), frozenset()
+        batch.tenant_id, batch.started_by, kind, Environment(source.environment), frozenset()
     )
     command = ReplayExecution(
         id=derived_id("ex", batch.id, source.id),
