@@ -35,9 +35,8 @@ async def make_owner_key(
     Dies before the commit: no key; after it: a key that nobody knows, so call it again and revoke that one.
     Raises `DatabaseLocked` while a server runs, `ConfigError` where there is no tenant or no key file.
     """
-    clock = SystemClock()
     key_file = KeyFile.open(settings.key_file, create=False)
-    made = accounts.make_key(key_file, environment, clock.now_us())
+    made = accounts.make_key(key_file, environment, SystemClock().now_us())
 
     def work(tx: Tx) -> NewKey:
         tenant = tenants.find_tenant(tx, tenant_id) if tenant_id else tenants.find_first_standing(tx)
@@ -56,11 +55,7 @@ async def make_owner_key(
             created_by=None,
         )
 
-    db = await open_database(settings.database, clock=clock)
-    try:
-        return await db.write(work)
-    finally:
-        await db.close()
+    return await _on_files(settings, work)
 
 
 async def list_users(settings: ServerSettings) -> list[UserSummary]:

@@ -7,6 +7,7 @@ session, and the first is in the list until it runs out; a repeated sign-up find
 
 from __future__ import annotations
 
+from omium.clock import US_PER_S
 from omium.errors import (
     BootstrapClosed,
     InvitationInvalid,
@@ -35,7 +36,6 @@ from omium.server.store.users import ACTIVE, UserRow
 from omium.server.web.endpoint import Call, Idempotency, endpoint
 from omium.server.web.hosts import is_loopback
 
-US_PER_S = 1_000_000
 TAGS = ("account",)
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _REFUSED = "The user or the password is wrong."

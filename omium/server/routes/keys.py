@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from omium.clock import US_PER_S
 from omium.errors import InvalidRequest, KeyEnded, NotFound, WorkflowNotAllowed
 from omium.models.keys import ApiKey, CreatedKey, CreateKey, KeyStatus, RotatedKey, RotateKey, UpdateKey
 from omium.models.wire import Command, Page
@@ -25,7 +26,6 @@ from omium.server.web.pagination import PageQuery, make_page, read_time_cursor
 from omium.states import Environment, Scope
 
 DEFAULT_SCOPES = (Scope.READ, Scope.RUN, Scope.OPERATE, Scope.WORKER)
-_US_PER_S = 1_000_000
 
 
 @endpoint(
@@ -197,7 +197,7 @@ async def update_key(call: Call[UpdateKey]) -> ApiKey:
 )
 async def rotate_key(call: Call[RotateKey]) -> Answer:
     key_id, server = call.path["key_id"], call.server
-    grace_us = call.body.grace_s * _US_PER_S
+    grace_us = call.body.grace_s * US_PER_S
     row = await call.read(lambda tx: store.find_tenant_key(tx, call.principal.tenant_id, key_id))
     if row is None:
         raise NotFound

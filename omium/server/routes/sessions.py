@@ -5,6 +5,7 @@ A user sees and ends his own sessions, in all of his tenants. Ending one a secon
 
 from __future__ import annotations
 
+from omium.clock import US_PER_S
 from omium.errors import NoTenant, NotFound, PersonNeeded
 from omium.models.people import EndedSessions, NewSession, Session, SwitchSession
 from omium.models.wire import Page
@@ -12,7 +13,7 @@ from omium.server.accounts.roles import require_person
 from omium.server.accounts.sessions import make_session, move_session
 from omium.server.accounts.tenants import choose_tenant
 from omium.server.db.tx import Tx
-from omium.server.routes.accounts import US_PER_S, end_all
+from omium.server.routes.accounts import end_all
 from omium.server.store import sessions as store
 from omium.server.store import tenants, users
 from omium.server.web.endpoint import Call, Idempotency, endpoint

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from omium.clock import Clock
+from omium.clock import US_PER_S, Clock
 from omium.errors import Unauthenticated
 from omium.server.db.tx import Database
 from omium.server.principal import Principal, PrincipalKind
@@ -22,7 +22,6 @@ from omium.server.web.session_auth import SessionForm
 from omium.server.web.token_auth import PREFIX, TokenForm
 
 CACHED_HEADERS_MAX = 10_000
-US_PER_S = 1_000_000
 
 
 class Authenticator:

@@ -14,7 +14,7 @@ import os
 import secrets
 from pathlib import Path
 
-from omium.clock import Clock
+from omium.clock import US_PER_S, Clock
 from omium.folders import bootstrap_token_file
 
 TOKEN_BYTES = 32
@@ -26,7 +26,7 @@ class BootstrapToken:
     def __init__(self, data: Path, clock: Clock, ttl_s: int) -> None:
         self.path = bootstrap_token_file(data)
         self._clock = clock
-        self._ttl_us = ttl_s * 1_000_000
+        self._ttl_us = ttl_s * US_PER_S
         self._digest: bytes | None = None
         self._offered_us = 0
 

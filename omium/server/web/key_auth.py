@@ -15,7 +15,7 @@ import json
 from dataclasses import replace
 
 from omium.apikeys import split_api_key
-from omium.clock import Clock
+from omium.clock import US_PER_S, Clock
 from omium.errors import KeyExpired, KeyRevoked, KeyRotated, Problem, Unauthenticated
 from omium.logs import get_logger
 from omium.server.db.tx import Database
@@ -25,7 +25,7 @@ from omium.server.store import api_keys as store
 from omium.server.web.known import BearerForm, Known, KnownRows, Notes
 from omium.states import Environment, Scope
 
-LAST_USED_THROTTLE_US = 60 * 1_000_000
+LAST_USED_THROTTLE_US = 60 * US_PER_S
 
 log = get_logger(__name__)
 

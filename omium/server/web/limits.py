@@ -11,11 +11,10 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from omium.clock import Clock
+from omium.clock import US_PER_S, Clock
 from omium.errors import RateLimited, TooManyStreams
 
 BUCKETS_MAX = 20_000
-US_PER_S = 1_000_000
 
 
 class TokenBuckets:

@@ -21,7 +21,7 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from omium.clock import Clock
+from omium.clock import US_PER_S, Clock
 from omium.errors import HeadersTooLarge, InvalidRequest, Problem, RequestTimeout, StorageBusy
 from omium.logs import get_logger
 from omium.server.settings import ServerSettings
@@ -29,7 +29,6 @@ from omium.server.web.hosts import is_loopback
 from omium.server.web.metrics import Metric, Metrics, gauge
 
 CHECK_EVERY_S = 1.0
-US_PER_S = 1_000_000
 UNREAD_US = 30 * US_PER_S  # how long a client may leave an answer unread
 
 log = get_logger(__name__)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 
-from omium.clock import Clock
+from omium.clock import US_PER_S, Clock
 from omium.errors import Problem, SessionEnded, Unauthenticated
 from omium.logs import get_logger
 from omium.server.accounts.credentials import Form, digest_credential, split_credential
@@ -22,7 +22,7 @@ from omium.server.store import sessions as store
 from omium.server.web.known import Known, KnownRows, Notes
 from omium.states import Environment, Role
 
-LAST_USED_THROTTLE_US = 60 * 1_000_000
+LAST_USED_THROTTLE_US = 60 * US_PER_S
 
 log = get_logger(__name__)
 

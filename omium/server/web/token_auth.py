@@ -20,7 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from omium.clock import Clock
+from omium.clock import US_PER_S, Clock
 from omium.errors import Problem, TokenExpired, Unauthenticated
 from omium.jsonvalue import json_bytes
 from omium.server.principal import Principal
@@ -40,7 +40,6 @@ TOKEN_SCOPES: Final = frozenset({Scope.READ, Scope.RUN, Scope.OPERATE, Scope.WOR
 _SIGNED_AS: Final = b"omium token 1\n"
 _CHARACTERS_MAX: Final = 2_000
 _FORM: Final = re.compile(r"omt_([0-9a-f]{16})\.([A-Za-z0-9_-]{2,1600})\.([A-Za-z0-9_-]{86})")
-_US_PER_S: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +65,7 @@ def make_token(
         secret_number=principal.secret_number,
         scopes=tuple(sorted(scope.value for scope in scopes if scope in TOKEN_SCOPES)),
         issued_us=now_us,
-        expires_us=now_us + ttl_s * _US_PER_S,
+        expires_us=now_us + ttl_s * US_PER_S,
         id=secrets.token_hex(8),
     )
     return write_token(key_file, claims), claims
@@ -107,7 +106,7 @@ class TokenForm(BearerForm):
         """Return what the token stands for; the key's own refusals come first."""
         claims = read_token(self._key_file, token)
         now_us = self._clock.now_us()
-        if claims is None or claims.issued_us > now_us + SKEW_S * _US_PER_S:
+        if claims is None or claims.issued_us > now_us + SKEW_S * US_PER_S:
             raise Unauthenticated(
                 "This token was not made by this server, or was changed; exchange the key again."
             )
