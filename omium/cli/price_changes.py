@@ -74,7 +74,7 @@ def edit(common: Common, note: Note = "", yes: Yes = False) -> None:
         if text is None:
             common.output.say("Nothing was changed.")
             return
-        _save(common, client, text, note, replaces=book.version, yes=yes)
+        _save(common, client, text, note, yes=yes, replaces=book.version)
 
 
 @for_server
@@ -85,7 +85,7 @@ def set_book(common: Common, file: BookFile, note: Note = "", yes: Yes = False) 
     omium prices set prices.toml --note "new year" --yes
     """
     with common.client() as client:
-        _save(common, client, read_file(file), note, replaces=None, yes=yes)
+        _save(common, client, read_file(file), note, yes=yes)
 
 
 @for_server
@@ -112,14 +112,18 @@ def restore(
         _tell_saved(common.output, client.restore_prices(RestorePrices(version=version, note=note)))
 
 
-def _save(common: Common, client: Client, text: str, note: str, *, replaces: int | None, yes: bool) -> None:
+def _save(
+    common: Common, client: Client, text: str, note: str, *, yes: bool, replaces: int | None = None
+) -> None:
+    """Show what `text` changes, ask, and save it in the place of `replaces`, or what it was compared with."""
     from omium.models.prices import CheckPrices, SetPrices
 
     answer = client.check_prices(CheckPrices(text=text))
     if not common.output.as_json:
         _print_changes(common.output, answer.changes, answer.warnings)
     common.output.confirm("Put this book into force?", yes=yes)
-    _tell_saved(common.output, client.set_prices(SetPrices(text=text, note=note, replaces=replaces)))
+    compared = answer.version.version if replaces is None else replaces
+    _tell_saved(common.output, client.set_prices(SetPrices(text=text, note=note, replaces=compared)))
 
 
 def _edit(common: Common, client: Client, text: str) -> str | None:

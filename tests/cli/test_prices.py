@@ -1,5 +1,7 @@
 """`omium prices` and `omium credits estimate` as a person and a script use them."""
 
+from tests.cli.terminal import Terminal
+
 USES_A_MODEL = """
 import omium
 
@@ -42,6 +44,19 @@ def test_the_book_is_edited_compared_and_restored(cli):
     assert "step = 0.01 " in cli("prices", "show").out
     same = cli("prices", "restore", "1", "--yes")
     assert "Version 3 is in force; it is the same book." in same.err
+
+
+def test_what_somebody_else_saves_meanwhile_is_not_overwritten(cli):
+    book = cli("prices", "show", "--quiet").out
+    for name, price in (("mine.toml", "0.5"), ("theirs.toml", "0.7")):
+        (cli.folder / name).write_text(book.replace("step = 0.01 ", f"step = {price} "))
+    terminal = Terminal(cli, "prices", "set", "mine.toml")
+    terminal.expect("Put this book into force?")
+    assert cli("prices", "set", "theirs.toml", "--yes").code == 0
+    terminal.type("y\n")
+    assert terminal.end() == 1
+    assert "omium prices diff" in terminal.shown
+    assert "step = 0.7 " in cli("prices", "show").out
 
 
 def test_a_book_with_mistakes_is_never_saved_and_an_editor_that_fails_changes_nothing(cli):
