@@ -14,7 +14,7 @@ from omium.states import Environment, Role, Scope
 class Bootstrap(Command):
     """Create the first tenant and its owner's key, with the one-time token from the server's data folder."""
 
-    token: str
+    token: str = Field(repr=False)
     tenant: Name = "default"
     environment: Environment = Environment.DEV
     user: UserName | None = None
@@ -29,7 +29,7 @@ class NewKey(Reply):
 
     tenant: str
     tenant_id: str
-    api_key: str
+    api_key: str = Field(repr=False)
     api_key_id: str
     name: str
     environment: Environment

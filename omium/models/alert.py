@@ -53,7 +53,7 @@ class NewAlertRule(AlertRule):
 
     secret_fields: ClassVar[frozenset[str]] = frozenset({"signing_secret"})
 
-    signing_secret: str | None = None
+    signing_secret: str | None = Field(default=None, repr=False)
 
 
 class Delivery(Reply):

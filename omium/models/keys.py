@@ -180,7 +180,7 @@ class ExchangeKey(Command):
 
 
 class ShortToken(Reply):
-    token: str
+    token: str = Field(repr=False)
     expires_at_us: int
     scopes: list[Scope]
     environment: Environment

@@ -88,7 +88,7 @@ class EndedSessions(Reply):
 
 class ChangePassword(Command):
     password: Password = Field(repr=False)
-    new_password: Password
+    new_password: Password = Field(repr=False)
 
 
 class DeleteAccount(Command):

@@ -4,6 +4,8 @@ import pytest
 from pydantic import BaseModel
 
 from omium.errors import NotFound
+from omium.models.keys import ShortToken
+from omium.server.routes import list_endpoints
 from omium.server.web.endpoint import Answer, Call, Endpoint, Idempotency, endpoint
 from omium.states import Scope
 
@@ -58,3 +60,16 @@ def test_a_contradiction_is_refused(wrong):
     method, path = arguments.pop("method"), arguments.pop("path")
     with pytest.raises(ValueError, match=path):
         endpoint(method, path, **arguments)(handler)
+
+
+def test_no_secret_that_comes_or_goes_is_in_the_text_of_its_model():
+    """A model in a log line or a traceback tells nothing."""
+    shown = []
+    for each in list_endpoints():
+        taken = each.body.model_fields if each.body else {}
+        fields = [taken[name] for name in taken if "password" in name or name == "invitation"]
+        fields += [each.reply.model_fields[name] for name in each.secret_fields]
+        shown += [each.name for field in fields if field.repr]
+
+    assert shown == []
+    assert not ShortToken.model_fields["token"].repr
