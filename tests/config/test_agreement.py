@@ -39,11 +39,11 @@ def test_a_key_for_another_environment_is_refused_with_the_remedy(monkeypatch):
 
 @pytest.mark.parametrize("environment", ["dev", None])
 def test_a_key_for_this_environment_or_none_asked_for_is_fine(environment):
-    require_environment(load_settings(api_key=DEV, environment=environment))
+    assert require_environment(load_settings(api_key=DEV, environment=environment)) is None
 
 
 def test_a_key_of_another_form_is_left_to_the_server():
-    require_environment(load_settings(api_key="om_test", environment="prod"))
+    assert require_environment(load_settings(api_key="om_test", environment="prod")) is None
 
 
 def test_a_profiles_environment_is_its_own_keys(folder, monkeypatch):
