@@ -1,8 +1,10 @@
 """The ledger without HTTP, for tests: one transaction per call, on a real database."""
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from omium.clock import ManualClock
+from omium.server.db.open import open_database
 from omium.server.db.tx import Database
 from omium.server.ledger import caps, funding, holds
 from omium.server.ledger.book import About, EntryKind
@@ -10,6 +12,8 @@ from omium.server.ledger.verify import verify_ledger
 from omium.server.store import api_keys
 from omium.server.store import ledger as store
 from omium.server.store.api_keys import KeyRow
+from omium.server.store.tenants import insert_tenant
+from tests.db.twice import TwiceDatabase
 
 ABOUT = About(actor_id="key_test")
 
@@ -80,3 +84,14 @@ class Ledger:
 
     async def problems(self):
         return [text async for _, text in verify_ledger(self.db)]
+
+
+@asynccontextmanager
+async def open_ledger(url, clock):
+    """Open a ledger with two tenants on the database at `url`; every work runs twice."""
+    db = TwiceDatabase(await open_database(url, clock=clock))
+    try:
+        tenant, other = [await db.write(lambda tx: insert_tenant(tx, "test")) for _ in range(2)]
+        yield Ledger(db, clock, tenant.id, other.id)
+    finally:
+        await db.close()

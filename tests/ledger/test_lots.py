@@ -6,12 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from omium.clock import ManualClock
-from omium.server.db.open import open_database
 from omium.server.ledger import funding, lots
 from omium.server.ledger.book import EntryKind
-from omium.server.store.tenants import insert_tenant
-from tests.db.twice import TwiceDatabase
-from tests.ledger.harness import ABOUT, Ledger
+from tests.ledger.harness import ABOUT, open_ledger
 
 DAY_US = 86_400 * 1_000_000
 
@@ -202,10 +199,8 @@ class Model:
 
 async def run(folder, history):
     clock = ManualClock()
-    db = await open_database(str(folder / "omium.sqlite"), clock=clock)
-    try:
-        tenant = await db.write(lambda tx: insert_tenant(tx, "test"))
-        ledger, model = Ledger(TwiceDatabase(db), clock, tenant.id, ""), Model()
+    async with open_ledger(str(folder / "omium.sqlite"), clock) as ledger:
+        model = Model()
         await ledger.grant(1)
         model.free = 1
         for number, (name, amount, end) in enumerate(history):
@@ -225,8 +220,6 @@ async def run(folder, history):
                     model.wait(amount)
             assert await balance(ledger) == model.balance
         assert await ledger.problems() == []
-    finally:
-        await db.close()
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])

@@ -11,11 +11,8 @@ from hypothesis import strategies as st
 
 from omium.clock import ManualClock
 from omium.errors import CreditsExhausted, InvalidRequest
-from omium.server.db.open import open_database
 from omium.server.ledger import funding, holds
-from omium.server.store.tenants import insert_tenant
-from tests.db.twice import TwiceDatabase
-from tests.ledger.harness import ABOUT, Ledger
+from tests.ledger.harness import ABOUT, open_ledger
 
 PURPOSES = st.sampled_from(["a", "b", "c"])
 SMALL = st.integers(0, 60)
@@ -157,10 +154,8 @@ async def check(ledger, model):
 
 async def run(folder, history):
     clock = ManualClock()
-    db = await open_database(str(folder / "omium.sqlite"), clock=clock)
-    try:
-        tenant = await db.write(lambda tx: insert_tenant(tx, "test"))
-        ledger, model = Ledger(TwiceDatabase(db), clock, tenant.id, ""), Model()
+    async with open_ledger(str(folder / "omium.sqlite"), clock) as ledger:
+        model = Model()
         key = await ledger.capped_key(CAP)
         await apply(ledger, model, key, "grant", START, None)
         for name, amount, purpose in history:
@@ -169,8 +164,6 @@ async def run(folder, history):
         clock.advance(1)
         await ledger.db.write(lambda tx: holds.expire_due(tx, 10))  # none has a time of its own
         await check(ledger, model)
-    finally:
-        await db.close()
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])

@@ -14,9 +14,7 @@ from omium.server.ledger import lots, plans
 from omium.server.ledger.periods import period_start_us
 from omium.server.store import plans as store
 from omium.server.store.plans import PlanRow
-from omium.server.store.tenants import insert_tenant
-from tests.db.twice import TwiceDatabase
-from tests.ledger.harness import ABOUT, Ledger
+from tests.ledger.harness import ABOUT, open_ledger
 
 DAY_S = 86_400
 
@@ -233,10 +231,7 @@ async def test_a_changed_plan_counts_from_the_next_month_on(ledger):
 
 async def run_renewals(folder, anchor_us, steps):
     clock = ManualClock(now_us=anchor_us)
-    db = await open_database(str(folder / "omium.sqlite"), clock=clock)
-    try:
-        tenant = await db.write(lambda tx: insert_tenant(tx, "test"))
-        ledger = Ledger(TwiceDatabase(db), clock, tenant.id, "")
+    async with open_ledger(str(folder / "omium.sqlite"), clock) as ledger:
         await define(ledger, plan("steady", 7, rolls_over=1))
         await choose(ledger, "steady")
         latest_us = anchor_us
@@ -259,8 +254,6 @@ async def run_renewals(folder, anchor_us, steps):
         assert now.period_start_us == period_start_us(anchor_us, begun - 1)
         assert now.period_end_us == period_start_us(anchor_us, begun)
         assert await ledger.problems() == []
-    finally:
-        await db.close()
 
 
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
