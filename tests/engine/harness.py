@@ -47,6 +47,8 @@ from omium.server.engine.start import start
 from omium.server.engine.timers import sweep_timers
 from omium.server.engine.views import view_event
 from omium.server.engine.writes import write_group
+from omium.server.ledger.book import About, EntryKind
+from omium.server.ledger.funding import fund
 from omium.server.principal import Principal, PrincipalKind
 from omium.server.store import effects, events, failures, steps
 from omium.server.store.effects import EffectRow
@@ -189,6 +191,11 @@ class Engine:
 
     async def read(self, work: Callable[[Tx], T]) -> T:
         return await self.db.read(work)
+
+    async def fund(self, amount_microcredits: int, kind: EntryKind = EntryKind.GRANT) -> None:
+        """Give the tenant credits."""
+        tenant_id, about = self.who.tenant_id, About(actor_id="test")
+        await self.write(lambda tx: fund(tx, tenant_id, kind, amount_microcredits, about))
 
     def about(self, path: str, **fields: Any) -> dict[str, Any]:
         """Return what every report of a step says."""

@@ -8,8 +8,6 @@ from omium.models.failure import ReplayFailure
 from omium.server.db.tx import Sql
 from omium.server.engine.batches import AT_ONCE, replay_failure, sweep_batches
 from omium.server.engine.inbox import Filters, list_failures
-from omium.server.ledger import funding
-from omium.server.ledger.book import About, EntryKind
 from omium.server.principal import PrincipalKind
 from omium.server.store import batches as store
 from omium.server.store import failures, meters
@@ -132,8 +130,7 @@ async def test_replays_of_a_batch_are_paid_by_the_key_that_began_it_or_by_none(
     engine, group, begin, started_by, kind, payer
 ):
     engine.parts = replace(engine.parts, metering=True)
-    about = About(actor_id="test")
-    await engine.write(lambda tx: funding.fund(tx, engine.who.tenant_id, EntryKind.GRANT, 10_000_000, about))
+    await engine.fund(10_000_000)
     answer = await begin(group.id, replace(engine.who, id=started_by, kind=kind))
     meter = await engine.read(lambda tx: meters.find_meter(tx, answer.executions[0].id))
     assert meter.api_key_id == payer

@@ -19,7 +19,7 @@ from omium.server.engine.rollback import roll_back
 from omium.server.engine.unmetered import end_metering
 from omium.server.engine.usage import record_usage
 from omium.server.ledger import charges, funding, prices
-from omium.server.ledger.book import About, EntryKind
+from omium.server.ledger.book import About
 from omium.server.ledger.verify import verify_ledger
 from omium.server.store import holds as hold_store
 from omium.server.store import key_meters, meters
@@ -46,8 +46,7 @@ class Money:
         self.tenant_id = engine.who.tenant_id
 
     async def fund(self, amount):
-        about = About(actor_id="test")
-        await self.engine.write(lambda tx: funding.fund(tx, self.tenant_id, EntryKind.GRANT, amount, about))
+        await self.engine.fund(amount)
 
     async def funds(self):
         return await self.engine.read(lambda tx: ledger_store.find_funds(tx, self.tenant_id))

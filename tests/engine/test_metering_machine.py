@@ -19,8 +19,7 @@ from omium.server.engine.credit_pauses import CreditPauses
 from omium.server.engine.money import list_money_problems
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.values import Vault
-from omium.server.ledger import funding
-from omium.server.ledger.book import About, EntryKind
+from omium.server.ledger.book import EntryKind
 from omium.server.ledger.prices import find_book
 from omium.server.ledger.verify import list_ledger_problems
 from omium.server.seal import KeyFile
@@ -76,9 +75,7 @@ class Bench:
                 for grant in (await engine.ask()).grants:
                     self.runs.append(Run(engine, grant, engine.who))
             case "fund":
-                amount, about = (at + 1) * CREDIT // 10, About(actor_id="test")
-                tenant_id = engine.who.tenant_id
-                await engine.write(lambda tx: funding.fund(tx, tenant_id, EntryKind.TOPUP, amount, about))
+                await engine.fund((at + 1) * CREDIT // 10, EntryKind.TOPUP)
             case "expire":
                 await engine.expire()
             case "advance":

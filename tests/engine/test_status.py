@@ -3,7 +3,7 @@
 from omium.money import MICROCREDITS_PER_CREDIT
 from omium.server.engine.status import read_status
 from omium.server.ledger.book import About, EntryKind
-from omium.server.ledger.funding import adjust, fund
+from omium.server.ledger.funding import adjust
 from omium.server.ledger.holds import spend
 
 
@@ -33,7 +33,7 @@ async def test_without_metering_nobody_is_told_to_add_credits(engine):
 async def test_credits_and_the_day_that_they_run_out_are_shown(engine):
     tenant_id = engine.who.tenant_id
     amount = 100 * MICROCREDITS_PER_CREDIT
-    await engine.write(lambda tx: fund(tx, tenant_id, EntryKind.TOPUP, amount, About()))
+    await engine.fund(amount, EntryKind.TOPUP)
     found = await status(engine, metering=True)
     assert (found.credits, found.burn_credits_per_day, found.empty_at_us) == (100, 0, None)
     assert (found.checklist[0].name, found.checklist[0].done) == ("add credits", True)

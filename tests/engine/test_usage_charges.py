@@ -6,8 +6,6 @@ import pytest
 
 from omium.models.usage import RecordUsage
 from omium.server.engine.usage import list_usage, record_usage, view_usage
-from omium.server.ledger import funding
-from omium.server.ledger.book import About, EntryKind
 
 CREDIT = 1_000_000
 
@@ -16,12 +14,6 @@ CREDIT = 1_000_000
 def metered(engine):
     engine.parts = replace(engine.parts, metering=True)
     return engine
-
-
-async def fund(engine, amount):
-    await engine.write(
-        lambda tx: funding.fund(tx, engine.who.tenant_id, EntryKind.GRANT, amount, About(actor_id="test"))
-    )
 
 
 def usage(id_, input_tokens=1_000, **fields):
@@ -42,7 +34,7 @@ async def shown(engine, execution_id=None):
 
 
 async def test_a_charge_that_was_taken_from_three_places_is_shown_whole(metered):
-    await fund(metered, CREDIT)
+    await metered.fund(CREDIT)
     run = await metered.start()
     await run.send(metered.completed("small", usage=[usage("u1", 10)]))
     await run.send(metered.completed("large", usage=[usage("u2", 20_000)]))  # far beyond all that there is
@@ -57,7 +49,7 @@ async def test_what_was_free_or_happened_without_metering_has_no_charge(engine):
     run = await engine.start()
     await run.send(engine.completed("step", usage=[usage("unmetered")]))
     engine.parts = replace(engine.parts, metering=True)
-    await fund(engine, 10 * CREDIT)
+    await engine.fund(10 * CREDIT)
     run = await engine.start()
     await run.send(engine.completed("step", usage=[usage("free", provider="ollama")]))
 
@@ -67,7 +59,7 @@ async def test_what_was_free_or_happened_without_metering_has_no_charge(engine):
 
 
 async def test_usage_without_an_execution_shows_its_charge_and_its_prices(metered):
-    await fund(metered, 10 * CREDIT)
+    await metered.fund(10 * CREDIT)
     report = RecordUsage(**usage("alone"))
     await metered.write(lambda tx: record_usage(tx, metered.who, [report], metered=True))
 
