@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,9 +53,8 @@ def list_audit(
     omium audit list --action key.created --since 2026-11-01
     """
     after_us, before_us = _read_time(since), _read_time(until)
-    entries: list[AuditEntry] = []
     with common.client() as client:
-        for entry in client.each(
+        found = client.each(
             client.list_audit,
             actor=actor,
             action=action,
@@ -63,10 +63,8 @@ def list_audit(
             after_us=after_us,
             before_us=before_us,
             limit=min(limit, 200),
-        ):
-            entries.append(entry)
-            if len(entries) >= limit:
-                break
+        )
+        entries = list(islice(found, limit))
     if common.output.as_json:
         common.output.json(entries)
         return

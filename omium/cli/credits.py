@@ -6,6 +6,7 @@ payments.py's, in the same group of commands.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -98,9 +99,8 @@ def history(
     if as_csv and common.output.as_json:
         raise WrongUse("It's either --csv or --json.")
     from_us = None if since is None else parse_past(since, now_us())
-    lines: list[CreditEntry] = []
     with common.client() as client:
-        for line in client.each(
+        found = client.each(
             client.list_credit_history,
             kind=kind,
             key=key,
@@ -108,10 +108,8 @@ def history(
             from_us=from_us,
             unfolded=unfolded,
             limit=min(limit, 500),
-        ):
-            lines.append(line)
-            if len(lines) == limit:
-                break
+        )
+        lines = list(islice(found, limit))
     if common.output.as_json:
         common.output.json([line.model_dump(mode="json") | {"at": iso_time(line.at_us)} for line in lines])
     elif as_csv:

@@ -24,6 +24,7 @@ def test_the_life_of_a_balance(cli):
     kinds = [line["kind"] for line in cli("credits", "history", "--json").json]
     assert kinds == ["adjustment", "grant", "topup", "grant"]
     assert [line["kind"] for line in cli("credits", "history", "--kind", "topup", "--json").json] == ["topup"]
+    assert len(cli("credits", "history", "--limit", "2", "--json").json) == 2
     rows = list(csv.DictReader(io.StringIO(cli("credits", "history", "--csv").out)))
     assert [row["credits"] for row in rows] == ["-5.5", "500", "20000", "10000"]
     assert rows[1]["note"] == "'=trial"  # no formula for a spreadsheet

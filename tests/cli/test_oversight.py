@@ -27,6 +27,8 @@ def test_the_log_is_listed_exported_and_checked(cli, running_server, tmp_path):
     assert cli("audit", "list", "--since", "2999-01-01", "--json").json == []
     assert cli("audit", "list", "--since", "yesterday").code == 2
 
+    assert len(cli("audit", "list", "--limit", "1", "--since", "1h", "--json").json) == 1
+
     lines = cli("audit", "export").out
     file = tmp_path / "audit.jsonl"
     file.write_text(lines)
