@@ -34,10 +34,9 @@ from omium.server.store import sessions, users
 from omium.server.store.memberships import OwnTenant
 from omium.server.store.users import ACTIVE, UserRow
 from omium.server.web.endpoint import Call, Idempotency, endpoint
-from omium.server.web.hosts import is_loopback
+from omium.server.web.hosts import is_here
 
 TAGS = ("account",)
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _REFUSED = "The user or the password is wrong."
 
 
@@ -66,7 +65,9 @@ async def sign_up(call: Call[SignUp]) -> NewSession:
     server, wanted = call.server, call.body
     name = normalise_name(wanted.user)
     check_password(wanted.password, user=name)
-    fits = None if wanted.token is None else _is_here(call) and server.bootstrap.fits(wanted.token)
+    fits = None
+    if wanted.token is not None:
+        fits = is_here(call.peer, call.address, call.headers) and server.bootstrap.fits(wanted.token)
     shown = None
     if wanted.invitation is not None:
         shown = invitations.read_secret(server.key_file, wanted.invitation)
@@ -246,12 +247,6 @@ def _make_session(call: Call) -> MadeSession:
 
 def _max_us(call: Call) -> int:
     return round(call.server.settings.session_max_s * US_PER_S)
-
-
-def _is_here(call: Call) -> bool:
-    """Say whether the request comes from the server's own machine, and by no proxy."""
-    forwarded = any(name in call.headers for name in _FORWARDED)
-    return not forwarded and is_loopback(call.peer) and is_loopback(call.address)
 
 
 async def _own_user(call: Call) -> UserRow:

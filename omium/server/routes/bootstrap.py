@@ -27,11 +27,9 @@ from omium.server.store import memberships, tenants, users
 from omium.server.web import accounts
 from omium.server.web.bootstrap import digest_token
 from omium.server.web.endpoint import Answer, Call, Idempotency, endpoint
-from omium.server.web.hosts import is_loopback
+from omium.server.web.hosts import is_here
 from omium.server.web.idempotency import IdempotentRequest
 from omium.states import Role, Scope
-
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
 @endpoint(
@@ -48,8 +46,7 @@ _FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
     tags=("keys",),
 )
 async def bootstrap_server(call: Call[Bootstrap]) -> Answer:
-    forwarded = any(name in call.headers for name in _FORWARDED)
-    if forwarded or not is_loopback(call.peer) or not is_loopback(call.address):
+    if not is_here(call.peer, call.address, call.headers):
         call.server.per_address.take(call.address)
         raise BootstrapClosed("The one-time token is taken only from the server's own machine.")
     server = call.server

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from omium.errors import HostRefused
 from omium.server.settings import IPNetwork, ServerSettings
 
+_FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # compared, not bound
 
@@ -86,6 +87,12 @@ def is_loopback(peer: str) -> bool:
     """Say whether `peer` is an address of this machine itself."""
     address = _to_address(peer)
     return address is not None and address.is_loopback
+
+
+def is_here(peer: str, address: str, headers: Mapping[str, str]) -> bool:
+    """Say whether a request comes from the server's own machine, and by no proxy."""
+    forwarded = any(name in headers for name in _FORWARDED)
+    return not forwarded and is_loopback(peer) and is_loopback(address)
 
 
 def _contains(network: IPNetwork, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
