@@ -178,6 +178,24 @@ async def test_what_a_demoted_admin_has_sent_out_is_void(each_people):
     assert reply.json()["code"] == "invitation-invalid"
 
 
+async def test_what_a_revoked_key_has_sent_out_is_void(each_app_client):
+    client = each_app_client
+    key = client.as_key(await client.new_key())
+    invitation = (await key.post_keyed("/v1/invitations", {"role": "owner"})).json()
+    mine = (await client.post_keyed("/v1/invitations", {"role": "owner"})).json()
+
+    assert (await client.post(f"/v1/keys/{key.key.api_key_id}/revoke")).status_code == 200
+
+    listed = (await client.get("/v1/invitations")).json()["items"]
+    assert {each["id"]: each["status"] for each in listed} == {
+        invitation["id"]: "revoked",
+        mine["id"]: "open",
+    }
+    body = {"user": "eve", "password": PASSWORD, "invitation": invitation["invitation_token"]}
+    late = await client.as_nobody().post("/v1/sign-up", json=body)
+    assert late.json()["code"] == "invitation-invalid"
+
+
 async def test_a_removed_member_is_out_at_once_and_his_keys_are_named(each_people):
     ada = await each_people.first()
     bob = await each_people.join(ada, "bob", "admin")

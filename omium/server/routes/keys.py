@@ -19,7 +19,7 @@ from omium.server.engine.cancel import pause_key_executions
 from omium.server.principal import Principal
 from omium.server.routes.accounts import end_all
 from omium.server.store import api_keys as store
-from omium.server.store import tenants
+from omium.server.store import invitations, tenants
 from omium.server.web import accounts, key_caps
 from omium.server.web.endpoint import Answer, Call, Idempotency, endpoint
 from omium.server.web.pagination import PageQuery, make_page, read_time_cursor
@@ -255,6 +255,7 @@ async def revoke_key(call: Call[None, RevokeQuery]) -> ApiKey:
         # Dies before the commit: the key works as before. A second time: nothing changes, the same answer.
         store.revoke_key(tx, call.principal.tenant_id, key_id)
         shown = _show(call, tx)
+        invitations.revoke_of_creator(tx, call.principal.tenant_id, key_id)  # whoever had it may hold some
         end_all(call, tx, [key_id])
         if not keep_running:
             pause_key_executions(tx, key_id)
