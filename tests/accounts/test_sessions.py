@@ -1,10 +1,13 @@
 """Sessions: how one begins, what it is good for, and every way in which it ends."""
 
 import asyncio
+import threading
 
 import pytest
 
-from tests.accounts.conftest import PASSWORD
+from omium.server.accounts.people import sign_up_first
+from tests.accounts.conftest import PASSWORD, open_people
+from tests.serverfixture import test_settings
 
 
 async def test_the_first_user_owns_the_server_and_a_tenant(each_people):
@@ -27,6 +30,32 @@ async def test_the_token_is_void_once_there_is_a_user(each_people):
 
     assert (first.status_code, again.status_code, other.status_code) == (201, 403, 403)
     assert not each_people.server.bootstrap.path.exists()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("path", ["/v1/sign-up", "/v1/bootstrap"])
+async def test_of_two_who_are_first_at_two_servers_one_owns_them(tmp_path, postgres_url, path):
+    """The second waits for the first one's commit, and is refused then."""
+    settings = test_settings(tmp_path, database_url=postgres_url)
+    async with open_people(settings) as people, open_people(settings) as elsewhere:
+        inside, released = threading.Event(), threading.Event()
+
+        def sign_up_slowly(tx):
+            sign_up_first(tx, "ada", "a digest", "acme", 0)
+            inside.set()
+            released.wait(30)
+
+        first = asyncio.create_task(people.server.db.write(sign_up_slowly))
+        await asyncio.to_thread(inside.wait, 30)
+        wanted = {"user": "eve", "password": PASSWORD, "tenant": "hers"}
+        token = elsewhere.server.bootstrap.offer().read_text().strip()
+        second = asyncio.create_task(elsewhere.nobody.post(path, json=wanted | {"token": token}))
+        await asyncio.wait({second}, timeout=0.5)
+        released.set()
+        await first
+
+        assert (await second).json()["code"] == "bootstrap-closed"
+        assert (await people.try_log_in("eve")).json()["code"] == "login-refused"
 
 
 async def test_the_token_is_taken_from_the_servers_own_machine_only(people):

@@ -7,14 +7,31 @@ transaction (passwords.py); everything here is checked again inside of it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Final
+
 from omium.errors import BootstrapClosed, InvalidRequest, NameTaken, SignUpClosed
 from omium.server.accounts import tenants
 from omium.server.accounts.invitations import Shown, check_invitation, use_invitation
 from omium.server.db.tx import Tx
+from omium.server.store import idempotency
 from omium.server.store import tenants as tenant_store
 from omium.server.store import users as store
 from omium.server.store.memberships import OwnTenant
 from omium.server.store.users import UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The record that there is one of on a server, for whoever is first with a one-time token."""
+
+    tenant_id: str = ""
+    principal_id: str = "bootstrap"
+    endpoint: str = "POST /v1/bootstrap"
+    key: str = "first owner"
+
+
+FIRST_OWNER: Final = Claim()
 
 
 def admit_sign_up(tx: Tx, *, token_fits: bool | None, invitation: Shown | None, policy: str) -> None:
@@ -46,7 +63,22 @@ def admit_sign_up(tx: Tx, *, token_fits: bool | None, invitation: Shown | None, 
 def sign_up_first(
     tx: Tx, name: str, password: str, tenant: str | None, starter_microcredits: int
 ) -> tuple[UserRow, OwnTenant]:
-    """Create the server's first user, who owns it, and the first tenant."""
+    """Create the server's first user, who owns it, and the first tenant.
+
+    Twice at once, also on two servers of one database, or beside the bootstrap: the record of the claim can
+    be inserted once, so one call wins. Raises `BootstrapClosed`.
+    """
+    if not idempotency.insert_record(
+        tx,
+        tenant_id=FIRST_OWNER.tenant_id,
+        principal_id=FIRST_OWNER.principal_id,
+        endpoint=FIRST_OWNER.endpoint,
+        key=FIRST_OWNER.key,
+        body_digest="",  # nobody's: a bootstrap that follows finds another body
+        status=201,
+        reply=b"{}",
+    ):
+        raise BootstrapClosed("This server has an owner; ask him for an invitation.")
     user = _insert_user(tx, name, password, server_owner=True)
     return user, tenants.create_tenant(tx, tenant or "default", user, starter_microcredits)
 

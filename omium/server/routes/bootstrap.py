@@ -21,6 +21,7 @@ from omium.models.account import Bootstrap, NewKey
 from omium.money import MICROCREDITS_PER_CREDIT, to_credits
 from omium.server.accounts.names import normalise_name
 from omium.server.accounts.passwords import check_password
+from omium.server.accounts.people import FIRST_OWNER
 from omium.server.db.tx import Tx
 from omium.server.ledger.funding import grant_starter
 from omium.server.store import memberships, tenants, users
@@ -80,10 +81,10 @@ async def bootstrap_server(call: Call[Bootstrap]) -> Answer:
         return key.model_copy(update={"credits": to_credits(entry.amount_microcredits) if entry else 0})
 
     request = IdempotentRequest(
-        tenant_id="",
-        principal_id="bootstrap",
-        endpoint="POST /v1/bootstrap",
-        key="first owner",
+        tenant_id=FIRST_OWNER.tenant_id,
+        principal_id=FIRST_OWNER.principal_id,
+        endpoint=FIRST_OWNER.endpoint,
+        key=FIRST_OWNER.key,
         digest=digest_token(call.body.token).hex(),
         secret_fields=NewKey.secret_fields,
     )
