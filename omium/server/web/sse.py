@@ -63,7 +63,8 @@ async def stream_events(call: Call, topic: tuple[str, ...], look: Look) -> Async
                 yield chunk
             woken = await watcher.wait(wait_s)
             # Also where news never pause: another server may have ended the key or the session.
-            if watcher.closed or not await server.auth.is_still_good(call.principal):
+            # (It may be closed by now: mypy takes what the loop has asked before waiting for true still.)
+            if watcher.closed or not await server.auth.is_still_good(call.principal):  # type: ignore[redundant-expr]
                 break
             if woken:
                 continue
