@@ -97,7 +97,10 @@ def _check_clock(settings: Settings) -> Iterator[Finding]:
 def _check_key(client: Client, settings: Settings) -> Iterator[Finding]:
     if not settings.api_key:
         yield Finding(
-            "fail", "API key", f"there is none for {settings.base_url}", "omium init, or set OMIUM_API_KEY"
+            "fail",
+            "API key",
+            f"there is none for {settings.base_url}",
+            "omium init, omium login, or set OMIUM_API_KEY",
         )
         return
     source = settings.sources.get("api_key", "?")

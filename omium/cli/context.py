@@ -43,7 +43,8 @@ class Common:
         if not client.settings.api_key:
             client.close()
             raise ConfigError(
-                f"There is no API key for {client.settings.base_url}. Run `omium init`, or set OMIUM_API_KEY."
+                f"There is no API key for {client.settings.base_url}. Run `omium init` (or, as a person,"
+                " `omium login`), or set OMIUM_API_KEY."
             )
         return client
 
