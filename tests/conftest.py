@@ -33,6 +33,8 @@ for _name in [name for name in os.environ if name.startswith("OMIUM_") and name 
 _home = tempfile.mkdtemp(prefix="omium-home-")
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 os.environ["XDG_CONFIG_HOME"] = os.environ["XDG_DATA_HOME"] = _home
+# A backend that a test defines is one to choose from for all that come after it, unless one is named.
+os.environ["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
 
 # A shell that runs the tests in its background has Ctrl-C ignored, and what is ignored is inherited: programs
 # that are to be interrupted would go on.
