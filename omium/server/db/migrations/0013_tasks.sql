@@ -1,0 +1,1 @@
+-- Pushed tasks and their targets.
