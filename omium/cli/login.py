@@ -1,4 +1,4 @@
-"""`omium signup|login|logout|passwd`: people, and the session that a profile keeps."""
+"""`omium signup|login|logout|passwd|delete-account`: people, and the session that a profile keeps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omium.cli.context import Common, for_server
+from omium.cli.ending import WrongUse
 from omium.cli.inputs import read_file
 from omium.cli.options import Yes
 from omium.cli.people import (
@@ -165,6 +166,34 @@ def passwd(common: Common, password_file: PasswordFile = None) -> None:
         session = client.change_password(ChangePassword(password=present, new_password=new))
         settings = client.settings
     store_session(common, settings, session)
+
+
+@for_server
+def delete_account(common: Common, password_file: PasswordFile = None, yes: Yes = False) -> None:
+    """Delete your account on this server. What you made stays with its tenants.
+
+    The password is asked for once more. The last owner of a tenant cannot go: hand it over first, or delete it.
+
+    \b
+    omium delete-account
+    """
+    from omium.config import forget_credential, load_credential, read_config
+    from omium.models.people import DeleteAccount
+
+    with common.client() as client:
+        who = client.get_whoami()
+        if who.user is None:
+            raise WrongUse("This profile holds an API key, not a person's session. Log in first: omium login")
+        common.output.confirm(f"Delete the account {who.user} for good?", yes=yes)
+        client.delete_account(DeleteAccount(password=read_password(password_file)))
+        settings = client.settings
+    stored = read_config(settings.folder).profiles.get(settings.profile, {})
+    if load_credential(settings.profile, stored, folder=settings.folder) == settings.api_key:
+        forget_credential(settings.profile, folder=settings.folder)  # else it came from the environment
+    if common.output.as_json:
+        common.output.json({"user": who.user})
+    else:
+        common.output.say(f"{who.user} is deleted, and all sessions have ended.")
 
 
 def _settings(common: Common) -> Settings:

@@ -99,6 +99,24 @@ def test_a_person_logs_in_elsewhere_switches_and_leaves(machine, server):
     assert laptop("whoami").code == 1
 
 
+def test_a_person_deletes_the_account(machine, server):
+    ada = machine("ada", OMIUM_DATA_DIR=str(server.data))
+    assert ada("signup", "--user", "ada", "--tenant", "acme", stdin=PASSWORD + "\n").code == 0
+    (ada.folder / "invitation").write_text(ada("members", "invite", "--role", "viewer").out)
+    bob = machine("bob")
+    files = ["--invitation-file", str(ada.folder / "invitation")]
+    assert bob("signup", "--user", "bob", *files, stdin=PASSWORD + "\n").code == 0
+
+    assert "only owner" in ada("delete-account", "--yes", stdin=PASSWORD + "\n").err
+    key = ada("keys", "create", "--name", "ci", "--json").json["api_key"]
+    assert "omium login" in ada("delete-account", "--yes", stdin=PASSWORD + "\n", OMIUM_API_KEY=key).err
+    assert bob("delete-account", "--yes", stdin="wrong wrong wrong\n").code == 1
+    assert bob("delete-account", "--yes", "--json", stdin=PASSWORD + "\n").json == {"user": "bob"}
+    assert "omium login" in bob("whoami").err
+    assert bob("login", "--user", "bob", stdin=PASSWORD + "\n").code == 1
+    assert [each["user"] for each in ada("members", "list", "--json").json] == ["ada"]
+
+
 def test_a_password_is_asked_for_without_being_shown(machine, server):
     ada = machine("ada", OMIUM_DATA_DIR=str(server.data))
     terminal = Terminal(ada, "signup", "--user", "ada", "--tenant", "acme")
