@@ -87,8 +87,12 @@ def _next(error: OmiumError | Suspension) -> str | None:
 
 
 def _first_fault(error: Problem) -> str | None:
+    """Return where the first fault is and what it is, unless the error's own sentence says it."""
     faults = error.members.get("errors")
     first = faults[0] if isinstance(faults, list) and faults else None
     if not isinstance(first, dict):
         return None
-    return safe_text(f"{first.get('pointer', '')}: {first.get('detail', '')}".strip(": "))
+    pointer, detail = str(first.get("pointer", "")), str(first.get("detail", ""))
+    if detail.rstrip(".").lower() in str(error).lower():
+        return None
+    return safe_text(f"{pointer}: {detail}".strip(": "))

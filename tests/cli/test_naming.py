@@ -106,6 +106,8 @@ def test_errors_end_with_the_next_command_and_their_code():
     assert describe(ConnectionLost("It went away.")).endswith("omium doctor")
     fault = {"pointer": "/queue", "detail": "is empty"}
     assert describe(InvalidRequest("/queue: is empty", errors=[fault])) == "/queue: is empty"
+    said = InvalidRequest("The queue is empty.", errors=[fault])
+    assert describe(said) == "The queue is empty."
     assert describe(NotFound("There is no secret named a.")) == "There is no secret named a."
     no_step = describe(NotFound("ex_01mcc5rm00ngqz8ctbd9ygs3xh has no step a."))
     assert no_step.endswith("See what there is: omium executions show ex_01mcc5rm00ngqz8ctbd9ygs3xh")

@@ -1,5 +1,7 @@
 """Usage that waits for a price, without the engine: what a sweep charges once the book knows the model."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from omium.pricing.default import default_text
@@ -53,3 +55,13 @@ async def test_usage_of_an_execution_that_retention_has_removed_is_charged_once(
     told = [(each.reference, each.execution_id) for each in await ledger.entries() if each.kind == "charge"]
     assert sorted(told) == [("u1", "ex_gone"), ("u2", None)]
     assert await ledger.problems() == []
+
+
+async def test_all_that_waits_of_an_execution_is_charged_however_much_it_is(ledger, priced):
+    await ledger.grant(10**9)
+    for number in range(charges.PORTION + 1):
+        await wait_for_price(ledger, f"u{number}", "ex_one")
+
+    removed = SimpleNamespace(id="ex_one", tenant_id=ledger.tenant_id, workflow="w")
+    assert await ledger.db.write(lambda tx: charges.charge_late(tx, removed)) is None
+    assert await ledger.db.read(lambda tx: meters.list_unpriced(tx, "ex_one", 1)) == []

@@ -45,14 +45,12 @@ def charge_report(tx: Tx, usage: UsageRow, row: ExecutionRow | None, *, actor_id
 
 def charge_late(tx: Tx, execution: ExecutionRow) -> str | None:
     """Charge what of a locked execution's usage has a price by now; return what is still without one."""
-    waiting = meters.list_unpriced(tx, execution.id, PORTION)
-    if not waiting:
-        return None
-    book = find_book(tx)
-    for each in waiting:
-        unpriced = _charge_waiting(tx, each, book, execution)
-        if unpriced is not None:
-            return _name(unpriced)
+    while waiting := meters.list_unpriced(tx, execution.id, PORTION):  # what is charged waits no more
+        book = find_book(tx)
+        for each in waiting:
+            unpriced = _charge_waiting(tx, each, book, execution)
+            if unpriced is not None:
+                return _name(unpriced)
     return None
 
 
