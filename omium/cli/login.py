@@ -172,7 +172,7 @@ def passwd(common: Common, password_file: PasswordFile = None) -> None:
 def delete_account(common: Common, password_file: PasswordFile = None, yes: Yes = False) -> None:
     """Delete your account on this server. What you made stays with its tenants.
 
-    The password is asked for once more. The last owner of a tenant cannot go: hand it over first, or delete it.
+    The password is asked for once more. The last owner of a tenant hands it over first, or deletes it.
 
     \b
     omium delete-account
