@@ -12,7 +12,9 @@ from omium.server.db.tx import Sql, Tx
 
 WITH_EXECUTIONS: Final = frozenset(
     {
+        "execution_labels",
         "execution_meters",
+        "execution_tags",
         "executions",
         "tree_cancels",
     }
@@ -32,6 +34,9 @@ KEPT: Final = {
 
 EMPTIED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("subscriptions", ("tenant_id",)),
+    ("workflow_tags", ("tenant_id", "workflow_id", "tag")),
+    ("workflow_versions", ("tenant_id", "workflow_id", "number")),
+    ("workflows", ("tenant_id", "id")),
     ("secrets", ("tenant_id", "environment", "name")),
     ("alert_deliveries", ("id",)),
     ("alert_facts", ("id",)),
