@@ -1,6 +1,7 @@
 """Recovery: a new owner's key, another password, for whoever holds the data folder of a stopped server.
 
-Not a way around anything: who can read the folder has the database and the key file, and so the server.
+Not a way around anything: who can read the folder has the database and the key file, and so the server. What
+is done stands in the audit log all the same, of each tenant that it concerns.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from omium.models.people import UserSummary
 from omium.server.accounts import throttle
 from omium.server.accounts.names import normalise_name
 from omium.server.accounts.passwords import Passwords, check_password
+from omium.server.audit.log import Actor, AuditLog
 from omium.server.db.open import open_database
 from omium.server.db.tx import Tx
 from omium.server.seal import KeyFile
 from omium.server.settings import ServerSettings
 from omium.server.store import login_failures, memberships, sessions, tenants, users
+from omium.server.store.audit_log import SYSTEM
 from omium.server.web import accounts
 from omium.states import Environment, Scope
 
@@ -44,7 +47,7 @@ async def make_owner_key(
             raise ConfigError(
                 "There is no such tenant in this database; start the server and run `omium init`."
             )
-        return accounts.insert_key(
+        key = accounts.insert_key(
             tx,
             made,
             tenant,
@@ -54,6 +57,8 @@ async def make_owner_key(
             expires_us=None,
             created_by=None,
         )
+        _record(tx, key_file, "key.created", key.api_key_id, [tenant.id])
+        return key
 
     return await _on_files(settings, work)
 
@@ -103,6 +108,7 @@ async def reset_password(settings: ServerSettings, name: str, password: str) -> 
         users.set_password(tx, user.id, user.password, digest)
         sessions.end_of_user(tx, user.id)
         login_failures.forget(tx, account)
+        _record(tx, key_file, "password.reset", user.id, _tenants_of(tx, user.id))
 
     await _on_files(settings, work)
 
@@ -110,12 +116,16 @@ async def reset_password(settings: ServerSettings, name: str, password: str) -> 
 async def set_user_status(settings: ServerSettings, name: str, status: str) -> None:
     """Make the user active or disabled; who is disabled has no sessions any more. Raises `ConfigError`."""
     known = normalise_name(name)
+    key_file = KeyFile.open(settings.key_file, create=False)
 
     def work(tx: Tx) -> None:
         user = _get_user(tx, known)
         users.set_status(tx, user.id, status)
-        if status == users.DISABLED:
+        disabled = status == users.DISABLED
+        if disabled:
             sessions.end_of_user(tx, user.id)
+        action = "user.disabled" if disabled else "user.enabled"
+        _record(tx, key_file, action, user.id, _tenants_of(tx, user.id))
 
     await _on_files(settings, work)
 
@@ -125,6 +135,22 @@ def _get_user(tx: Tx, name: str) -> users.UserRow:
     if user is None:
         raise ConfigError(f"There is no user {name} in this database; `omium users list` shows them.")
     return user
+
+
+def _tenants_of(tx: Tx, user_id: str) -> list[str]:
+    """Return the tenants that the user is a member of; the chain of none where there is none."""
+    found, after = [], ""
+    while page := memberships.list_tenants_of(tx, user_id, after, _PAGE):
+        after = page[-1].id
+        found += [each.id for each in page]
+    return found or [SYSTEM]
+
+
+def _record(tx: Tx, key_file: KeyFile, action: str, target: str, tenant_ids: list[str]) -> None:
+    """Write what was done by hand into each tenant's chain, locked in one order, as the last of the work."""
+    log = AuditLog(key_file)
+    for tenant_id in sorted(tenant_ids):
+        log.record(tx, Actor.server(tenant_id), action, target=target, detail={"stopped_server": True})
 
 
 async def _on_files(settings: ServerSettings, work: Callable[[Tx], T]) -> T:

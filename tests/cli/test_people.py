@@ -199,3 +199,8 @@ def test_whoever_has_the_folder_resets_a_password(machine, server):
     server.start()
     assert ada("login", "--user", "ada", stdin=PASSWORD + "\n").code == 1
     assert ada("login", "--user", "ada", stdin=PASSWORD + " 3\n").code == 0
+
+    told = [each["action"] for each in ada("audit", "list", "--json").json if each["actor_id"] == "server"]
+    assert told == ["user.enabled", "user.disabled", "password.reset"]
+    server.stop()
+    assert ada("db", "verify", "--offline").code == 0
