@@ -27,15 +27,29 @@ EXCERPT_BYTES: Final = 200
 
 
 class SendFailed(Exception):
-    """It was not sent, or not taken; the message says why. Another attempt may succeed."""
+    """It was not sent, or not taken; the message says why. Another attempt may succeed.
+
+    `reached` False: there was no connection, so the target certainly knows nothing of it.
+    """
+
+    def __init__(self, message: str, *, reached: bool = True) -> None:
+        super().__init__(message)
+        self.reached = reached
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """What the target answered: its status, and the beginning of what it said."""
+    """What the target answered: its status, the beginning of what it said, and all of it as far as was read.
+
+    `complete` False: it said more than was wanted.
+    """
 
     status: int
     excerpt: str
+    body: bytes = b""
+    retry_after: str = ""
+    """The header of that name, as it was sent."""
+    complete: bool = True
 
 
 class _Pinned(httpcore.AsyncNetworkBackend):
@@ -92,22 +106,42 @@ class GuardedClient:
             )
         return parts
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Taken:
-        """POST `body`; raises `TargetRefused` or `SendFailed`. A status is an answer, whichever it is."""
+    async def post(
+        self,
+        url: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        timeout_s: float | None = None,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
+    ) -> Taken:
+        """POST `body`; raises `TargetRefused` or `SendFailed`. A status is an answer, whichever it is.
+
+        `timeout_s` is for all of it, by default this client's; more than `answer_bytes_max` is not read.
+        """
+        within_s = self._timeout_s if timeout_s is None else timeout_s
         parts = self.check_url(url)
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(within_s):
                 addresses = check_addresses(host, port, await _resolve(host, port), self._allowed)
-                return await self._send(parts, addresses, body, headers)
+                return await self._send(parts, addresses, body, headers, answer_bytes_max)
         except TimeoutError:
-            raise SendFailed(f"{host} did not answer within {self._timeout_s:g} s.") from None
+            raise SendFailed(f"{host} did not answer within {within_s:g} s.") from None
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            reason = str(error) or type(error).__name__
+            raise SendFailed(f"{host} could not be reached: {reason}", reached=False) from error
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, OSError) as error:
             reason = str(error) or type(error).__name__
             raise SendFailed(f"{host} could not be reached: {reason}") from error
 
     async def _send(
-        self, parts: SplitResult, addresses: list[str], body: bytes, headers: Mapping[str, str]
+        self,
+        parts: SplitResult,
+        addresses: list[str],
+        body: bytes,
+        headers: Mapping[str, str],
+        bytes_max: int,
     ) -> Taken:
         sent: list[tuple[bytes | str, bytes | str]] = [("user-agent", "Omium"), ("connection", "close")]
         sent += headers.items()
@@ -116,20 +150,32 @@ class GuardedClient:
         ) as pool:
             url = parts._replace(fragment="").geturl()
             async with pool.stream("POST", url, headers=sent, content=body) as response:
-                taken = b""
+                taken, complete = bytearray(), True
                 with contextlib.suppress(httpcore.RemoteProtocolError):  # the status is what counts
                     async for chunk in response.aiter_stream():
-                        taken += chunk[: ANSWER_BYTES_MAX - len(taken)]
-                        if len(taken) >= ANSWER_BYTES_MAX:
+                        complete = len(taken) + len(chunk) <= bytes_max
+                        taken += chunk[: bytes_max - len(taken)]
+                        if len(taken) >= bytes_max:
                             break  # more is not read; leaving the block closes the connection
-                return Taken(response.status, taken[:EXCERPT_BYTES].decode("utf-8", "replace"))
+                return Taken(
+                    status=response.status,
+                    excerpt=taken[:EXCERPT_BYTES].decode("utf-8", "replace"),
+                    body=bytes(taken),
+                    retry_after=_find_header(response.headers, b"retry-after"),
+                    complete=complete,
+                )
+
+
+def _find_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
+    return next((value.decode("latin-1") for key, value in headers if key.lower() == name), "")
 
 
 async def _resolve(host: str, port: int) -> list[str]:
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise SendFailed(f"{host} cannot be resolved: {error.strerror or error}.") from error
+        detail = error.strerror or error
+        raise SendFailed(f"{host} cannot be resolved: {detail}.", reached=False) from error
     except UnicodeError as error:  # an empty part between two dots, or one of more than 63 characters
         raise TargetRefused(f"{host} is no name that a host can have.") from error
     return [cast("str", entry[4][0]) for entry in found]
