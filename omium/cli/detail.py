@@ -65,6 +65,8 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
             ("Started", f"{started}, attempt {detail.attempt}" if detail.attempt else f"queued {started}"),
             ("Took", None if detail.started_at_us is None else took(detail, at_us)),
             ("Wakes", None if detail.wake_at_us is None else ago(detail.wake_at_us, at_us)),
+            ("Business key", detail.business_key),
+            ("Tags", ", ".join(detail.tags) or None),
             ("Replay of", detail.replay_of),
             ("Parent", detail.parent_id),
             ("Replays", ", ".join(detail.replays) or None),

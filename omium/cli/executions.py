@@ -39,6 +39,10 @@ def list_executions(
         ExecutionStatus | None, typer.Option("--status", help="Only those that stand like this.")
     ] = None,
     workflow: Annotated[str | None, typer.Option("--workflow", help="Only those of this workflow.")] = None,
+    tag: Annotated[str | None, typer.Option("--tag", help="Only those with this tag.")] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", metavar="KEY", help="Only those with this business key.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 20,
     after: Annotated[str | None, typer.Option(help="Go on after the page that named this cursor.")] = None,
 ) -> None:
@@ -47,13 +51,16 @@ def list_executions(
     \b
     omium executions list --status failed
     omium executions list --workflow report --json
+    omium executions list --tag nightly --key order-4711
     """
     with common.client() as client:
-        page = client.list_executions(status=status, workflow=workflow, limit=limit, after=after)
+        page = client.list_executions(
+            status=status, workflow=workflow, tag=tag, business_key=key, limit=limit, after=after
+        )
     if common.output.as_json:
         common.output.json(page.items)
     else:
-        if status or workflow or after:
+        if status or workflow or tag or key or after:
             empty = "No executions fit. See all: omium executions list"
         else:
             empty = "No executions yet. Call a function under @omium.workflow, or: omium run NAME"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from omium.models.wire import Amount, Command, Count, Digest, Json, Name, Path, Reply, TimestampUs
 from omium.states import CancelOutcome, Driver, Durability, ExecutionStatus, Runner, StepStatus, Takeover
 
 Comparable = Literal["full", "partial", "none"]
 Ticks = Annotated[int, Field(ge=0, lt=2**62)]
+Tag = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+BusinessKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+TAGS_MAX = 20
 
 
 class ProcessIdentity(Command):
@@ -68,6 +71,10 @@ class StartExecution(Command):
     parent_id: str | None = None
     parent_path: Path | None = None
     limits: Limits = Limits()
+    tags: Annotated[list[Tag], Field(max_length=TAGS_MAX)] = Field(default_factory=list)
+    """Words to find it by, with others like it; the order does not matter."""
+    business_key: BusinessKey | None = None
+    """What it is about in the caller's own books, such as an order's number; several may have the same."""
     started_at_us: TimestampUs | None = None
 
 
@@ -150,6 +157,13 @@ class Execution(Reply):
     ended_at_us: int | None = None
     updated_at_us: int
     wake_at_us: int | None = None
+
+
+class ListedExecution(Execution):
+    """An execution with what it is found by."""
+
+    tags: list[str] = Field(default_factory=list)
+    business_key: str | None = None
 
 
 class Step(Reply):
@@ -235,7 +249,7 @@ class LogLine(Command):
     text: str
 
 
-class ExecutionDetail(Execution):
+class ExecutionDetail(ListedExecution):
     """Everything about one execution that fits on a page; long lists have their own endpoints."""
 
     input: Json = None

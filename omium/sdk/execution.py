@@ -7,7 +7,7 @@ caller.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
@@ -30,6 +30,7 @@ from omium.sdk.options import (
     Retry,
     StepOptions,
     WorkflowOptions,
+    make_labels,
     make_step_options,
     read_credits,
 )
@@ -200,12 +201,15 @@ def start_execution(
     takeover: str = "never",
     timeout_s: float | None = None,
     max_credits: Credits | None = None,
+    tags: Iterable[str] | None = None,
+    business_key: str | None = None,
 ) -> Execution:
     """Return an execution to be used with `with` or `async with`; it begins when the block is entered.
 
     With an `idempotency_key` or `execution_id` that was used before, the block goes on with that execution:
     its recorded steps return at once. `timeout_s` bounds the block, `max_credits` what it is charged: before
-    that is passed it pauses (`omium.Suspended`).
+    that is passed it pauses (`omium.Suspended`). `tags` and the `business_key` (such as an order's number)
+    are what people find it by.
     """
     known = find_workflow(workflow)
     name = known.name if known is not None else workflow
@@ -224,5 +228,6 @@ def start_execution(
             execution_id=execution_id,
             idempotency_key=idempotency_key,
             max_microcredits=read_credits(name, max_credits),
+            labels=make_labels(tags, business_key),
         ),
     )

@@ -57,6 +57,24 @@ class WorkflowOptions:
     max_microcredits: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """What an execution is found by: words, and the number that it has in the caller's own books."""
+
+    tags: tuple[str, ...] = ()
+    business_key: str | None = None
+
+
+NO_LABELS = Labels()
+
+
+def make_labels(tags: Iterable[str] | None, business_key: str | None) -> Labels:
+    """Return the labels; the server checks how many and how long. A single text is one tag."""
+    if tags is None and business_key is None:
+        return NO_LABELS
+    return Labels((tags,) if isinstance(tags, str) else tuple(tags or ()), business_key)
+
+
 def make_step_options(
     name: str,
     *,

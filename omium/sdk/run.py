@@ -8,7 +8,7 @@ execution.py.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import Any
 
 from omium.errors import ConfigError, ConnectionLost
@@ -22,7 +22,7 @@ from omium.sdk.flows import Flow, drive_sync
 from omium.sdk.frames import LEAVING
 from omium.sdk.joining import ask_replay, join_execution, start_queued
 from omium.sdk.offline import go_on_offline
-from omium.sdk.options import Credits, read_credits
+from omium.sdk.options import NO_LABELS, Credits, Labels, make_labels, read_credits
 from omium.sdk.registry import REGISTRY, Workflow, find_workflow
 from omium.sdk.runner import Task
 from omium.sdk.session import Session, current_session
@@ -49,6 +49,8 @@ def run_workflow(
     idempotency_key: str | None = None,
     wait: bool = True,
     max_credits: Credits | None = None,
+    tags: Iterable[str] | None = None,
+    business_key: str | None = None,
 ) -> Any:
     """Run a workflow as an execution of its own, and return its output.
 
@@ -57,20 +59,26 @@ def run_workflow(
     child of it: run again after a crash, the same child is found, not a second one started. The same
     `idempotency_key` starts nothing new, but returns (or goes on with) what it started first. `max_credits`
     is what the execution may be charged; a child has its workflow's (`@omium.workflow(max_credits=...)`).
+    `tags` and the `business_key` (such as an order's number) are what people find it by; a child is found by
+    its parent.
     """
+    labels = make_labels(tags, business_key)
     with LEAVING:
         frame = find_active_frame()
         if frame is not None:
-            _refuse_limit(max_credits)
+            _refuse_own_terms(max_credits, labels)
             return run_child(frame, target, inputs, idempotency_key, wait=wait)
         session = current_session()
         workflow = find_workflow(target)
         if workflow is not None and wait:
             call = to_call(workflow, inputs)
             return runner.run(
-                session, _task(session, workflow, call, key=idempotency_key, max_credits=max_credits)
+                session,
+                _task(session, workflow, call, key=idempotency_key, max_credits=max_credits, labels=labels),
             )
-        queue = _queue(session, target, inputs, idempotency_key, wait=wait, max_credits=max_credits)
+        queue = _queue(
+            session, target, inputs, idempotency_key, wait=wait, max_credits=max_credits, labels=labels
+        )
         return drive_sync(queue, session.link.ports)
 
 
@@ -81,13 +89,22 @@ def run_here(
     key: str | None = None,
     told: Callable[[str], None],
     max_credits: Credits | None = None,
+    tags: Iterable[str] | None = None,
+    business_key: str | None = None,
 ) -> Any:
     """Run a decorated workflow as `run_workflow` does; `told` is called with the id before anything runs."""
     with LEAVING:
         session = current_session()
         workflow = find_workflow(function)
         assert workflow is not None, "the caller has found it under its decorator"
-        task = _task(session, workflow, to_call(workflow, inputs), key=key, max_credits=max_credits)
+        task = _task(
+            session,
+            workflow,
+            to_call(workflow, inputs),
+            key=key,
+            max_credits=max_credits,
+            labels=make_labels(tags, business_key),
+        )
         return runner.run(session, task, told=told)
 
 
@@ -98,13 +115,16 @@ def arun_workflow(
     idempotency_key: str | None = None,
     wait: bool = True,
     max_credits: Credits | None = None,
+    tags: Iterable[str] | None = None,
+    business_key: str | None = None,
 ) -> Coroutine[Any, Any, Any]:
     """Run a workflow as `run_workflow` does, from async code: await what this returns."""
+    labels = make_labels(tags, business_key)
     frame = find_active_frame()
     if frame is not None:
-        _refuse_limit(max_credits)
+        _refuse_own_terms(max_credits, labels)
         return arun_child(frame, target, inputs, idempotency_key, wait=wait)
-    return _arun_workflow(target, inputs, idempotency_key, wait=wait, max_credits=max_credits)
+    return _arun_workflow(target, inputs, idempotency_key, wait=wait, max_credits=max_credits, labels=labels)
 
 
 async def _arun_workflow(
@@ -114,6 +134,7 @@ async def _arun_workflow(
     *,
     wait: bool,
     max_credits: Credits | None,
+    labels: Labels,
 ) -> Any:
     with LEAVING:
         session = current_session()
@@ -121,9 +142,9 @@ async def _arun_workflow(
         if workflow is not None and wait:
             call = to_call(workflow, inputs)
             return await runner.arun(
-                session, _task(session, workflow, call, key=key, max_credits=max_credits)
+                session, _task(session, workflow, call, key=key, max_credits=max_credits, labels=labels)
             )
-        queue = _queue(session, target, inputs, key, wait=wait, max_credits=max_credits)
+        queue = _queue(session, target, inputs, key, wait=wait, max_credits=max_credits, labels=labels)
         return await session.drive_async(queue)
 
 
@@ -209,7 +230,9 @@ def _find_sync(name: str) -> Workflow | None:
     return workflow
 
 
-def _refuse_limit(max_credits: Credits | None) -> None:
+def _refuse_own_terms(max_credits: Credits | None, labels: Labels) -> None:
+    if labels is not NO_LABELS:
+        raise ConfigError("A child execution is found by its parent; give tags and business_key to that one.")
     if max_credits is not None:
         raise ConfigError(
             "A child execution has the limit of its workflow; set it there: @omium.workflow(max_credits=...)."
@@ -223,6 +246,7 @@ def _task(
     *,
     key: str | None = None,
     max_credits: Credits | None = None,
+    labels: Labels = NO_LABELS,
 ) -> Task:
     recorded = input_record(bind(call), workflow.options.ignore, types=session.link.types)
     return Task(
@@ -236,6 +260,7 @@ def _task(
             code=describe_code(workflow.function),
             idempotency_key=key,
             max_microcredits=read_credits(workflow.name, max_credits),
+            labels=labels,
         ),
     )
 
@@ -248,13 +273,20 @@ def _queue(
     *,
     wait: bool,
     max_credits: Credits | None,
+    labels: Labels,
 ) -> Flow[Any]:
     """Queue an execution for workers, and wait for its output if asked."""
     name, options = name_of(target)
     recorded = input_record(inputs or {}, types=session.link.types)
     limit = read_credits(name, max_credits)
     beginning = Beginning(
-        name, recorded, options, session.durability, idempotency_key=key, max_microcredits=limit
+        name,
+        recorded,
+        options,
+        session.durability,
+        idempotency_key=key,
+        max_microcredits=limit,
+        labels=labels,
     )
     execution_id = yield from start_queued(beginning)
     return (yield from await_queued(session, execution_id)) if wait else execution_id

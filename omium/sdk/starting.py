@@ -21,7 +21,7 @@ from omium.sdk.driving import Driving, Link
 from omium.sdk.exchange import exchange, new_idempotency_key, parse_answer
 from omium.sdk.flows import Flow
 from omium.sdk.lease import SYSTEM_CLOCK, Lease
-from omium.sdk.options import WorkflowOptions
+from omium.sdk.options import NO_LABELS, Labels, WorkflowOptions
 from omium.sdk.process import current_process
 from omium.states import Durability
 
@@ -52,6 +52,7 @@ class Beginning:
     """The execution's own limit of credits; without one, that of its workflow's options."""
     parent: tuple[str, str] | None = None
     """Id of the parent execution, and the path of the step in it that starts this one."""
+    labels: Labels = NO_LABELS
 
 
 def begin(beginning: Beginning, *, driver: str = "local", clock: Clock = SYSTEM_CLOCK) -> Flow[Granted]:
@@ -87,6 +88,10 @@ def make_start(
     limit = beginning.max_microcredits or beginning.options.max_microcredits
     if limit is not None:
         body["limits"] = {"max_microcredits": limit}
+    if beginning.labels.tags:
+        body["tags"] = list(beginning.labels.tags)
+    if beginning.labels.business_key is not None:
+        body["business_key"] = beginning.labels.business_key
     return body
 
 

@@ -15,6 +15,7 @@ GROWING = frozenset(
     {"executions", "execution_details", "epochs", "events", "steps", "step_attempts", "checkpoints"}
     | {"effects", "payloads", "usage_records", "step_logs", "failure_occurrences"}
     | {"ledger_entries", "holds", "audit_entries", "alert_facts", "alert_deliveries"}
+    | {"execution_labels", "execution_tags", "workflow_versions"}
 )
 
 # What reads a whole table on purpose, and why that is bearable.

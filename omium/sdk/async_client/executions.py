@@ -11,6 +11,7 @@ from omium.models.execution import (
     Event,
     Execution,
     ExecutionDetail,
+    ListedExecution,
     PauseExecution,
     ResumeAnswer,
     ResumeExecution,
@@ -47,11 +48,13 @@ class AsyncExecutions(AsyncCore):
         environment: Environment | None = None,
         parent: str | None = None,
         replay_of: str | None = None,
+        tag: str | None = None,
+        business_key: str | None = None,
         from_us: int | None = None,
         until_us: int | None = None,
         limit: int = 50,
         after: str | None = None,
-    ) -> Page[Execution]:
+    ) -> Page[ListedExecution]:
         """Return one page of executions, newest first; times are those of creation, the end excluded."""
         query = {
             "status": status,
@@ -59,12 +62,14 @@ class AsyncExecutions(AsyncCore):
             "environment": environment,
             "parent": parent,
             "replay_of": replay_of,
+            "tag": tag,
+            "business_key": business_key,
             "from_us": from_us,
             "until_us": until_us,
             "limit": limit,
             "after": after,
         }
-        return await self._get("/v1/executions", Page[Execution], query)
+        return await self._get("/v1/executions", Page[ListedExecution], query)
 
     async def get_execution(self, execution_id: str) -> ExecutionDetail:
         """Return everything about one execution that fits on a page."""

@@ -14,6 +14,7 @@ from omium.models.execution import (
     Event,
     Execution,
     ExecutionDetail,
+    ListedExecution,
     PauseExecution,
     ResumeAnswer,
     ResumeExecution,
@@ -50,11 +51,13 @@ class SyncExecutions(SyncCore):
         environment: Environment | None = None,
         parent: str | None = None,
         replay_of: str | None = None,
+        tag: str | None = None,
+        business_key: str | None = None,
         from_us: int | None = None,
         until_us: int | None = None,
         limit: int = 50,
         after: str | None = None,
-    ) -> Page[Execution]:
+    ) -> Page[ListedExecution]:
         """Return one page of executions, newest first; times are those of creation, the end excluded."""
         query = {
             "status": status,
@@ -62,12 +65,14 @@ class SyncExecutions(SyncCore):
             "environment": environment,
             "parent": parent,
             "replay_of": replay_of,
+            "tag": tag,
+            "business_key": business_key,
             "from_us": from_us,
             "until_us": until_us,
             "limit": limit,
             "after": after,
         }
-        return self._get("/v1/executions", Page[Execution], query)
+        return self._get("/v1/executions", Page[ListedExecution], query)
 
     def get_execution(self, execution_id: str) -> ExecutionDetail:
         """Return everything about one execution that fits on a page."""

@@ -29,7 +29,7 @@ from omium.server.engine.views import (
     view_step,
     view_whole,
 )
-from omium.server.store import checkpoints, details, effects, execution_lists, steps
+from omium.server.store import checkpoints, details, effects, execution_lists, labels, steps
 from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.details import DetailsRow
 from omium.server.store.executions import ExecutionRow, get_execution
@@ -62,6 +62,7 @@ class _Detail:
     usage: Usage
     cost: Cost | None
     runner: RunnerAnswer
+    labels: labels.LabelsRow | None
 
 
 async def read_detail(
@@ -85,6 +86,7 @@ async def read_detail(
             usage=sum_usage(tx, tenant_id, row.id),
             cost=metering.read_cost(tx, row),
             runner=find_runner(tx, row, parts.policy),
+            labels=labels.find_labels(tx, row.id),
         )
 
     found = await parts.db.read(read)
@@ -108,6 +110,8 @@ def _view_detail(parts: EngineParts, found: _Detail) -> ExecutionDetail:
         usage=found.usage,
         cost=found.cost,
         runner=found.runner,
+        tags=found.labels.list_tags() if found.labels else [],
+        business_key=found.labels.business_key if found.labels else None,
     )
 
 

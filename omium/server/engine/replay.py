@@ -34,6 +34,7 @@ from omium.server.store.executions import (
     insert_execution,
     lock_execution,
 )
+from omium.server.store.labels import copy_labels
 from omium.server.store.meters import insert_meter
 from omium.states import (
     Driver,
@@ -215,6 +216,7 @@ def _insert(tx: Tx, packed: PackedReplay, source: Source) -> ExecutionRow:
             running=None,
         ),
     )
+    copy_labels(tx, row.tenant_id, was.id, row.id, row.created_us)
     record_first_event(
         tx,
         row,

@@ -32,7 +32,7 @@ from omium.server.engine.transitions import append_event, record_first_event
 from omium.server.engine.values import put_value
 from omium.server.engine.views import view_execution
 from omium.server.principal import Principal
-from omium.server.store import details, epochs
+from omium.server.store import details, epochs, labels
 from omium.server.store.details import DetailsRow
 from omium.server.store.executions import ExecutionRow, find_execution, insert_execution, lock_execution
 from omium.states import FINAL_STATUSES, Driver, Durability, EventType, ExecutionStatus
@@ -94,6 +94,9 @@ def start_execution(tx: Tx, packed: PackedStart) -> Started:
             edits=None,
             running=None,
         ),
+    )
+    labels.insert_labels(
+        tx, row.tenant_id, row.id, row.created_us, business_key=command.business_key, tags=command.tags
     )
     if row.epoch:
         epochs.insert_epoch(

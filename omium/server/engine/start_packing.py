@@ -100,6 +100,8 @@ def _digest_request(principal: Principal, command: StartExecution, packed: Packe
         "parent": [command.parent_id, command.parent_path],
         "limits": dict(digested(command.limits)),
     }
+    if command.tags or command.business_key is not None:
+        asked["labels"] = [sorted(set(command.tags)), command.business_key]
     return digest(canonical_bytes(asked))
 
 

@@ -12,6 +12,7 @@ from omium.models.execution import (
     CodeVersion,
     Event,
     Execution,
+    ListedExecution,
     ProcessIdentity,
     Step,
     StepAttempt,
@@ -20,6 +21,7 @@ from omium.server.engine.values import StoredValue, Vault
 from omium.server.store.attempts import AttemptRow
 from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.events import EventRow
+from omium.server.store.execution_lists import ListedRow
 from omium.server.store.executions import ExecutionRow
 from omium.server.store.steps import StepRow
 from omium.server.store.workers import WorkerRow
@@ -40,6 +42,12 @@ SHOWN_BYTES_MAX = 16 * 1024  # of one value in a list; a longer one has an addre
 def view_execution(row: ExecutionRow) -> Execution:
     """Return the execution as lists show it."""
     return Execution(**_execution_fields(row))  # type: ignore[arg-type]  # names and types are checked at run time
+
+
+def view_listed(row: ListedRow) -> ListedExecution:
+    """Return the execution with what it is found by."""
+    tags = [] if row.tags is None else json.loads(row.tags)
+    return ListedExecution(**_execution_fields(row), tags=tags, business_key=row.business_key)  # type: ignore[arg-type]  # as above
 
 
 def _execution_fields(row: ExecutionRow) -> dict[str, object]:

@@ -29,6 +29,7 @@ from omium.models.execution import (
     Event,
     Execution,
     ExecutionDetail,
+    ListedExecution,
     PauseExecution,
     ResumeExecution,
     StartExecution,
@@ -41,7 +42,7 @@ from omium.server.engine import cancel, reading
 from omium.server.engine.resume import resume, resume_queued
 from omium.server.engine.start import start
 from omium.server.engine.values import StoredValue, fetch_values
-from omium.server.engine.views import view_attempt, view_checkpoint, view_event, view_execution
+from omium.server.engine.views import view_attempt, view_checkpoint, view_event, view_listed
 from omium.server.store import attempts, checkpoints, events, execution_lists
 from omium.server.store.execution_lists import MAX_TIME, ExecutionFilter
 from omium.server.store.executions import get_execution as get_row
@@ -96,6 +97,8 @@ class ExecutionsQuery(PageQuery):
     environment: Environment | None = None
     parent: Annotated[str, Field(max_length=200)] = ""
     replay_of: Annotated[str, Field(max_length=200)] = ""
+    tag: Annotated[str, Field(max_length=100)] = ""
+    business_key: Annotated[str, Field(max_length=200)] = ""
     from_us: TimestampUs = 0
     until_us: TimestampUs | None = None
 
@@ -105,12 +108,12 @@ class ExecutionsQuery(PageQuery):
     "/v1/executions",
     scope=Scope.READ,
     query=ExecutionsQuery,
-    reply=Page[Execution],
+    reply=Page[ListedExecution],
     problems=(InvalidRequest,),
     summary="List executions, newest first",
     tags=TAGS,
 )
-async def list_executions(call: Call[None, ExecutionsQuery]) -> Page[Execution]:
+async def list_executions(call: Call[None, ExecutionsQuery]) -> Page[ListedExecution]:
     query = call.query
     wanted = ExecutionFilter(
         status=query.status or "",
@@ -118,6 +121,8 @@ async def list_executions(call: Call[None, ExecutionsQuery]) -> Page[Execution]:
         environment=query.environment or "",
         parent_id=query.parent,
         replay_of=query.replay_of,
+        tag=query.tag,
+        business_key=query.business_key,
         from_us=query.from_us,
         until_us=query.until_us if query.until_us is not None else MAX_TIME,
     )
@@ -127,7 +132,7 @@ async def list_executions(call: Call[None, ExecutionsQuery]) -> Page[Execution]:
             tx, tenant_id, wanted, before=before, limit=query.limit + 1
         )
     )
-    return make_page(rows, query.limit, key=lambda row: (row.created_us, row.id), item=view_execution)
+    return make_page(rows, query.limit, key=lambda row: (row.created_us, row.id), item=view_listed)
 
 
 @endpoint(
