@@ -212,6 +212,12 @@ class UnknownPrice(Problem):
     code, status, title = "unknown-price", 422, "The price book has no price for this model and refuses it"
 
 
+class SpecInvalid(Problem):
+    """The document is no workflow spec; member `errors` lists each reason with its pointer."""
+
+    code, status, title = "spec-invalid", 422, "The workflow spec is not valid"
+
+
 class RateLimited(Problem):
     code, status, title = "rate-limited", 429, "Too many requests"
     retryable = True

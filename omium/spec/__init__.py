@@ -1,4 +1,9 @@
-"""The Omium Workflow Spec v0: what a workflow's document may say, checked and compiled without I/O.
+"""Omium Workflow Spec v0: the document, what is wrong with one, and its static form.
 
-    expressions.py    conditions of edges, in CEL, as far as they are judged when they are saved
+    document.py       the fields, as types            graph.py        nodes, edges, regions, units
+    check.py          every problem at once           compile.py      from the document to the graph
+    references.py     `{"$from": ...}` resolved       templates.py    `{name}` in prompts
+    expressions.py    conditions in CEL, judged when they are saved
+
+Pure: no I/O, no clock, nothing is imported or evaluated that a document names.
 """

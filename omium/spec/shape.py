@@ -1,0 +1,184 @@
+"""Shape: whether each field is known, there, and of its type; pydantic's findings in our words.
+
+Two walks that miss nothing: pydantic finds what is missing or wrong, `list_unknown` finds fields that no part
+has (pydantic would refuse those that begin with `x-`, too). Values that are no JSON at all are refused first.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+from collections.abc import Iterator
+from functools import cache
+from typing import Annotated, Any, Final, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from omium.jsonvalue import JsonValue, json_bytes
+from omium.spec.document import Object, Part, Spec
+from omium.spec.limits import DEPTH_MAX, DOCUMENT_BYTES_MAX
+from omium.spec.problems import SpecProblem, did_you_mean, join_pointer, shown
+
+_WORDS: Final = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a number",
+    "bool_type": "true or false",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "tuple_type": "a list",
+    "list_type": "a list",
+}
+
+
+def find_unreadable(document: JsonValue) -> SpecProblem | None:
+    """Return why `document` cannot be looked at: no JSON, too deep or too large; None if it can."""
+    stack: list[tuple[str, Any, int]] = [("", document, 1)]
+    while stack:
+        pointer, value, depth = stack.pop()
+        if depth > DEPTH_MAX:
+            return SpecProblem(
+                "", f"The document is more than {DEPTH_MAX} levels deep.", "Part it.", "limit-exceeded"
+            )
+        if isinstance(value, dict):
+            if not all(isinstance(name, str) for name in value):
+                return SpecProblem(pointer, "A name in this object is no text.", "", "not-json")
+            stack += [(join_pointer(pointer, name), item, depth + 1) for name, item in value.items()]
+        elif isinstance(value, list):
+            stack += [(join_pointer(pointer, at), item, depth + 1) for at, item in enumerate(value)]
+        elif isinstance(value, float) and not math.isfinite(value):
+            return SpecProblem(pointer, "NaN and Infinity are not JSON.", "Leave it out.", "not-json")
+        elif value is not None and not isinstance(value, str | int | float):
+            return SpecProblem(pointer, f"A {type(value).__name__} is not JSON.", "", "not-json")
+    try:
+        size = len(json_bytes(document))
+    except (ValueError, RecursionError):  # half of a surrogate pair
+        return SpecProblem("", "The document has characters that are none.", "Write it as UTF-8.", "not-json")
+    if size > DOCUMENT_BYTES_MAX:
+        return SpecProblem(
+            "",
+            f"The document has {size:,} bytes; {DOCUMENT_BYTES_MAX:,} are allowed.",
+            "Move parts of it to workflows of their own.",
+            "limit-exceeded",
+        )
+    return None
+
+
+def read_shape(document: JsonValue) -> tuple[Spec | None, list[SpecProblem]]:
+    """Return the document as types, or None, and each field that is unknown, missing or wrong."""
+    problems = list(list_unknown(Spec, document, ""))
+    try:
+        spec = Spec.model_validate(document)
+    except ValidationError as refused:
+        found = refused.errors(include_url=False, include_context=True)
+        return None, [*dict.fromkeys(_tell(each) for each in found), *problems]
+    return spec, problems
+
+
+def list_unknown(part: type[Part], value: JsonValue, pointer: str) -> Iterator[SpecProblem]:
+    """Yield a problem for each field of `value`, and of the parts in it, that its part does not have."""
+    if not isinstance(value, dict):
+        return
+    known, inner = _fields_of(part)
+    for name, item in value.items():
+        at = join_pointer(pointer, name)
+        if name in inner:
+            kind, inside = inner[name]
+            if kind == "one":
+                yield from list_unknown(inside, item, at)
+            elif kind == "list" and isinstance(item, list):
+                for index, each in enumerate(item):
+                    yield from list_unknown(inside, each, join_pointer(at, index))
+            elif kind == "named" and isinstance(item, dict):
+                for key, each in item.items():
+                    yield from list_unknown(inside, each, join_pointer(at, key))
+        elif name not in known and not name.startswith("x-"):
+            what = part.__name__.lower()
+            yield SpecProblem(
+                at,
+                f"{'An' if what[0] in 'aeiou' else 'A'} {what} has no field {shown(name)}.",
+                did_you_mean(name, known, 'Remove it, or begin its name with "x-" to keep it.'),
+                "unknown-field",
+            )
+
+
+@cache
+def _fields_of(part: type[Part]) -> tuple[frozenset[str], dict[str, tuple[str, type[Part]]]]:
+    """Return the names that a part's fields have in a document, and which of them hold parts."""
+    known: set[str] = set()
+    inner: dict[str, tuple[str, type[Part]]] = {}
+    for name, described in part.model_fields.items():
+        alias = described.alias or name
+        known.add(alias)
+        if (found := _part_in(described.annotation)) is not None:
+            inner[alias] = found
+    return frozenset(known), inner
+
+
+def _part_in(annotation: Any) -> tuple[str, type[Part]] | None:
+    """Return the part that a field holds: one, a list of them, or some by name."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, Part):
+        return "one", annotation
+    if origin is Annotated:
+        return _part_in(arguments[0])
+    if origin in {Union, types.UnionType}:
+        return next((found for each in arguments if (found := _part_in(each))), None)
+    if origin is tuple and (found := _part_in(arguments[0])):
+        return "list", found[1]
+    if origin is dict and (found := _part_in(arguments[1])):
+        return "named", found[1]
+    return None
+
+
+def _tell(error: ErrorDetails) -> SpecProblem:
+    parts = [part for part in error["loc"] if part != "[key]"]
+    pointer, kind, given = join_pointer("", *parts), error["type"], error["input"]
+    field = str(parts[-1]) if parts else "The document"
+    if error["loc"] and error["loc"][-1] == "[key]":
+        return SpecProblem(
+            pointer,
+            f"{shown(field)} is no name: letters, digits, _ and - make one, up to 100.",
+            "Rename it.",
+            "bad-name",
+        )
+    if kind == "missing":
+        return SpecProblem(pointer, f"{field} is missing.", f'Add "{field}".', "missing-field")
+    if kind in _WORDS:
+        return SpecProblem(pointer, f"{field} is {_WORDS[kind]}, not {shown(given)}.", "", "wrong-type")
+    if kind == "literal_error":
+        return _tell_choice(pointer, field, given, str(error.get("ctx", {}).get("expected", "")))
+    if kind == "string_pattern_mismatch":
+        return SpecProblem(
+            pointer,
+            f"{field} is a name of letters, digits, _ and -, not {shown(given)}.",
+            'What people are to read goes into "name" or "description".',
+            "bad-name",
+        )
+    message = error["msg"].removeprefix("Input should be ").removeprefix("Value should ")
+    code = "limit-exceeded" if kind in {"too_long", "string_too_long"} else "wrong-value"
+    return SpecProblem(pointer, f"{field}: {message}, not {_measured(given)}.", "", code)
+
+
+def _tell_choice(pointer: str, field: str, given: Any, expected: str) -> SpecProblem:
+    choices = [each.strip("' ") for each in expected.replace(" or ", ", ").split(",")]
+    code = {"type": "unknown-node-type", "omium": "unknown-format"}.get(field, "wrong-value")
+    return SpecProblem(
+        pointer,
+        f"{field} is {expected}, not {shown(given)}.",
+        did_you_mean(given, choices) if isinstance(given, str) else "",
+        code,
+    )
+
+
+def _measured(given: Any) -> str:
+    if isinstance(given, str | list | dict | tuple) and len(given) > 40:
+        return f"{len(given):,}"
+    return shown(given)
+
+
+__all__ = ["Object", "find_unreadable", "list_unknown", "read_shape"]
