@@ -31,6 +31,8 @@ _NEXT: Final[Mapping[str, str]] = {
     "--skip-compensations",
     "unknown-price": "Add a rule: omium prices edit",
     "prices-changed": "See what changed: omium prices diff",
+    "workflow-changed": "See what changed: omium workflows diff NAME",
+    "workflow-archived": "Take it back: omium workflows unarchive NAME",
     "plan-needed": "Look at the plan: omium replay ID --plan",
     "plan-stale": "Run the same command again: it makes a new plan",
     "host-refused": "Check the address: omium doctor",

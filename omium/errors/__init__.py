@@ -93,6 +93,8 @@ from omium.errors.problems import (
     Unauthenticated,
     UnknownPrice,
     UnsupportedMediaType,
+    WorkflowArchived,
+    WorkflowChanged,
     WorkflowNotAllowed,
 )
 from omium.errors.tree import (
@@ -210,6 +212,8 @@ __all__ = [
     "Unserialisable",
     "UnsupportedMediaType",
     "Waits",
+    "WorkflowArchived",
+    "WorkflowChanged",
     "WorkflowNotAllowed",
     "from_problem",
     "problem_classes",

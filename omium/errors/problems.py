@@ -166,6 +166,16 @@ class PricesChanged(Problem):
     code, status, title = "prices-changed", 409, "The price book was changed meanwhile"
 
 
+class WorkflowChanged(Problem):
+    """Member `version` is the active one."""
+
+    code, status, title = "workflow-changed", 409, "The workflow was changed meanwhile"
+
+
+class WorkflowArchived(Problem):
+    code, status, title = "workflow-archived", 409, "The workflow is archived"
+
+
 class ParentFinal(Problem):
     code, status, title = "parent-final", 409, "The parent execution has ended; resume through the parent"
 

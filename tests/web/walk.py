@@ -50,6 +50,7 @@ class Ids:
     rule: str = field(default_factory=lambda: new_id("ar", 1))
     delivery: str = field(default_factory=lambda: new_id("dl", 1))
     secret: str = "secret_nobody"
+    workflow: str = "workflow-nobody"
     user: str = field(default_factory=lambda: new_id("us", 1))
     session: str = field(default_factory=lambda: new_id("se", 1))
     invitation: str = field(default_factory=lambda: new_id("in", 1))
@@ -79,6 +80,11 @@ def usage(usage_id: str, execution_id: str | None) -> dict[str, object]:
 def graph_checkpoint(ids: Ids) -> dict[str, object]:
     names = {"thread_id": ids.thread, "checkpoint_id": "1", "run_id": ids.run}
     return names | {"checkpoint": BLOB, "metadata": BLOB}
+
+
+def workflow(name: str) -> dict[str, object]:
+    node = {"id": "only", "type": "function", "parameters": {"handler": PRIVATE}}
+    return {"omium": "0", "name": name, "nodes": [node]}
 
 
 def claim(ids: Ids, **fields: object) -> dict[str, object]:
@@ -124,6 +130,17 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
             "parent_path": ids.step,
         }
     ),
+    "save_workflow": lambda ids: Asked(body={"document": workflow("of-a-stranger")}),
+    "check_workflow": lambda ids: Asked(body={"document": workflow(ids.workflow)}),
+    "list_workflows": lambda ids: Asked(),
+    "get_workflow": lambda ids: Asked((ids.workflow,)),
+    "list_workflow_versions": lambda ids: Asked((ids.workflow,)),
+    "get_workflow_version": lambda ids: Asked((ids.workflow, "1")),
+    "restore_workflow": lambda ids: Asked((ids.workflow,), {"version": 1}),
+    "archive_workflow": lambda ids: Asked((ids.workflow,)),
+    "unarchive_workflow": lambda ids: Asked((ids.workflow,)),
+    "tag_workflow": lambda ids: Asked((ids.workflow, PRIVATE), {}),
+    "untag_workflow": lambda ids: Asked((ids.workflow, PRIVATE)),
     "list_executions": lambda ids: Asked(query={"parent": ids.running}),
     "get_execution": lambda ids: Asked((ids.failed,)),
     "list_steps": lambda ids: Asked((ids.failed,)),
@@ -252,6 +269,7 @@ SEEN_BY_THE_OWNER = (
     "/v1/alerts/rules",
     "/v1/alerts/deliveries",
     "/v1/secrets",
+    "/v1/workflows",
     "/v1/credits",
     "/v1/credits/history",
     "/v1/credits/topups",
@@ -389,5 +407,8 @@ class Walk:
         ids.rule = self.post("/v1/alerts/rules", rule)["id"]
         ids.delivery = self.post(f"/v1/alerts/rules/{ids.rule}/test", None)["id"]
         self._invite()
+        ids.workflow = "workflow-private"
+        self.post("/v1/workflows", {"document": workflow(ids.workflow), "note": PRIVATE})
+        self._good(self.send(self.owner, "PUT", f"/v1/workflows/{ids.workflow}/tags/{PRIVATE}", {}))
         ids.secret = "secret_private"
         self._good(self.send(self.owner, "PUT", f"/v1/secrets/{ids.secret}", {"value": PRIVATE}))

@@ -7,6 +7,7 @@
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
     people.py       users, sessions, members, tenants
     oversight.py    audit log, alerts, named secrets
+    workflows.py    documents, their versions and tags
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
 is); lists take their query by keyword. `omium.sdk.sync_client` is generated from this package.
@@ -24,10 +25,12 @@ from omium.sdk.async_client.oversight import AsyncOversight
 from omium.sdk.async_client.people import AsyncPeople
 from omium.sdk.async_client.prices import AsyncPrices
 from omium.sdk.async_client.replays import AsyncReplays
+from omium.sdk.async_client.workflows import AsyncWorkflows
 
 
 class AsyncClient(
     AsyncAccount,
+    AsyncWorkflows,
     AsyncExecutions,
     AsyncReplays,
     AsyncFailures,

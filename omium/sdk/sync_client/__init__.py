@@ -9,6 +9,7 @@ Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit the
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
     people.py       users, sessions, members, tenants
     oversight.py    audit log, alerts, named secrets
+    workflows.py    documents, their versions and tags
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
 is); lists take their query by keyword.
@@ -26,10 +27,12 @@ from omium.sdk.sync_client.oversight import SyncOversight
 from omium.sdk.sync_client.people import SyncPeople
 from omium.sdk.sync_client.prices import SyncPrices
 from omium.sdk.sync_client.replays import SyncReplays
+from omium.sdk.sync_client.workflows import SyncWorkflows
 
 
 class Client(
     SyncAccount,
+    SyncWorkflows,
     SyncExecutions,
     SyncReplays,
     SyncFailures,

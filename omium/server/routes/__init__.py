@@ -38,6 +38,7 @@ from omium.server.routes import (
     tokens,
     usage,
     workers,
+    workflows,
 )
 from omium.server.web.endpoint import Endpoint
 
@@ -52,6 +53,7 @@ MODULES = (
     keys,
     key_usage,
     tokens,
+    workflows,
     executions,
     replay,
     rollback,
