@@ -2,8 +2,9 @@
 
     document.py       the fields, as types            graph.py        nodes, edges, regions, units
     check.py          every problem at once           compile.py      from the document to the graph
+    parameters.py     what each node type asks for    canonical.py    one text, and digests
     references.py     `{"$from": ...}` resolved       templates.py    `{name}` in prompts
-    expressions.py    conditions in CEL, judged when they are saved
+    schemas.py        values against JSON Schemas     expressions.py  conditions in CEL, judged when saved
 
 Pure: no I/O, no clock, nothing is imported or evaluated that a document names.
 """

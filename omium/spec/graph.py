@@ -102,7 +102,7 @@ class Region:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Graph:
-    """A workflow or a map's body, ready to be scheduled; equal only to itself, as what is made of it is kept."""
+    """A workflow or a map's body, ready to be scheduled; equal only to itself: what is made of it is kept."""
 
     nodes: Mapping[str, GraphNode]
     edges: tuple[GraphEdge, ...]
