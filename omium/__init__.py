@@ -36,9 +36,11 @@ if TYPE_CHECKING:
     )
     from omium.sdk.decorators import step, workflow
     from omium.sdk.execution import Execution, start_execution
+    from omium.sdk.handlers import handler
     from omium.sdk.run import areplay, aresume, arun_workflow, replay, resume, run_workflow
     from omium.sdk.session import init
     from omium.sdk.sync_client import Client
+    from omium.sdk.task_context import TaskContext
 
 __version__ = "0.1.0"
 
@@ -65,6 +67,7 @@ _PLACES = {
     "workflow": "omium.sdk.decorators",
     "Execution": "omium.sdk.execution",
     "start_execution": "omium.sdk.execution",
+    "handler": "omium.sdk.handlers",
     "areplay": "omium.sdk.run",
     "aresume": "omium.sdk.run",
     "arun_workflow": "omium.sdk.run",
@@ -74,6 +77,7 @@ _PLACES = {
     "init": "omium.sdk.session",
     "AsyncClient": "omium.sdk.async_client",
     "Client": "omium.sdk.sync_client",
+    "TaskContext": "omium.sdk.task_context",
 }
 
 __all__ = [
@@ -91,6 +95,7 @@ __all__ = [
     "StepFailed",
     "StepTimeout",
     "Suspended",
+    "TaskContext",
     "__version__",
     "acheckpoint",
     "areplay",
@@ -100,6 +105,7 @@ __all__ = [
     "checkpoint",
     "effect_key",
     "execution_id",
+    "handler",
     "init",
     "load_checkpoint",
     "record_usage",

@@ -13,6 +13,7 @@ import typer
 from omium import __version__
 from omium.cli import (
     alerts,
+    analytics,
     audit,
     cancel,
     credits,
@@ -43,6 +44,7 @@ from omium.cli import (
     status,
     tenants,
     users,
+    webhooks,
     worker,
     workers,
 )
@@ -98,6 +100,8 @@ app.add_typer(credits.app, name="credits")
 app.add_typer(prices.app, name="prices")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(analytics.app, name="analytics")
 app.add_typer(audit.app, name="audit")
 app.add_typer(profiles.app, name="profiles")
 app.add_typer(sessions.app, name="sessions")

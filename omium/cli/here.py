@@ -61,8 +61,10 @@ def run_once(
     from omium.sdk.worker import Worker
 
     with own_stdout(output):
-        workflows = load_service(Service(target, queue))
-    serving = Worker(current_session(), workflows, queue=queue, concurrency=1)
+        served = load_service(Service(target, queue))
+    serving = Worker(
+        current_session(), served.workflows, handlers=served.handlers, queue=queue, concurrency=1
+    )
     _run(output, client, lambda told: serving.run_once(execution_id, told=told))
 
 

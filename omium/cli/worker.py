@@ -31,10 +31,12 @@ Isolation = Literal["thread", "process"]
 def worker(
     common: Common,
     target: Annotated[
-        str, typer.Argument(metavar="PATH.py[:OBJECT]", help="What to serve: a workflow, or all in a module.")
+        str, typer.Argument(metavar="PATH.py[:OBJECT]", help="What to serve: all in a module, or one of it.")
     ],
     queue: Annotated[str, typer.Option(help="The queue to take work from.")] = "default",
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Executions at the same time.")] = 4,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=1000, help="Executions and nodes at the same time.")
+    ] = 4,
     isolation: Annotated[
         Isolation, typer.Option(help="thread, or process: then what hangs is really ended.")
     ] = "thread",
@@ -46,7 +48,7 @@ def worker(
         typer.Option("--execution", metavar="ID", help="With --once: this one, whatever its status."),
     ] = None,
 ) -> None:
-    """Serve workflows until stopped. Queued executions are claimed and run here.
+    """Serve workflows and handlers until stopped. Queued executions and nodes are claimed and run here.
 
     SIGTERM or Ctrl-C lets the steps that run end and gives the rest back; a second one ends at once.
 
@@ -71,10 +73,10 @@ def _serve(output: Output, target: str, queue: str, concurrency: int, isolation:
     from omium.sdk.supervisor import Service, Supervisor, load_service
     from omium.sdk.worker import Worker
 
-    workflows = load_service(Service(target, queue))
+    served = load_service(Service(target, queue))
     _log_to_stderr()
     output.say(
-        f"Serving {', '.join(sorted(workflows))} on {current_session().settings.base_url}, queue {queue}, "
+        f"Serving {', '.join(served.names)} on {current_session().settings.base_url}, queue {queue}, "
         f"{concurrency} at a time. Ctrl-C stops."
     )
     left = 0
@@ -84,7 +86,13 @@ def _serve(output: Output, target: str, queue: str, concurrency: int, isolation:
         supervisor.handle_signals()
         supervisor.run()
     else:
-        serving = Worker(current_session(), workflows, queue=queue, concurrency=concurrency)
+        serving = Worker(
+            current_session(),
+            served.workflows,
+            handlers=served.handlers,
+            queue=queue,
+            concurrency=concurrency,
+        )
         with serving.signals():
             serving.run()
         left = serving.left

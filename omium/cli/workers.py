@@ -42,7 +42,7 @@ def list_workers(
         [
             Column("WORKER", lambda w: w.id, give="id"),
             Column("STATE", _worker_state),
-            Column("SERVES", lambda w: ", ".join(w.workflows), give="cut", width_min=12),
+            Column("SERVES", lambda w: ", ".join([*w.workflows, *w.handlers]), give="cut", width_min=12),
             Column("QUEUE", lambda w: w.queue, give="cut", spare=1),
             Column("SLOTS", lambda w: str(w.concurrency), align="right", spare=2),
             Column("HOST", lambda w: f"{w.process.host_name}:{w.process.pid}", give="cut", spare=3),

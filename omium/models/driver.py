@@ -8,9 +8,9 @@ repeat is answered as the first time.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, RootModel
+from pydantic import Field, RootModel, model_validator
 
 from omium.models.execution import (
     CodeVersion,
@@ -20,6 +20,7 @@ from omium.models.execution import (
     ProcessIdentity,
     ResumeAnswer,
 )
+from omium.models.tasks import Task
 from omium.models.usage import RecordUsage
 from omium.models.wire import Command, Count, Digest, Json, Name, Path, Reply, TimestampUs
 from omium.states import EffectState, StepStatus, WaitingReason
@@ -318,11 +319,15 @@ class WriteAnswer(Reply):
 
 
 class ClaimWork(Command):
-    """A worker asks for executions; the server answers at once or within `wait_s`."""
+    """A worker asks for executions of its workflows, and for nodes' tasks that its handlers do.
+
+    The server answers at once, or within `wait_s`. `max_executions` bounds both together.
+    """
 
     worker_id: str
     queue: Name = "default"
-    workflows: Annotated[list[Name], Field(min_length=1, max_length=500)]
+    workflows: Annotated[list[Name], Field(max_length=500)] = Field(default_factory=list)
+    handlers: Annotated[list[Name], Field(max_length=500)] = Field(default_factory=list)
     process: ProcessIdentity
     code: CodeVersion | None = None
     max_executions: Annotated[int, Field(ge=0, le=100)] = 1
@@ -332,6 +337,12 @@ class ClaimWork(Command):
     """Claim only this one (`omium worker --once --execution ID`)."""
     gone_workers: Annotated[list[str], Field(max_length=100)] = Field(default_factory=list)
     """Workers named in `Claimed.neighbours` whose processes this one has seen to be gone."""
+
+    @model_validator(mode="after")
+    def _serve_something(self) -> Self:
+        if not self.workflows and not self.handlers:
+            raise ValueError("name at least one of `workflows` or `handlers`")
+        return self
 
 
 class Neighbour(Reply):
@@ -347,6 +358,7 @@ class Neighbour(Reply):
 
 class Claimed(Reply):
     grants: list[Grant]
+    tasks: list[Task] = Field(default_factory=list)
     pending: int = 0
     """How many executions wait in this queue for one of the worker's workflows, up to 1,000."""
     neighbours: list[Neighbour] = Field(default_factory=list)
@@ -363,6 +375,7 @@ class Worker(Reply):
     environment: str
     queue: str
     workflows: list[str]
+    handlers: list[str] = Field(default_factory=list)
     process: ProcessIdentity
     concurrency: int
     seen: bool

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from typing import Any, TextIO
 
 from omium.redact import redact_text
-from omium.sdk.context import find_frame
+from omium.sdk.context import find_line
 
 LINES_MAX = 500
 LINE_CHARS_MAX = 2000
@@ -91,9 +91,8 @@ class _Tee:
 
     def write(self, text: str) -> int:
         """Write `text` where it always went; keep a copy for the step."""
-        frame = find_frame()
-        if frame is not None and frame.log is not None:
-            frame.log.add(self._stream, text)
+        if (line := find_line()) is not None:
+            line.add(self._stream, text)
         return self.original.write(text)
 
     def writelines(self, lines: Iterable[str]) -> None:
@@ -113,14 +112,14 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._print_as_before(record)
-        frame = find_frame()
-        if frame is not None and frame.log is not None and not record.name.startswith("omium"):
+        line = find_line()
+        if line is not None and not record.name.startswith("omium"):
             try:
                 text = f"{record.name}: {self.format(record)}"
             except Exception:  # a boundary: the user's own arguments decide what formatting raises
                 self.handleError(record)
             else:
-                frame.log.add("log", text, record.levelname.lower())
+                line.add("log", text, record.levelname.lower())
 
     def _print_as_before(self, record: logging.LogRecord) -> None:
         last = logging.lastResort

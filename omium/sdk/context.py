@@ -2,7 +2,8 @@
 
 Owns the frames that a context variable points to: one for the execution, one for each try of a step while its
 function runs. Tasks inherit it by themselves; threads through carrying.py. Not owned: what the execution as a
-whole is doing (driving.py).
+whole is doing (driving.py). A handler of a spec's node has no frame: the node is the step, and what its
+context knows of it is a `TaskContext` (task_context.py).
 """
 
 from __future__ import annotations
@@ -85,7 +86,28 @@ class Frame:
         return self.owner == _here()
 
 
+class NodeTask(Protocol):
+    """The node's task that a handler does, as other modules need it."""
+
+    captured: Line | None
+
+    @property
+    def execution_id(self) -> str:
+        """The execution that the node belongs to."""
+        ...
+
+    @property
+    def effect_key(self) -> str | None:
+        """The key of the node's effect, if it is one."""
+        ...
+
+    def usage(self, **counts: Any) -> None:
+        """Note what a provider charged for."""
+        ...
+
+
 _CURRENT: ContextVar[Frame | None] = ContextVar("omium_frame", default=None)
+_TASK: ContextVar[NodeTask | None] = ContextVar("omium_task", default=None)
 
 
 def find_frame() -> Frame | None:
@@ -93,13 +115,38 @@ def find_frame() -> Frame | None:
     return _CURRENT.get()
 
 
+def find_task() -> NodeTask | None:
+    """Return the node's task that the calling code does, None outside handlers and inside an execution."""
+    return _TASK.get() if _CURRENT.get() is None else None
+
+
+def find_line() -> Line | None:
+    """Return where the output of the calling code is kept, None if nobody keeps it."""
+    frame = _CURRENT.get()
+    if frame is not None:
+        return frame.log
+    task = _TASK.get()
+    return None if task is None else task.captured
+
+
 @contextlib.contextmanager
-def outside() -> Iterator[None]:
-    """Run code that belongs to no execution, though an execution called it."""
-    token = _CURRENT.set(None)
+def doing(task: NodeTask) -> Iterator[None]:
+    """Run a handler: what it records, prints and asks for belongs to `task`."""
+    token = _TASK.set(task)
     try:
         yield
     finally:
+        _TASK.reset(token)
+
+
+@contextlib.contextmanager
+def outside() -> Iterator[None]:
+    """Run code that belongs to no execution, though an execution called it."""
+    token, task = _CURRENT.set(None), _TASK.set(None)
+    try:
+        yield
+    finally:
+        _TASK.reset(task)
         _CURRENT.reset(token)
 
 

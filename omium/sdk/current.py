@@ -6,20 +6,18 @@ just runs, so that code with Omium in it works without.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from omium.errorinfo import describe_exception
 from omium.ids import new_id
 from omium.jsonvalue import decode, encode
 from omium.sdk.calling import find_active_frame
-from omium.sdk.context import Frame
+from omium.sdk.context import Frame, find_task
 from omium.sdk.driving import Driving
 from omium.sdk.flows import Flow, drive_async, drive_sync
 from omium.sdk.identity import clean_name
 from omium.sdk.starting import call
-
-USD_MICRO = 1_000_000
+from omium.sdk.usage import make_usage
 
 
 def checkpoint(name: str, state: object) -> None:
@@ -68,21 +66,22 @@ def record_usage(
     """Record what a provider charged for.
 
     Inside a step it travels with the step's record, at no further cost.
-    `cost_usd` is what the provider itself says that it cost, if it does.
+    `cost_usd` is what the provider itself says that it cost, if it does. In a handler it belongs to the node.
     """
-    frame = find_active_frame()
-    if frame is not None:
-        add_usage(
-            frame,
-            model=model,
-            provider=provider,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            cached_tokens=cached_tokens,
-            reasoning_tokens=reasoning_tokens,
-            calls=calls,
-            cost_usd=cost_usd,
-        )
+    counts: dict[str, Any] = {
+        "model": model,
+        "provider": provider,
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "cached_tokens": cached_tokens,
+        "reasoning_tokens": reasoning_tokens,
+        "calls": calls,
+        "cost_usd": cost_usd,
+    }
+    if (frame := find_active_frame()) is not None:
+        add_usage(frame, **counts)
+    elif (task := find_task()) is not None:
+        task.usage(**counts)
 
 
 def effect_key() -> str | None:
@@ -90,14 +89,18 @@ def effect_key() -> str | None:
 
     It is the same on every attempt, resume and replay, so a receiver that honours idempotency keys acts once.
     """
-    frame = find_active_frame()
-    return None if frame is None else frame.effect_key
+    if (frame := find_active_frame()) is not None:
+        return frame.effect_key
+    task = find_task()
+    return None if task is None else task.effect_key
 
 
 def execution_id() -> str | None:
     """Return the id of the execution that the caller runs in, None outside any."""
-    frame = find_active_frame()
-    return None if frame is None else str(frame.driving.execution_id)
+    if (frame := find_active_frame()) is not None:
+        return str(frame.driving.execution_id)
+    task = find_task()
+    return None if task is None else task.execution_id
 
 
 def save(frame: Frame, name: str, state: object) -> Flow[None]:
@@ -166,22 +169,19 @@ def add_usage(
     """Note usage with the step that it belongs to; outside any step it travels with the next write."""
     driving: Driving = frame.driving
     inside = frame.attempt > 0
-    now_us = time.time_ns() // 1000
-    record: dict[str, object] = {
-        "id": new_id("us", now_us),
-        "execution_id": driving.execution_id,
-        "path": frame.scope.path if inside else None,
-        "attempt": frame.attempt if inside else None,
-        "provider": provider,
-        "model": model,
-        "input_tokens": input_tokens,
-        "output_tokens": output_tokens,
-        "cached_tokens": cached_tokens,
-        "reasoning_tokens": reasoning_tokens,
-        "calls": calls,
-        "reported_cost_microusd": None if cost_usd is None else round(cost_usd * USD_MICRO),
-        "at_us": now_us,
-    }
+    record = make_usage(
+        driving.execution_id,
+        frame.scope.path if inside else None,
+        frame.attempt if inside else None,
+        model=model,
+        provider=provider,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cached_tokens=cached_tokens,
+        reasoning_tokens=reasoning_tokens,
+        calls=calls,
+        cost_usd=cost_usd,
+    )
     if inside:
         frame.usage.append(record)
     else:

@@ -1,8 +1,8 @@
 """Loading: from what a person types after `omium worker` to the workflows in it.
 
 Owns the two forms of a target, "path.py:object" and "package.module:object", and what may be named: a
-decorated workflow, or a module whose workflows are all served. Only what the command line names is ever
-imported; names that come from the server are looked up among what was found here.
+decorated workflow or handler, or a module whose workflows and handlers are all served. Only what the command
+line names is ever imported; names that come from the server are looked up among what was found here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The registry: which workflows, handlers and compensations this process knows by name.
+"""The registry: which workflows and compensations this process knows by name.
 
 Owns the tables that the decorators fill when a module is imported, and nothing else finds code by name: a
-name that comes from the server is only ever looked up here, never imported.
+name that comes from the server is only ever looked up here, never imported. Handlers of nodes are looked up
+among those of the module that a worker serves (handlers.py).
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ class Registry:
     """What can be run by name."""
 
     workflows: dict[str, Workflow] = field(default_factory=dict)
-    handlers: dict[str, Callable[..., Any]] = field(default_factory=dict)
     compensations: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def add_compensation(self, function: Callable[..., Any] | str) -> str:

@@ -19,12 +19,16 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from omium.errors import ConfigError, Suspension
+from omium.errors import Cancelled, ConfigError, Suspension
 from omium.sdk.driving import Driving
 from omium.sdk.flows import drive_sync
+from omium.sdk.handlers import Handler, find_handlers
 from omium.sdk.loading import find_workflows, load_target
 from omium.sdk.registry import Workflow
 from omium.sdk.session import Session, current_session, init
+from omium.sdk.task_context import TaskContext
+from omium.sdk.task_ending import fail
+from omium.sdk.task_running import DoingTasks
 from omium.sdk.tasks import Running
 from omium.sdk.worker import Worker
 
@@ -49,18 +53,31 @@ class Service:
     profile: str | None = None
 
 
-def load_service(service: Service) -> dict[str, Workflow]:
-    """Return the workflows that the target of `service` holds; `ConfigError` if it holds none."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a target holds: workflows, and handlers of nodes."""
+
+    workflows: dict[str, Workflow]
+    handlers: dict[str, Handler]
+
+    @property
+    def names(self) -> list[str]:
+        """What is served, for people."""
+        return [*sorted(self.workflows), *(f"handler {name}" for name in sorted(self.handlers))]
+
+
+def load_service(service: Service) -> Served:
+    """Return what the target of `service` holds; `ConfigError` if it holds nothing to serve."""
     module, found = load_target(service.target)
     # What was recorded when the file ran as a script names its classes after `__main__`.
     current_session().link.types.alias_module("__main__", module.__name__)
-    workflows = find_workflows(found)
-    if not workflows:
+    served = Served(find_workflows(found), find_handlers(found))
+    if not served.workflows and not served.handlers:
         raise ConfigError(
-            f"There is no workflow in {service.target}; put @omium.workflow on a function, "
-            "or name another target."
+            f"There is no workflow in {service.target}, and no handler; put @omium.workflow or "
+            "@omium.handler on a function, or name another target."
         )
-    return workflows
+    return served
 
 
 class Supervisor:
@@ -112,13 +129,23 @@ class Supervisor:
 
 
 def serve(service: Service) -> None:
-    """Be a child: one execution at a time, and an end to whatever cannot be stopped."""
+    """Be a child: one execution or task at a time, and an end to whatever cannot be stopped."""
     init(base_url=service.base_url, profile=service.profile)
     session = current_session()
-    workflows = load_service(service)
-    running = Killable(session, workflows)
-    worker = Worker(session, workflows, queue=service.queue, concurrency=1, running=running)
+    served = load_service(service)
+    running = Killable(session, served.workflows)
+    doing = KillableTasks(session, served.handlers)
+    worker = Worker(
+        session,
+        served.workflows,
+        handlers=served.handlers,
+        queue=service.queue,
+        concurrency=1,
+        running=running,
+        doing=doing,
+    )
     threading.Thread(target=running.watch, name="omium-watch", daemon=True).start()
+    threading.Thread(target=doing.watch, name="omium-watch-tasks", daemon=True).start()
     with worker.signals():
         worker.run()
 
@@ -156,6 +183,42 @@ class Killable(Running):
                 body = {"type": "execution.suspends", "reason": "cancel", "outcome": "stopped"}
                 drive_sync(driving.write({**body}, within_s=GRACE_S), self._session.link.ports)
             except (Suspension, Exception) as error:  # a boundary: the process ends in any case
+                _log.debug("The server was not told: %s", error)
+        os._exit(EXIT_ENDED)
+
+
+class KillableTasks(DoingTasks):
+    """Nodes' tasks whose process ends itself when a handler goes on that must not."""
+
+    def __init__(self, session: Session, handlers: Mapping[str, Handler]) -> None:
+        super().__init__(session, handlers)
+        self._session = session
+        self._stopping_s: dict[TaskContext, float] = {}
+
+    def watch(self) -> None:
+        """Look again and again; runs in a thread of its own until the process ends."""
+        while True:
+            time.sleep(LOOK_S)
+            for context in self.list_contexts():
+                if context.cancel_requested or context.lost:
+                    since_s = self._stopping_s.setdefault(context, time.monotonic())
+                    if time.monotonic() - since_s > GRACE_S:
+                        self._end(context)
+
+    def abandon(self, context: TaskContext, ended: threading.Event) -> None:
+        """End this process: the failure was told, and its function has to stop before the next try."""
+        if not ended.is_set():
+            _log.warning("%s has timed out and goes on; its process is ended.", context.path)
+            os._exit(EXIT_ENDED)
+
+    def _end(self, context: TaskContext) -> None:
+        """Tell that the task has stopped, true as soon as the next line has run, and end this process."""
+        _log.warning("%s is not to be done any more and does not stop; its process is ended.", context.path)
+        if not context.lost:
+            try:
+                cancelled = Cancelled(f"The execution {context.execution_id} was cancelled.")
+                drive_sync(fail(context, cancelled).send(GRACE_S), self._session.link.ports)
+            except Exception as error:  # a boundary: the process ends in any case
                 _log.debug("The server was not told: %s", error)
         os._exit(EXIT_ENDED)
 

@@ -6,10 +6,9 @@ draining. What an execution's life is stands in life.py; compensations are compe
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from omium.errors import OmiumError, Suspension, Undecodable
@@ -20,6 +19,7 @@ from omium.sdk.coroutines import is_async
 from omium.sdk.driving import Driving
 from omium.sdk.flows import drive_sync
 from omium.sdk.inputs import restore_call
+from omium.sdk.loop_thread import LoopThread
 from omium.sdk.registry import Workflow
 from omium.sdk.session import Session
 from omium.sdk.starting import Granted, make_driving
@@ -38,7 +38,7 @@ class Running:
         self._draining = False
         self.left: list[Driving] = []
         """What ended here without the server having been told."""
-        self._loop: _LoopThread | None = None
+        self._loop: LoopThread | None = None
 
     def begin(self, granted: Granted, release: Callable[[], None]) -> None:
         """Run an execution beside others; `release` is called when it has ended or was given back."""
@@ -122,7 +122,7 @@ class Running:
                 end()
 
         if self._loop is None:
-            self._loop = _LoopThread()
+            self._loop = LoopThread()
         self._loop.submit(work())
 
     def _enter(self, granted: Granted) -> Driving:
@@ -156,37 +156,3 @@ def _report(driving: Driving, error: BaseException) -> None:
         _log.warning(
             "%s (%s) failed: %s: %s", driving.execution_id, driving.workflow, type(error).__name__, error
         )
-
-
-class _LoopThread:
-    """One event loop for all async executions of this worker."""
-
-    def __init__(self) -> None:
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._main, name="omium-loop", daemon=True)
-        self._thread.start()
-        self._ready.wait()
-
-    def submit(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` as a task."""
-        self._loop.call_soon_threadsafe(self._start, work)
-
-    def close(self) -> None:
-        """End the loop; what still runs in it is cancelled."""
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join()
-
-    def _main(self) -> None:
-        asyncio.run(self._serve())
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._end = asyncio.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._ready.set()
-        await self._end.wait()
-
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)  # the loop itself holds its tasks weakly
-        task.add_done_callback(self._tasks.discard)

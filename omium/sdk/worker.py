@@ -1,9 +1,10 @@
-"""The worker: claims queued executions of the workflows that it was given, and runs them.
+"""The worker: claims queued executions of its workflows and nodes' tasks of its handlers, and runs them.
 
-Owns the loop of long polls, the slots, and how it stops: on the first signal the steps that run end and every
-lease is given back, on the second the process goes at once. What running means is tasks.py; a process per
-execution is supervisor.py. Former workers of the same host that are provably gone are reported, so that what
-they held is queued at once and not after its lease (semantics 3.3).
+Owns the loop of long polls, the slots (one poll and one set of slots for both), and how it stops: on the
+first signal the steps and tasks that run end and every lease is given back, on the second the process goes at
+once. What running means is tasks.py, for nodes task_running.py; a process per slot is supervisor.py. Former
+workers of the same host that are provably gone are reported, so that what they held is queued at once and not
+after its lease (semantics 3.3).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Final
 
@@ -26,11 +28,13 @@ from omium.sdk.code_version import describe_code
 from omium.sdk.driving import STOPPING_S
 from omium.sdk.exchange import exchange, parse_answer
 from omium.sdk.flows import Flow, drive_sync
+from omium.sdk.handlers import Handler
 from omium.sdk.joining import join_execution
 from omium.sdk.process import Process, current_process, is_gone
 from omium.sdk.registry import Workflow
 from omium.sdk.session import Session
 from omium.sdk.starting import Granted
+from omium.sdk.task_running import DoingTasks
 from omium.sdk.tasks import Running
 
 WAIT_S: Final = 20.0
@@ -40,30 +44,43 @@ CLOSING_S: Final = 3.0  # for the last poll to come back, which the server ends 
 _log = logging.getLogger("omium.worker")
 
 
+@dataclass(frozen=True, slots=True)
+class Caught:
+    """What one claim gave: executions, and nodes' tasks (`models.tasks.Task` as JSON)."""
+
+    grants: list[Granted]
+    tasks: list[Mapping[str, Any]]
+
+
 class Worker:
-    """Serves `workflows` until it is told to stop."""
+    """Serves `workflows` and `handlers` until it is told to stop."""
 
     def __init__(
         self,
         session: Session,
         workflows: Mapping[str, Workflow],
         *,
+        handlers: Mapping[str, Handler] | None = None,
         queue: str = "default",
         concurrency: int = 4,
         running: Running | None = None,
+        doing: DoingTasks | None = None,
     ) -> None:
         self.id = new_id("wk", time.time_ns() // 1000)
         self.workflows = workflows
+        self.handlers = handlers or {}
         self._session = session
         self._queue = queue
         self._concurrency = concurrency
         self._running = running or Running(session, workflows)
+        self._doing = doing or DoingTasks(session, self.handlers)
         self._slots = threading.Semaphore(concurrency)
         self._stopping = threading.Event()
         self._gone: list[str] = []
         self._failure: Problem | None = None
-        first = next(iter(workflows.values()), None)
-        self._code = describe_code(first.function) if first is not None else None
+        functions = [workflow.function for workflow in workflows.values()]
+        functions += [handler.function for handler in self.handlers.values()]
+        self._code = describe_code(functions[0]) if functions else None
 
     def run(self) -> None:
         """Claim and run until `stop`; returns when nothing runs any more.
@@ -79,7 +96,9 @@ class Worker:
         self._session.transport.hurry(STOPPING_S)
         poll.join(CLOSING_S if self._say_goodbye() else 0)  # it may bring a grant, which is given back
         self._running.wait()
+        self._doing.wait()
         self._running.close()
+        self._doing.close()
         self._name_left()
         if self._failure is not None:
             raise self._failure
@@ -89,6 +108,7 @@ class Worker:
     ) -> Any:
         """Run one execution, a certain one or the next that can be claimed, and return its output.
 
+        Of a worker with handlers the next may be a node's task: it's done, and nothing is returned.
         A certain execution is taken up whatever its state is: queued, paused, failed, or left by a process
         that is gone. `told` is called with its id before it runs. Raises what ended it.
         """
@@ -96,24 +116,28 @@ class Worker:
             self._session.prepare(execution_id)
         wait_s = 0.0 if execution_id else WAIT_S
         try:
-            grants = drive_sync(self._claim(execution_id, wait_s=wait_s), self._ports)
+            caught = drive_sync(self._claim(execution_id, wait_s=wait_s), self._ports)
         except NothingToClaim:
-            grants = None
-        if grants is None:  # not above: what the user's code raises would be told as following from that
+            caught = None
+        if caught is None:  # not above: what the user's code raises would be told as following from that
             assert execution_id is not None
             flow = join_execution(execution_id, self.workflows.get, self._session.prepare)
             joined = drive_sync(flow, self._ports)
             told(joined.execution_id)
             return runner.join(self._session, joined)
-        for granted in grants:
+        for granted in caught.grants:
             told(granted.execution["id"])
             return self._running.run_here(granted)
+        for task in caught.tasks:
+            self._doing.begin(task, lambda: None)
+        self._doing.wait()
+        self._doing.close()
         return None
 
     @property
     def left(self) -> int:
-        """How many executions could not be given back, because the server was away when this stopped."""
-        return len(self._running.left)
+        """How much could not be given back or told, because the server was away when this stopped."""
+        return len(self._running.left) + len(self._doing.left)
 
     def stop(self) -> None:
         """Take no more work; let the steps that run end, and give the rest back."""
@@ -147,10 +171,13 @@ class Worker:
                 continue
             free, taken = 1 + self._acquire_more(), 0
             try:
-                grants = drive_sync(self._claim(None, wait_s=WAIT_S, most=free), self._ports)
+                caught = drive_sync(self._claim(None, wait_s=WAIT_S, most=free), self._ports)
                 away = False
-                for granted in grants:
+                for granted in caught.grants:
                     self._running.begin(granted, self._slots.release)
+                    taken += 1
+                for task in caught.tasks:
+                    self._doing.begin(task, self._slots.release)
                     taken += 1
             except ConnectionLost as error:
                 if not away:
@@ -177,11 +204,12 @@ class Worker:
             more += 1
         return more
 
-    def _claim(self, execution_id: str | None, *, wait_s: float, most: int = 1) -> Flow[list[Granted]]:
+    def _claim(self, execution_id: str | None, *, wait_s: float, most: int = 1) -> Flow[Caught]:
         body: dict[str, Any] = {
             "worker_id": self.id,
             "queue": self._queue,
             "workflows": sorted(self.workflows),
+            "handlers": sorted(self.handlers),
             "process": current_process().to_json(),
             "code": self._code,
             "max_executions": min(most, 100),
@@ -196,7 +224,8 @@ class Worker:
         self._gone = [
             each["worker_id"] for each in claimed["neighbours"] if is_gone(Process(**each["process"])) is True
         ]
-        return [Granted(grant["execution"], grant, answer.sent_us) for grant in claimed["grants"]]
+        grants = [Granted(grant["execution"], grant, answer.sent_us) for grant in claimed["grants"]]
+        return Caught(grants, claimed.get("tasks", []))
 
     def _say_goodbye(self) -> bool:
         """Tell the server that this worker stops, once; say whether it was told."""

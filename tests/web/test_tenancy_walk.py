@@ -220,7 +220,7 @@ def test_a_strangers_worker_is_given_nothing_of_the_owners_queue(walk):
     before = walk.snapshot()
     reply = walk.send(walk.stranger(), "POST", "/v1/workers/claim", claim(Ids(worker="idle")))
 
-    assert reply.json() == {"grants": [], "pending": 0, "neighbours": []}
+    assert reply.json() == {"grants": [], "tasks": [], "pending": 0, "neighbours": []}
     assert walk.snapshot() == before
 
 

@@ -50,6 +50,7 @@ class Ids:
     rule: str = field(default_factory=lambda: new_id("ar", 1))
     delivery: str = field(default_factory=lambda: new_id("dl", 1))
     secret: str = "secret_nobody"
+    webhook: str = field(default_factory=lambda: new_id("wh", 1))
     workflow: str = "workflow-nobody"
     user: str = field(default_factory=lambda: new_id("us", 1))
     session: str = field(default_factory=lambda: new_id("se", 1))
@@ -192,6 +193,13 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "rotate_alert_rule": lambda ids: Asked((ids.rule,)),
     "list_alert_deliveries": lambda ids: Asked(query={"rule": ids.rule}),
     "retry_alert_delivery": lambda ids: Asked((ids.delivery,)),
+    "create_webhook": lambda ids: Asked(
+        body={"name": "w", "url": "https://example.com/hook", "handlers": ["h"]}
+    ),
+    "list_webhooks": lambda ids: Asked(),
+    "delete_webhook": lambda ids: Asked((ids.webhook,)),
+    "rotate_webhook": lambda ids: Asked((ids.webhook,)),
+    "test_webhook": lambda ids: Asked((ids.webhook,)),
     "set_secret": lambda ids: Asked((ids.secret,), {"value": "of a stranger"}),
     "list_secrets": lambda ids: Asked(),
     "delete_secret": lambda ids: Asked((ids.secret,)),
@@ -268,6 +276,7 @@ SEEN_BY_THE_OWNER = (
     "/v1/invitations",
     "/v1/alerts/rules",
     "/v1/alerts/deliveries",
+    "/v1/webhooks",
     "/v1/secrets",
     "/v1/workflows",
     "/v1/credits",
@@ -410,5 +419,7 @@ class Walk:
         ids.workflow = "workflow-private"
         self.post("/v1/workflows", {"document": workflow(ids.workflow), "note": PRIVATE})
         self._good(self.send(self.owner, "PUT", f"/v1/workflows/{ids.workflow}/tags/{PRIVATE}", {}))
+        target = {"name": PRIVATE, "url": "https://example.com/private", "handlers": [PRIVATE]}
+        ids.webhook = self.post("/v1/webhooks", target)["id"]
         ids.secret = "secret_private"
         self._good(self.send(self.owner, "PUT", f"/v1/secrets/{ids.secret}", {"value": PRIVATE}))

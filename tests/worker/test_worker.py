@@ -46,7 +46,8 @@ from omium.sdk.session import current_session
 from omium.sdk.supervisor import Service, load_service
 from omium.sdk.worker import Worker
 
-print(Worker(current_session(), load_service(Service(sys.argv[1]))).run_once(sys.argv[2]))
+workflows = load_service(Service(sys.argv[1])).workflows
+print(Worker(current_session(), workflows).run_once(sys.argv[2]))
 """
 
 

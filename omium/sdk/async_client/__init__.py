@@ -7,6 +7,7 @@
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
     people.py       users, sessions, members, tenants
     oversight.py    audit log, alerts, named secrets
+    nodes.py        nodes of specs: tasks, webhooks, signals, approvals
     workflows.py    documents, their versions and tags
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
@@ -21,6 +22,7 @@ from omium.sdk.async_client.drivers import AsyncDrivers
 from omium.sdk.async_client.executions import AsyncExecutions
 from omium.sdk.async_client.failures import AsyncFailures
 from omium.sdk.async_client.graphs import AsyncGraphs
+from omium.sdk.async_client.nodes import AsyncNodes
 from omium.sdk.async_client.oversight import AsyncOversight
 from omium.sdk.async_client.people import AsyncPeople
 from omium.sdk.async_client.prices import AsyncPrices
@@ -40,6 +42,7 @@ class AsyncClient(
     AsyncPrices,
     AsyncPeople,
     AsyncOversight,
+    AsyncNodes,
 ):
     """Talks to one server from async code; see `AsyncCore` for arguments, retries and errors."""
 

@@ -9,6 +9,7 @@ Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit the
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
     people.py       users, sessions, members, tenants
     oversight.py    audit log, alerts, named secrets
+    nodes.py        nodes of specs: tasks, webhooks, signals, approvals
     workflows.py    documents, their versions and tags
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
@@ -23,6 +24,7 @@ from omium.sdk.sync_client.drivers import SyncDrivers
 from omium.sdk.sync_client.executions import SyncExecutions
 from omium.sdk.sync_client.failures import SyncFailures
 from omium.sdk.sync_client.graphs import SyncGraphs
+from omium.sdk.sync_client.nodes import SyncNodes
 from omium.sdk.sync_client.oversight import SyncOversight
 from omium.sdk.sync_client.people import SyncPeople
 from omium.sdk.sync_client.prices import SyncPrices
@@ -42,6 +44,7 @@ class Client(
     SyncPrices,
     SyncPeople,
     SyncOversight,
+    SyncNodes,
 ):
     """Talks to one server from sync code; see `SyncCore` for arguments, retries and errors."""
 

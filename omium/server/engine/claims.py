@@ -118,6 +118,7 @@ def _see(tx: Tx, principal: Principal, command: ClaimWork) -> tuple[WorkerRow, b
             seen_us=tx.now_us,
             seen_lease_us=tx.lease_now_us,
             stopped_us=None,
+            handlers=json_bytes([*command.handlers]) if command.handlers else None,
         ),
     )
     if seen is None:

@@ -167,6 +167,7 @@ def view_worker(row: WorkerRow, *, seen: bool) -> Worker:
         environment=row.environment,
         queue=row.queue,
         workflows=json.loads(row.workflows),
+        handlers=json.loads(row.handlers) if row.handlers is not None else [],
         process=ProcessIdentity.model_validate_json(row.process),
         concurrency=row.concurrency,
         seen=seen,

@@ -37,6 +37,7 @@ from omium.server.routes import (
     tenants,
     tokens,
     usage,
+    webhooks,
     workers,
     workflows,
 )
@@ -73,6 +74,7 @@ MODULES = (
     secrets,
     driver,
     workers,
+    webhooks,
     streams,
     admin,
     graphs,

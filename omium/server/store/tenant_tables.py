@@ -17,6 +17,7 @@ WITH_EXECUTIONS: Final = frozenset(
         "execution_tags",
         "executions",
         "tree_cancels",
+        "webhook_pushes",
     }
 )
 """Rows of these go with their execution."""
@@ -38,6 +39,7 @@ EMPTIED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("workflow_versions", ("tenant_id", "workflow_id", "number")),
     ("workflows", ("tenant_id", "id")),
     ("secrets", ("tenant_id", "environment", "name")),
+    ("webhook_targets", ("id",)),
     ("alert_deliveries", ("id",)),
     ("alert_facts", ("id",)),
     ("alert_rules", ("id",)),

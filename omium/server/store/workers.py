@@ -9,7 +9,7 @@ from omium.server.db.tx import Sql, Tx
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A row of `workers`; `workflows` is a JSON list, `process` a ProcessIdentity as JSON."""
+    """A row of `workers`; `workflows` and `handlers` are JSON lists, `process` a ProcessIdentity as JSON."""
 
     id: str
     tenant_id: str
@@ -24,6 +24,7 @@ class WorkerRow:
     seen_us: int
     seen_lease_us: int  # the lease clock
     stopped_us: int | None
+    handlers: bytes | None  # None is none
 
 
 _NAMES = tuple(field.name for field in fields(WorkerRow))
@@ -32,8 +33,8 @@ _COLUMNS = ", ".join(_NAMES)
 SEE = Sql(f"""
     INSERT INTO workers ({_COLUMNS}) VALUES ({", ".join(f":{name}" for name in _NAMES)})
     ON CONFLICT (id) DO UPDATE
-       SET queue = excluded.queue, workflows = excluded.workflows, process = excluded.process,
-           concurrency = excluded.concurrency, seen_us = excluded.seen_us,
+       SET queue = excluded.queue, workflows = excluded.workflows, handlers = excluded.handlers,
+           process = excluded.process, concurrency = excluded.concurrency, seen_us = excluded.seen_us,
            seen_lease_us = excluded.seen_lease_us, api_key_id = excluded.api_key_id, stopped_us = NULL
      WHERE workers.tenant_id = excluded.tenant_id AND workers.environment = excluded.environment
  RETURNING {_COLUMNS}

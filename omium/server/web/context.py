@@ -25,6 +25,7 @@ from omium.server.web.credit_headers import CreditHeaders
 from omium.server.web.hosts import HostPolicy
 from omium.server.web.limits import StreamQuota, TokenBuckets
 from omium.server.web.metrics import Metrics
+from omium.server.webhooks.sending import Sender
 
 Check = Callable[[Database], Awaitable[list[str]]]
 
@@ -41,6 +42,7 @@ class ServerContext:
     audit: AuditLog
     refusals: Refusals
     channels: Channels
+    webhooks: Sender
     known_secrets: KnownSecrets
     live: LiveHub
     auth: Authenticator
@@ -102,6 +104,7 @@ def build_context(
         audit=audit,
         refusals=Refusals(audit, clock),
         channels=Channels.load(settings, key_file),
+        webhooks=Sender.load(settings, key_file, clock),
         known_secrets=known_secrets,
         live=live,
         auth=Authenticator(db, key_file, clock, settings.key_cache_s, settings.session_idle_s),

@@ -1,0 +1,35 @@
+"""Calls about nodes of specs that are done outside of the server: webhooks."""
+
+from __future__ import annotations
+
+from omium.models.webhook import CreateWebhook, NewWebhook, Webhook, WebhookTested
+from omium.models.wire import Page
+from omium.sdk.async_client.core import AsyncCore, segment
+
+
+class AsyncNodes(AsyncCore):
+    """What happens to nodes outside of the server."""
+
+    async def create_webhook(
+        self, command: CreateWebhook, *, idempotency_key: str | None = None
+    ) -> NewWebhook:
+        """Register a target for nodes' tasks; its signing secret is in the reply and nowhere else."""
+        return await self._send("POST", "/v1/webhooks", NewWebhook, command, idempotency_key=idempotency_key)
+
+    async def list_webhooks(self, *, limit: int = 50, after: str | None = None) -> Page[Webhook]:
+        """Return one page of the targets, oldest first."""
+        return await self._get("/v1/webhooks", Page[Webhook], {"limit": limit, "after": after})
+
+    async def delete_webhook(self, webhook_id: str) -> None:
+        """Delete a target; what it was doing is done again by others."""
+        await self._send("DELETE", f"/v1/webhooks/{segment(webhook_id)}", None)
+
+    async def rotate_webhook(self, webhook_id: str, *, idempotency_key: str | None = None) -> NewWebhook:
+        """Give a target a new signing secret; the former one signs along for a day."""
+        path = f"/v1/webhooks/{segment(webhook_id)}/rotate"
+        return await self._send("POST", path, NewWebhook, idempotency_key=idempotency_key)
+
+    async def test_webhook(self, webhook_id: str) -> WebhookTested:
+        """Send a target a message that asks for nothing; it's enabled if it answers."""
+        path = f"/v1/webhooks/{segment(webhook_id)}/test"
+        return await self._send("POST", path, WebhookTested, timeout_s=150)

@@ -1,0 +1,36 @@
+"""Calls about nodes of specs that are done outside of the server: webhooks.
+
+Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit there.
+"""
+
+from __future__ import annotations
+
+from omium.models.webhook import CreateWebhook, NewWebhook, Webhook, WebhookTested
+from omium.models.wire import Page
+from omium.sdk.sync_client.core import SyncCore, segment
+
+
+class SyncNodes(SyncCore):
+    """What happens to nodes outside of the server."""
+
+    def create_webhook(self, command: CreateWebhook, *, idempotency_key: str | None = None) -> NewWebhook:
+        """Register a target for nodes' tasks; its signing secret is in the reply and nowhere else."""
+        return self._send("POST", "/v1/webhooks", NewWebhook, command, idempotency_key=idempotency_key)
+
+    def list_webhooks(self, *, limit: int = 50, after: str | None = None) -> Page[Webhook]:
+        """Return one page of the targets, oldest first."""
+        return self._get("/v1/webhooks", Page[Webhook], {"limit": limit, "after": after})
+
+    def delete_webhook(self, webhook_id: str) -> None:
+        """Delete a target; what it was doing is done again by others."""
+        self._send("DELETE", f"/v1/webhooks/{segment(webhook_id)}", None)
+
+    def rotate_webhook(self, webhook_id: str, *, idempotency_key: str | None = None) -> NewWebhook:
+        """Give a target a new signing secret; the former one signs along for a day."""
+        path = f"/v1/webhooks/{segment(webhook_id)}/rotate"
+        return self._send("POST", path, NewWebhook, idempotency_key=idempotency_key)
+
+    def test_webhook(self, webhook_id: str) -> WebhookTested:
+        """Send a target a message that asks for nothing; it's enabled if it answers."""
+        path = f"/v1/webhooks/{segment(webhook_id)}/test"
+        return self._send("POST", path, WebhookTested, timeout_s=150)
