@@ -14,6 +14,7 @@ from prometheus_client.core import Metric
 
 from omium.clock import Clock, SystemClock
 from omium.server.alerts.deliver import Deliverer
+from omium.server.analytics.verify import list_sum_problems
 from omium.server.audit.verify import list_audit_problems
 from omium.server.background import build_sweeps, list_first_works
 from omium.server.background.runner import Runner
@@ -59,6 +60,7 @@ async def open_app(
         server.checks.append(("executions", list_problems))
         server.checks.append(("ledger", list_ledger_problems))
         server.checks.append(("credits of executions", list_money_problems))
+        server.checks.append(("analytics", list_sum_problems))
         server.checks.append(("audit log", functools.partial(list_audit_problems, key_file=key_file)))
         server.metrics.add_source(lambda: database_metrics(db))
         server.metrics.add_source(lambda: server_metrics(server))

@@ -21,6 +21,9 @@ GROWING = frozenset(
 # What reads a whole table on purpose, and why that is bearable.
 ON_PURPOSE = {
     "alerts.LOCK_FACTS": "through the index of those that no sweep has gathered, which holds nothing else",
+    "unsummed.TAKE_ENDED": "through the index of what no sum has yet, which holds nothing else",
+    "unsummed.TAKE_USED": "through the index of what no sum has yet, which holds nothing else",
+    "unsummed.LIST_FAILED": "through the index of what no sum has yet, which holds nothing else",
     "charges.STRAY": "through the index of open holds, when the database is verified",
     "meters.OUT_OF_CREDITS": "through the index of workers' executions that are paused for credits",
     "leases.RESTART": "once, when a server starts; through the index of running executions",

@@ -50,8 +50,8 @@ class Ids:
     rule: str = field(default_factory=lambda: new_id("ar", 1))
     delivery: str = field(default_factory=lambda: new_id("dl", 1))
     secret: str = "secret_nobody"
-    webhook: str = field(default_factory=lambda: new_id("wh", 1))
     workflow: str = "workflow-nobody"
+    webhook: str = field(default_factory=lambda: new_id("wh", 1))
     user: str = field(default_factory=lambda: new_id("us", 1))
     session: str = field(default_factory=lambda: new_id("se", 1))
     invitation: str = field(default_factory=lambda: new_id("in", 1))
@@ -100,6 +100,9 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "get_key": lambda ids: Asked((ids.key,)),
     "update_key": lambda ids: Asked((ids.key,), {"name": "renamed", "spend_cap_usd": 1}),
     "rotate_key": lambda ids: Asked((ids.key,), {}),
+    "analyze_usage": lambda ids: Asked(),
+    "analyze_errors": lambda ids: Asked(),
+    "analyze_savings": lambda ids: Asked(),
     "get_key_usage": lambda ids: Asked((ids.key,)),
     "exchange_key": lambda ids: Asked(body={}),
     "revoke_key": lambda ids: Asked((ids.key,)),
@@ -416,10 +419,10 @@ class Walk:
         ids.rule = self.post("/v1/alerts/rules", rule)["id"]
         ids.delivery = self.post(f"/v1/alerts/rules/{ids.rule}/test", None)["id"]
         self._invite()
+        target = {"name": PRIVATE, "url": "https://example.com/private", "handlers": [PRIVATE]}
+        ids.webhook = self.post("/v1/webhooks", target)["id"]
         ids.workflow = "workflow-private"
         self.post("/v1/workflows", {"document": workflow(ids.workflow), "note": PRIVATE})
         self._good(self.send(self.owner, "PUT", f"/v1/workflows/{ids.workflow}/tags/{PRIVATE}", {}))
-        target = {"name": PRIVATE, "url": "https://example.com/private", "handlers": [PRIVATE]}
-        ids.webhook = self.post("/v1/webhooks", target)["id"]
         ids.secret = "secret_private"
         self._good(self.send(self.owner, "PUT", f"/v1/secrets/{ids.secret}", {"value": PRIVATE}))

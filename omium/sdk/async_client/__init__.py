@@ -7,8 +7,9 @@
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
     people.py       users, sessions, members, tenants
     oversight.py    audit log, alerts, named secrets
-    nodes.py        nodes of specs: tasks, webhooks, signals, approvals
     workflows.py    documents, their versions and tags
+    analytics.py    usage, errors and savings over time
+    nodes.py        nodes of specs: tasks, webhooks, signals, approvals
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
 is); lists take their query by keyword. `omium.sdk.sync_client` is generated from this package.
@@ -17,6 +18,7 @@ is); lists take their query by keyword. `omium.sdk.sync_client` is generated fro
 from __future__ import annotations
 
 from omium.sdk.async_client.account import AsyncAccount
+from omium.sdk.async_client.analytics import AsyncAnalytics
 from omium.sdk.async_client.credits import AsyncCredits
 from omium.sdk.async_client.drivers import AsyncDrivers
 from omium.sdk.async_client.executions import AsyncExecutions
@@ -42,6 +44,7 @@ class AsyncClient(
     AsyncPrices,
     AsyncPeople,
     AsyncOversight,
+    AsyncAnalytics,
     AsyncNodes,
 ):
     """Talks to one server from async code; see `AsyncCore` for arguments, retries and errors."""

@@ -9,8 +9,9 @@ Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit the
     graphs.py       a graph framework's saver         prices.py     the price book, what things cost
     people.py       users, sessions, members, tenants
     oversight.py    audit log, alerts, named secrets
-    nodes.py        nodes of specs: tasks, webhooks, signals, approvals
     workflows.py    documents, their versions and tags
+    analytics.py    usage, errors and savings over time
+    nodes.py        nodes of specs: tasks, webhooks, signals, approvals
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
 is); lists take their query by keyword.
@@ -19,6 +20,7 @@ is); lists take their query by keyword.
 from __future__ import annotations
 
 from omium.sdk.sync_client.account import SyncAccount
+from omium.sdk.sync_client.analytics import SyncAnalytics
 from omium.sdk.sync_client.credits import SyncCredits
 from omium.sdk.sync_client.drivers import SyncDrivers
 from omium.sdk.sync_client.executions import SyncExecutions
@@ -44,6 +46,7 @@ class Client(
     SyncPrices,
     SyncPeople,
     SyncOversight,
+    SyncAnalytics,
     SyncNodes,
 ):
     """Talks to one server from sync code; see `SyncCore` for arguments, retries and errors."""

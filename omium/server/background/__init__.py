@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from omium.server.accounts import deletion
+from omium.server.analytics import summing
 from omium.server.background.alerting import list_alert_sweeps
 from omium.server.background.runner import Sweep
 from omium.server.db.tx import Tx
@@ -50,6 +51,9 @@ def build_sweeps(
         Sweep("pauses for credits", 1.0, credit_pauses.CreditPauses().sweep, credit_pauses.QUEUED_MAX),
         Sweep("usage without a price", 15.0, charges.sweep_unpriced, charges.PORTION),
         Sweep("sums of keys", 10.0, caps.sweep_rollups, 1),
+        Sweep("sums", 5.0, summing.sum_rows, summing.PORTION),
+        Sweep("sums of spending", 10.0, summing.sum_spending, 1),
+        Sweep("old sums", 600.0, summing.compact_sums, summing.PORTION),
         Sweep("holds with an end", 10.0, partial(holds.expire_due, limit=HOLDS_PER_SWEEP), HOLDS_PER_SWEEP),
         Sweep("plans", 60.0, plans.sweep_plans, 1),
         Sweep("credits with an end", 60.0, partial(lots.sweep_lots, limit=lots.SWEEP_ROWS), lots.SWEEP_ROWS),

@@ -25,6 +25,7 @@ from omium.server.engine.fence import DRIVER_LOST, INTERRUPTED
 from omium.server.engine.mishaps import make_error
 from omium.server.engine.policy import Policy
 from omium.server.engine.runners import is_served
+from omium.server.engine.savings import save_resume
 from omium.server.engine.transitions import append_event, move
 from omium.server.store import details, effects, steps
 from omium.server.store.executions import ExecutionRow
@@ -74,6 +75,8 @@ def interrupt(tx: Tx, row: ExecutionRow) -> ExecutionRow:
     if cancelled:
         return _end_cancel(tx, row, counted)
     paused = _reason_to_pause(tx, row)
+    if not paused:
+        save_resume(tx, row, "takeover")
     return move(
         tx,
         row,

@@ -21,6 +21,7 @@ from omium.server.engine.plan import Plan, make_plan
 from omium.server.engine.plan_token import check_token
 from omium.server.engine.replay_packing import PackedReplay
 from omium.server.engine.replay_records import Draft, draft_records, write_records
+from omium.server.engine.savings import save_replay
 from omium.server.engine.source import Source, is_current, read_source, refuse_source
 from omium.server.engine.transitions import append_event, record_first_event
 from omium.server.engine.values import copy_value, put_value
@@ -111,6 +112,7 @@ def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay, prepared: Prepared
         kept_open=KEPT_OPEN,
     )
     row = write_records(tx, row, prepared.draft)
+    save_replay(tx, row, plan)
     row = _decide(tx, packed, plan, row)
     if packed.taker is not None:
         row = give_grant(tx, row, packed.taker, EventType.EXECUTION_CLAIMED)

@@ -34,6 +34,7 @@ from omium.server.engine.losses import interrupt
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.policy import Policy
 from omium.server.engine.runners import find_runner
+from omium.server.engine.savings import save_resume
 from omium.server.engine.start_packing import TOKEN_CHARACTERS_MIN
 from omium.server.engine.transitions import illegal_transition, move
 from omium.server.engine.views import view_execution
@@ -178,6 +179,7 @@ def _prepare(
             kept_open=STAYS_OPEN,
         )
         details.set_error(tx, row.id, None)
+        save_resume(tx, row, "resume")
     return row
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from omium.clock import US_PER_S
 from omium.jsonvalue import json_bytes
 from omium.models.account import Retention
+from omium.server.analytics import counting
 from omium.server.db.tx import Tx
 from omium.server.engine.failures import close_in_group
 from omium.server.engine.values import drop_value
@@ -87,6 +88,7 @@ def remove_portion(tx: Tx, row: ExecutionRow) -> None:
         left -= removed
     if left == PORTION_ROWS:  # groups of failures are locked before payloads, so in a portion of their own
         _close_failures(tx, row)
+        counting.keep(tx, row)  # before its row is gone: that says whether it is in the sums
         _drop(tx, row, store.take_rest(tx, row))
         key_usage.keep_counts(tx, row)
 
@@ -111,6 +113,7 @@ def _close_failures(tx: Tx, row: ExecutionRow) -> None:
             by="omium",
             reason="retention removed it",
         )
+    counting.keep_failures(tx, row.id)
     store.delete_occurrences(tx, row.id)
     for failure_id in groups:
         newest = failures.find_newest(tx, failure_id)

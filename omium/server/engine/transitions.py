@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from omium.errors import IllegalTransition, StorageBusy
 from omium.jsonvalue import JsonValue, json_bytes
+from omium.server.analytics import counting
 from omium.server.db.tx import Tx
 from omium.server.engine import metering
 from omium.server.engine.live import Announcement
@@ -152,9 +153,16 @@ def _write(
     row = replace(row, last_seq=was.last_seq + 1, updated_us=tx.now_us)
     if not update_execution(tx, was, row):
         raise StorageBusy(f"{was.id} changed while this was decided; try again.")
+    if was.ended_us is not None and _counts_otherwise(was, row):
+        counting.take_out(tx, was)
     assert not data.keys() & _FOLDED_NAMES, f"{event} says {data}: those names are the row's own columns"
     changed = {name: getattr(row, name) for name in FOLDED if getattr(row, name) != getattr(was, name)}
     facts = cast("dict[str, JsonValue]", {**data, **changed})
     events.insert_event(tx, row.id, row.last_seq, event.value, json_bytes(facts))
     announce(tx, row)
     return row
+
+
+def _counts_otherwise(was: ExecutionRow, row: ExecutionRow) -> bool:
+    """Tell whether an ended execution would be counted in another way now: it goes on, as a rule."""
+    return (was.status, was.ended_us, was.steps_completed) != (row.status, row.ended_us, row.steps_completed)

@@ -59,6 +59,23 @@ EMPTIED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("idempotency_records", ("tenant_id", "principal_id", "endpoint", "key")),
     ("key_days", ("tenant_id", "api_key_id", "day")),
     ("key_rollups", ("tenant_id",)),
+    (
+        "execution_sums",
+        ("tenant_id", "start_us", "width", "environment", "workflow", "started_by", "status", "bucket"),
+    ),
+    (
+        "usage_sums",
+        ("tenant_id", "start_us", "width", "environment", "workflow", "started_by", "provider", "model"),
+    ),
+    (
+        "failure_sums",
+        (
+            *("tenant_id", "start_us", "width", "environment", "workflow", "started_by"),
+            *("kind", "error_type", "step"),
+        ),
+    ),
+    ("spending_marks", ("tenant_id",)),
+    ("savings", ("tenant_id", "at_us", "execution_id", "seq")),
     ("api_keys", ("id",)),
     ("invitations", ("id",)),
     ("sessions", ("id",)),
