@@ -218,6 +218,10 @@ class EventType(StrEnum):
     CHILD_STARTED = "child.started"
     RECORDING_GAPPED = "recording.gapped"
     CREDITS_EXHAUSTED = "credits.exhausted"
+    STEP_INTERRUPTED = "step.interrupted"
+    EDGE_DISCARDED = "edge.discarded"
+    SIGNAL_RECEIVED = "signal.received"
+    APPROVAL_DECIDED = "approval.decided"
 
 
 class Scope(StrEnum):

@@ -40,7 +40,31 @@ class Announcement:
             hub.wake(*queue_topic(self.tenant_id, *self.queue))
 
 
-TOLD = (Announcement, CreditsMoved)
+@light(frozen=True, slots=True)
+class TasksReady:
+    """A node is ready for whoever does such tasks; `executor` "timer" and all but "worker" are the server's."""
+
+    tenant_id: str
+    environment: str
+    queue: str
+    executor: str
+    handler: str
+
+    def __call__(self) -> None:
+        """Tell nobody: the database was opened without a hub."""
+
+    def tell(self, hub: LiveHub) -> None:
+        """Wake the workers of the queue, or the server's own loop."""
+        if self.executor == "worker":
+            hub.wake(*queue_topic(self.tenant_id, self.environment, self.queue))
+        else:
+            hub.wake(*NODES_TOPIC)
+
+
+NODES_TOPIC = ("nodes",)
+"""What wakes the loop that goes on with executions of specs (engine/nodes/loop.py)."""
+
+TOLD = (Announcement, CreditsMoved, TasksReady)
 """Hooks that the hub is told of."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from omium.server.db.tx import Database
+from omium.server.engine.nodes.definitions import Definitions
 from omium.server.engine.policy import Policy
 from omium.server.engine.values import Vault
 
@@ -16,5 +17,7 @@ class EngineParts:
     db: Database
     vault: Vault
     policy: Policy = field(default_factory=Policy)
+    definitions: Definitions = field(default_factory=Definitions)
+    """The specs that this process has compiled."""
     metering: bool = False
     """Whether what begins from now on is metered: the server's setting."""

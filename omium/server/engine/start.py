@@ -12,6 +12,7 @@ same answer.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import cast
 
 from omium.errors import (
     ExecutionExists,
@@ -21,11 +22,15 @@ from omium.errors import (
     SecretNotRepeatable,
 )
 from omium.ids import child_execution_id
+from omium.jsonvalue import JsonValue
 from omium.models.driver import Grant
 from omium.models.execution import Execution, StartExecution
 from omium.server.db.tx import Tx
 from omium.server.engine import metering
 from omium.server.engine.grants import build_first_grant, build_grant, pack_model
+from omium.server.engine.nodes import starting
+from omium.server.engine.nodes.driving import drive
+from omium.server.engine.nodes.settling import settle
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.start_packing import PackedStart, pack_start
 from omium.server.engine.transitions import append_event, record_first_event
@@ -55,7 +60,7 @@ async def start(
     `InvalidRequest`, `PayloadTooLarge`, `NotFound` (the parent), `CreditsExhausted`, `LimitReached`.
     """
     packed = pack_start(parts.vault, principal, command, idempotency_key, metered=parts.metering)
-    started = await parts.db.write(lambda tx: start_execution(tx, packed))
+    started = await parts.db.write(lambda tx: start_execution(tx, packed, parts))
     if started.row.driver == Driver.LOCAL:
         if started.fresh:
             return build_first_grant(parts, started.row, packed.input, packed.lease_token)
@@ -63,11 +68,19 @@ async def start(
     return view_execution(started.row)
 
 
-def start_execution(tx: Tx, packed: PackedStart) -> Started:
-    """Begin the execution, or return the one that the same start began before."""
+def start_execution(tx: Tx, packed: PackedStart, parts: EngineParts | None = None) -> Started:
+    """Begin the execution, or return the one that the same start began before.
+
+    With `parts`, one that is meant for workers is the engine's where its workflow is a stored spec.
+    """
     packed.principal.require_workflow(packed.command.workflow)
     parent = _lock_parent(tx, packed)
     row = _make_row(tx, packed, parent)
+    version = None
+    if parts is not None and packed.command.driver is Driver.WORKER:
+        version = starting.find_pinned(tx, row.tenant_id, row.workflow)
+    if parts is not None and version is not None:
+        row = starting.as_engine_row(tx, row, starting.get_definition(parts, version))
     meter = None
     if packed.metered:
         meter = metering.make_meter(
@@ -78,6 +91,10 @@ def start_execution(tx: Tx, packed: PackedStart) -> Started:
         return Started(_find_same(tx, packed, row.id), fresh=False)
     _refuse_ended_parent(parent)
     command = packed.command
+    code = packed.taker.code
+    if parts is not None and version is not None:
+        starting.refuse_input(starting.get_definition(parts, version), cast("JsonValue", command.input))
+        code = starting.describe_code(version, row.workflow)
     details.insert_details(
         tx,
         DetailsRow(
@@ -89,7 +106,7 @@ def start_execution(tx: Tx, packed: PackedStart) -> Started:
             output=None,
             error=None,
             process=packed.taker.process,
-            code=packed.taker.code,
+            code=code,
             limits=pack_model(command.limits) or b"{}",
             edits=None,
             running=None,
@@ -106,7 +123,7 @@ def start_execution(tx: Tx, packed: PackedStart) -> Started:
             granted_to=packed.principal.id,
             cause=EventType.EXECUTION_STARTED.value,
             process=packed.taker.process,
-            code=packed.taker.code,
+            code=code,
         )
     record_first_event(tx, row, EventType.EXECUTION_STARTED, {"workflow": row.workflow, "by": row.started_by})
     if parent is not None:
@@ -115,6 +132,10 @@ def start_execution(tx: Tx, packed: PackedStart) -> Started:
         # What began while the server was away is not refused any more; its driver is told to stop.
         away = command.durability is Durability.RELAXED and command.started_at_us is not None
         metering.start_meter(tx, row, meter, runs=row.epoch > 0, happened=away)
+    if parts is not None and version is not None:
+        work = starting.begin_run(tx, parts, row, version)
+        drive(work)
+        row = settle(work)
     return Started(row, fresh=True)
 
 

@@ -108,6 +108,26 @@ def find_live_step(tx: Tx, execution_id: str, path: str) -> StepRow | None:
     return tx.one_or_none(FIND_LIVE, StepRow, execution_id=execution_id, path=path)
 
 
+@light(frozen=True, slots=True)
+class ResultRow:
+    """What a later step reads of a record: `output` is a value column, `error` JSON."""
+
+    status: str
+    output: bytes | None
+    error: bytes | None
+
+
+FIND_RESULT = Sql("""
+    SELECT status, output, error FROM steps
+     WHERE execution_id = :execution_id AND path = :path AND superseded_seq IS NULL
+""")
+
+
+def find_result(tx: Tx, execution_id: str, path: str) -> ResultRow | None:
+    """Return what the live record of a path says that came of it, or None."""
+    return tx.one_or_none(FIND_RESULT, ResultRow, execution_id=execution_id, path=path)
+
+
 SUPERSEDE = Sql("""
     UPDATE steps SET superseded_seq = :seq
      WHERE execution_id = :execution_id AND path = :path AND superseded_seq IS NULL
@@ -130,6 +150,20 @@ def supersede_inside(tx: Tx, execution_id: str, path: str, seq: int) -> int:
     """Supersede the live plain records inside the scope `path`, at any depth, but no effects."""
     lowest, beyond = scope_bounds(path)
     return tx.execute(SUPERSEDE_INSIDE, execution_id=execution_id, lowest=lowest, beyond=beyond, seq=seq)
+
+
+LIST_INSIDE = Sql(f"""
+    SELECT {COLUMNS} FROM steps
+     WHERE execution_id = :execution_id AND path > :lowest AND path < :beyond AND superseded_seq IS NULL
+     ORDER BY path
+     LIMIT :limit
+""")
+
+
+def list_inside(tx: Tx, execution_id: str, path: str, *, limit: int) -> list[StepRow]:
+    """Return up to `limit` live rows inside the scope `path`, in the order of their paths."""
+    lowest, beyond = scope_bounds(path)
+    return tx.all(LIST_INSIDE, StepRow, execution_id=execution_id, lowest=lowest, beyond=beyond, limit=limit)
 
 
 COUNT_INTERRUPTION = Sql("""

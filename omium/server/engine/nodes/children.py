@@ -1,0 +1,61 @@
+"""Children: subworkflows, each an execution of its own whose id follows from its parent and its path.
+
+Locks go from parents to their children, so a child that ends does not touch its parent: it only marks the
+node that waits for it (`call_parent`, in engine/transitions.py), and the sweep of due nodes looks at the
+child under the parent's lock. A node that begins again finds the child that it had started.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from omium.ids import child_execution_id
+from omium.jsonvalue import canonical_bytes, digest
+from omium.server.engine.mishaps import make_error
+from omium.server.engine.nodes.ending import fail, succeed
+from omium.server.engine.nodes.records import Result
+from omium.server.engine.nodes.waits import end_wait
+from omium.server.engine.nodes.work import NodeWork
+from omium.server.engine.values import copy_value, fetch_value
+from omium.server.store import activations, details
+from omium.server.store.activations import ActivationRow
+from omium.server.store.executions import ExecutionRow, find_execution
+from omium.states import ENDED_STATUSES, ExecutionStatus
+
+CHILD: Final = "child"
+"""What a subworkflow waits for."""
+
+
+def child_id(row: ActivationRow, execution: ExecutionRow) -> str:
+    """Return the id of the execution that the subworkflow `row` starts."""
+    return child_execution_id(execution.id, row.path, execution.generation)
+
+
+def look_at_child(work: NodeWork, row: ActivationRow) -> None:
+    """End the node if the child has ended; otherwise it waits on."""
+    child = find_execution(work.tx, row.tenant_id, child_id(row, work.row))
+    if child is None or child.status not in ENDED_STATUSES:
+        activations.update_activation(work.tx, replace(row, due_us=None))
+        return
+    match child.status:
+        case ExecutionStatus.COMPLETED:
+            column = details.get_details(work.tx, child.id).output
+            if column is None:
+                end_wait(work, row, None, stored=True)
+                return
+            stored = fetch_value(work.tx, row.tenant_id, column)
+            value = work.parts.vault.open_value(row.tenant_id, stored)
+            copy_value(work.tx, row.tenant_id, column)
+            succeed(work, row, Result(column, digest(canonical_bytes(value)), stored.size_bytes), stored=True)
+        case ExecutionStatus.CANCELLED:
+            text = f"The child {child.id} was cancelled."
+            fail(work, row, make_error("ChildCancelled", text, code="child-cancelled"), stored=True)
+        case _:
+            text = f"The child {child.id} failed: {child.reason or 'error'}."
+            fail(
+                work,
+                row,
+                make_error("ChildFailed", text, code="child-failed", child_id=child.id),
+                stored=True,
+            )

@@ -1,0 +1,73 @@
+"""Slots: how many nodes with a concurrency key run at once, over all executions of a tenant's environment.
+
+A task takes its slot when it is claimed; where there is none it waits (`slot`), first come, first served per
+key. Whoever ends gives its slot back and marks the key; `sweep_slots` gives it to the one that has waited
+longest, in a transaction of that one's execution. Waiting for a slot is no attempt.
+
+The row of a key is locked after the execution's. If the process dies in between, the key stays marked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from omium.server.db.tx import Tx
+from omium.server.engine.live import TasksReady
+from omium.server.engine.nodes.work import NodeWork
+from omium.server.store import activations, slots
+from omium.server.store.activations import ActivationRow
+
+
+def take_slot(work: NodeWork, row: ActivationRow) -> bool:
+    """Take a slot for `row`, which is about to run; False where it has to wait."""
+    if row.concurrency_key is None or row.has_slot:
+        return True
+    assert row.concurrency_limit is not None
+    place = (row.tenant_id, row.environment, row.concurrency_key)
+    if slots.find_waiting(work.tx, *place) is not None:  # it stands behind whoever waits already
+        return False
+    return slots.take(work.tx, *place, row.concurrency_limit)
+
+
+def release_slot(work: NodeWork, row: ActivationRow) -> ActivationRow:
+    """Give back the slot that `row` has; whoever waits for it is looked for after the commit."""
+    if not row.has_slot or row.concurrency_key is None:
+        return row
+    slots.give_back(work.tx, row.tenant_id, row.environment, row.concurrency_key)
+    work.tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, "timer", ""))
+    return replace(row, has_slot=0)
+
+
+@dataclass(frozen=True, slots=True)
+class SlotOffer:
+    """A slot that came free, and the node that has waited longest for one of that key."""
+
+    tenant_id: str
+    environment: str
+    key: str
+    execution_id: str
+    path: str
+    most: int
+
+    def hand_over(self, work: NodeWork) -> None:
+        """Give the slot to the node, under the lock of its execution, if both are still there."""
+        row = activations.find_activation(work.tx, self.execution_id, self.path)
+        if row is None or (row.state, row.waiting_reason) != ("waiting", "slot"):
+            return
+        if not slots.take(work.tx, self.tenant_id, self.environment, self.key, self.most):
+            slots.settle(work.tx, self.tenant_id, self.environment, self.key)
+            return
+        work.put(replace(row, state="ready", waiting_reason=None, has_slot=1), stored=True)
+
+
+def give_slot(tx: Tx, limit: int = 16) -> list[SlotOffer]:
+    """Return who may have a slot that came free; keys that nobody waits for are settled."""
+    offers = []
+    for freed in slots.list_freed(tx, limit):
+        place = (freed.tenant_id, freed.environment, freed.key)
+        waiting = slots.find_waiting(tx, *place)
+        if waiting is None or freed.used >= waiting.most:
+            slots.settle(tx, *place)
+        else:
+            offers.append(SlotOffer(*place, waiting.execution_id, waiting.path, waiting.most))
+    return offers

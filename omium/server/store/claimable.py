@@ -1,0 +1,83 @@
+"""Claimable: nodes that are ready, in the order in which they are taken, and whose turn it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omium.server.db.tx import Sql, Tx
+from omium.server.store.activations import COLUMNS, ActivationRow
+from omium.server.store.executions import COLUMNS as EXECUTION_COLUMNS
+from omium.server.store.executions import ExecutionRow
+
+CANDIDATES = 8
+"""Nodes that are looked at where others hold what came first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A node that is ready."""
+
+    tenant_id: str
+    execution_id: str
+    ready_us: int
+
+
+FOR_WORKER = Sql("""
+    SELECT tenant_id, execution_id, ready_us FROM activations
+     WHERE tenant_id = :tenant_id AND environment = :environment AND queue = :queue
+       AND executor = :executor AND handler = :handler AND state = 'ready'
+     ORDER BY ready_us LIMIT :limit
+""")
+OF_TENANT = Sql("""
+    SELECT tenant_id, execution_id, ready_us FROM activations
+     WHERE executor = :executor AND tenant_id = :tenant_id AND state = 'ready'
+     ORDER BY ready_us LIMIT :limit
+""")
+NEXT_TENANT = Sql("""
+    SELECT tenant_id FROM activations
+     WHERE executor = :executor AND tenant_id > :after_tenant AND state = 'ready'
+     ORDER BY tenant_id LIMIT 1
+""")
+READY = Sql(f"""
+    SELECT {COLUMNS} FROM activations
+     WHERE execution_id = :execution_id AND state = 'ready' AND executor = :executor
+     ORDER BY ready_us, path LIMIT :limit
+""")
+LOCK_FREE = Sql(f"""
+    SELECT {EXECUTION_COLUMNS} FROM executions WHERE id = :id AND tenant_id = :tenant_id {{skip_locked}}
+""")
+
+
+def list_for_worker(
+    tx: Tx, tenant_id: str, environment: str, queue: str, executor: str, handler: str
+) -> list[Candidate]:
+    """Return what has been ready longest for a handler."""
+    return tx.all(
+        FOR_WORKER,
+        Candidate,
+        tenant_id=tenant_id,
+        environment=environment,
+        queue=queue,
+        executor=executor,
+        handler=handler,
+        limit=CANDIDATES,
+    )
+
+
+def list_of_tenant(tx: Tx, executor: str, tenant_id: str) -> list[Candidate]:
+    return tx.all(OF_TENANT, Candidate, executor=executor, tenant_id=tenant_id, limit=CANDIDATES)
+
+
+def find_next_tenant(tx: Tx, executor: str, after_tenant: str) -> str | None:
+    """Return the first tenant after `after_tenant` that has a node ready for `executor`."""
+    return tx.one_or_none(NEXT_TENANT, str, executor=executor, after_tenant=after_tenant)
+
+
+def list_ready(tx: Tx, execution_id: str, executor: str, limit: int) -> list[ActivationRow]:
+    """Return the nodes of an execution that are ready, those that have been so longest first."""
+    return tx.all(READY, ActivationRow, execution_id=execution_id, executor=executor, limit=limit)
+
+
+def lock_free(tx: Tx, tenant_id: str, execution_id: str) -> ExecutionRow | None:
+    """Return an execution locked, or None where somebody else is at work on it."""
+    return tx.one_or_none(LOCK_FREE, ExecutionRow, id=execution_id, tenant_id=tenant_id)

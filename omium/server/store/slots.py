@@ -1,0 +1,79 @@
+"""Slots: how many nodes run under each concurrency key, and who waits longest for one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from omium.server.db.tx import Sql, Tx
+
+ADD = Sql("""
+    INSERT INTO concurrency_slots (tenant_id, environment, key, used, freed)
+    VALUES (:tenant_id, :environment, :key, 0, 0)
+    ON CONFLICT (tenant_id, environment, key) DO NOTHING
+""")
+TAKE = Sql("""
+    UPDATE concurrency_slots SET used = used + 1
+     WHERE tenant_id = :tenant_id AND environment = :environment AND key = :key AND used < :most
+""")
+GIVE_BACK = Sql("""
+    UPDATE concurrency_slots SET used = used - 1, freed = 1
+     WHERE tenant_id = :tenant_id AND environment = :environment AND key = :key AND used > 0
+""")
+SETTLE = Sql("""
+    UPDATE concurrency_slots SET freed = 0
+     WHERE tenant_id = :tenant_id AND environment = :environment AND key = :key
+""")
+NEXT_FREED = Sql("""
+    SELECT tenant_id, environment, key, used FROM concurrency_slots WHERE freed = 1
+     ORDER BY tenant_id, environment, key LIMIT :limit
+""")
+LONGEST_WAITING = Sql("""
+    SELECT execution_id, path, concurrency_limit AS most FROM activations
+     WHERE tenant_id = :tenant_id AND environment = :environment AND concurrency_key = :key
+       AND state = 'waiting' AND waiting_reason = 'slot'
+     ORDER BY ready_us, execution_id, path LIMIT 1
+""")
+
+
+@dataclass(frozen=True, slots=True)
+class FreedKey:
+    """A key of which a slot was given back since somebody looked."""
+
+    tenant_id: str
+    environment: str
+    key: str
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingNode:
+    """The activation that has waited longest for a slot of its key; `most` is the limit that it says."""
+
+    execution_id: str
+    path: str
+    most: int
+
+
+def take(tx: Tx, tenant_id: str, environment: str, key: str, most: int) -> bool:
+    """Take a slot; False where `most` are taken. The key's row is locked until the transaction ends."""
+    place = {"tenant_id": tenant_id, "environment": environment, "key": key}
+    if tx.execute(TAKE, most=most, **place) == 1:
+        return True
+    return tx.execute(ADD, **place) == 1 and tx.execute(TAKE, most=most, **place) == 1
+
+
+def give_back(tx: Tx, tenant_id: str, environment: str, key: str) -> None:
+    tx.send(GIVE_BACK, tenant_id=tenant_id, environment=environment, key=key)
+
+
+def settle(tx: Tx, tenant_id: str, environment: str, key: str) -> None:
+    """Note that nobody who waits for a slot of the key can have one now."""
+    tx.send(SETTLE, tenant_id=tenant_id, environment=environment, key=key)
+
+
+def list_freed(tx: Tx, limit: int) -> list[FreedKey]:
+    return tx.all(NEXT_FREED, FreedKey, limit=limit)
+
+
+def find_waiting(tx: Tx, tenant_id: str, environment: str, key: str) -> WaitingNode | None:
+    return tx.one_or_none(LONGEST_WAITING, WaitingNode, tenant_id=tenant_id, environment=environment, key=key)
