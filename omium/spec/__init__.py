@@ -3,6 +3,7 @@
     document.py       the fields, as types            graph.py        nodes, edges, regions, units
     check.py          every problem at once           compile.py      from the document to the graph
     parameters.py     what each node type asks for    canonical.py    one text, and digests
+    changes.py        what differs between two        published.py    the JSON Schema
     references.py     `{"$from": ...}` resolved       templates.py    `{name}` in prompts
     schemas.py        values against JSON Schemas     expressions.py  conditions in CEL, judged when saved
 

@@ -78,6 +78,7 @@ class Part(BaseModel):
         frozen=True,
         strict=True,
         validate_by_name=False,
+        use_attribute_docstrings=True,
         json_schema_extra={"patternProperties": {EXTENSION_PATTERN: {}}, "additionalProperties": False},
     )
 
