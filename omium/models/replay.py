@@ -35,7 +35,11 @@ class PlanReplay(Command):
     """Ask what a replay would do; nothing runs."""
 
     from_step: Path | None = None
-    mode: Literal["prefix", "incremental"] = "prefix"
+    mode: Literal["prefix", "incremental"] | None = None
+    """`prefix` keeps what was completed before a point, `incremental` what takes the same input. By default
+    specs are replayed `incremental`, code `prefix`."""
+    version: int | None = Field(default=None, ge=1)
+    """Of a spec: the version that the replay runs on; by default the one that its source ran."""
     edits: list[Edit] = Field(default_factory=list)
     decisions: list[Decision] = Field(default_factory=list)
     force: list[Path] = Field(default_factory=list)
@@ -63,6 +67,8 @@ class ReplayPlan(RunnerAnswer):
     execution_id: str
     mode: Literal["prefix", "incremental"]
     from_step: str | None = None
+    version: int | None = None
+    """Of a spec: the version that the replay runs on."""
     steps: list[PlannedStep]
     reuse: int
     rerun: int

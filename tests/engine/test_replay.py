@@ -511,7 +511,7 @@ async def test_a_source_that_went_on_after_it_was_read_is_read_again(engine, fai
     await run.step("send", attempt=2)
     await run.fail("after")
 
-    replayed = await engine.write(lambda tx: start_replay(tx, key_file, packed, prepared))
+    replayed = await engine.write(lambda tx: start_replay(tx, engine.parts, key_file, packed, prepared))
     assert "send" in await live(engine, replayed.row.id)
 
 

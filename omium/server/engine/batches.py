@@ -24,6 +24,7 @@ from omium.server.engine.inbox import failure_view, get_failure
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.replay import prepare_replay, start_replay
 from omium.server.engine.replay_packing import pack_replay
+from omium.server.engine.replay_versions import read_pinned, settle_mode
 from omium.server.engine.runners import is_served
 from omium.server.engine.source import read_source
 from omium.server.engine.values import PackedValue, drop_value, fetch_value, put_value
@@ -36,7 +37,7 @@ from omium.server.store.batches import BatchRow
 from omium.server.store.details import get_details
 from omium.server.store.executions import ExecutionRow, find_execution, get_execution
 from omium.server.store.failures import OccurrenceRow
-from omium.states import ENDED_STATUSES, Environment, ExecutionStatus, FailureStatus
+from omium.states import ENDED_STATUSES, Driver, Environment, ExecutionStatus, FailureStatus
 
 STAGGER_S = 2
 AT_ONCE = 5
@@ -179,7 +180,7 @@ def _replay_one(
     source = find_execution(tx, batch.tenant_id, occurrence.execution_id)
     if source is None:
         return None, "retention has removed it"
-    if not is_served(tx, source, parts.policy):
+    if source.driver != Driver.ENGINE and not is_served(tx, source, parts.policy):
         return None, f"no worker serves {source.workflow}; run it by hand"
     try:
         with tx.savepoint():
@@ -204,9 +205,11 @@ def _start(tx: Tx, parts: EngineParts, keys: KeyFile, batch: BatchRow, source: E
         edits=asked.edits,
         reason=asked.reason or "replayed with its group",
     )
+    command = settle_mode(source, command)
     recorded = fetch_value(tx, source.tenant_id, get_details(tx, source.id).input)
     packed = pack_replay(parts.vault, principal, source.id, command, recorded, None, metered=parts.metering)
-    replayed = start_replay(tx, keys, packed, prepare_replay(packed, read_source(tx, source)))
+    known = read_source(tx, source, read_pinned(tx, parts, source, None))
+    replayed = start_replay(tx, parts, keys, packed, prepare_replay(packed, known))
     replays.set_batch(tx, replayed.row.id, batch.id)
     return replayed.row.id
 

@@ -176,7 +176,7 @@ def _judge_step(plan: Plan, step: StepRow, *, rerun_before: bool) -> Verdict:
         return Verdict(path, "rerun", "it failed" if step.status == StepStatus.FAILED else "it had not ended")
     if (reason := _asked_to_run(plan, path)) is not None:
         return Verdict(path, "rerun", reason)
-    if plan.command.mode == "prefix":
+    if plan.command.mode != "incremental":
         assert step.completed_seq is not None
         if step.completed_seq < plan.cutoff:
             return Verdict(path, "reuse", "it was completed before that point", step)
@@ -252,6 +252,6 @@ def _line(source: Source, verdict: Verdict, microcredits: int | None) -> Planned
 
 def newest_checkpoints(plan: Plan) -> Mapping[str, CheckpointRow]:
     """Return the newest state of each name that the new execution begins with."""
-    kept = plan.cutoff if plan.command.mode == "prefix" else ALL
+    kept = plan.cutoff if plan.command.mode != "incremental" else ALL
     edited = {plan.source.get_checkpoint(e.path).id for e in plan.command.edits if e.target == "state"}
     return {saved.name: saved for saved in plan.source.checkpoints if saved.seq < kept or saved.id in edited}

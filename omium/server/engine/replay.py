@@ -11,16 +11,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from omium.errors import ExecutionExists, PlanNeeded
+from omium.errors import ExecutionExists, InvalidRequest, PlanNeeded
 from omium.models.execution import Limits
 from omium.server.db.tx import Tx
 from omium.server.engine import decisions, metering
 from omium.server.engine.failures import close_occurrences, lock_groups
 from omium.server.engine.grants import give_grant
+from omium.server.engine.nodes.driving import drive
+from omium.server.engine.nodes.settling import settle
+from omium.server.engine.nodes.starting import as_engine_row, begin_run, describe_code
+from omium.server.engine.parts import EngineParts
 from omium.server.engine.plan import Plan, make_plan
 from omium.server.engine.plan_token import check_token
 from omium.server.engine.replay_packing import PackedReplay
 from omium.server.engine.replay_records import Draft, draft_records, write_records
+from omium.server.engine.replay_versions import read_pinned
 from omium.server.engine.savings import save_replay
 from omium.server.engine.source import Source, is_current, read_source, refuse_source
 from omium.server.engine.transitions import append_event, record_first_event
@@ -29,6 +34,7 @@ from omium.server.seal import KeyFile
 from omium.server.store import details as detail_store
 from omium.server.store import effects
 from omium.server.store.details import DetailsRow
+from omium.server.store.epochs import insert_epoch
 from omium.server.store.executions import (
     ExecutionRow,
     find_execution,
@@ -78,7 +84,9 @@ class Replayed:
     fresh: bool
 
 
-def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay, prepared: Prepared) -> Replayed:
+def start_replay(
+    tx: Tx, parts: EngineParts, keys: KeyFile, packed: PackedReplay, prepared: Prepared
+) -> Replayed:
     """Start the replay, or return the one that the same request started.
 
     `prepared` is used if it still is what is recorded, and made again if not.
@@ -91,8 +99,11 @@ def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay, prepared: Prepared
     if known is not None:
         return _repeat(tx, packed, prepared, known)
     refuse_source(source_row)
+    if packed.taker is not None and source_row.driver == Driver.ENGINE:
+        raise InvalidRequest(f"{source_row.id} is scheduled by the server; replay it without a process.")
     if not is_current(tx, prepared.plan.source, source_row):
-        prepared = prepare_replay(packed, read_source(tx, source_row))
+        pinned = read_pinned(tx, parts, source_row, packed.command.version)
+        prepared = prepare_replay(packed, read_source(tx, source_row, pinned))
     plan = prepared.plan
     _check_plan(tx, keys, packed, plan)
     _lock_what_is_decided(tx, packed, plan)
@@ -116,6 +127,10 @@ def start_replay(tx: Tx, keys: KeyFile, packed: PackedReplay, prepared: Prepared
     row = _decide(tx, packed, plan, row)
     if packed.taker is not None:
         row = give_grant(tx, row, packed.taker, EventType.EXECUTION_CLAIMED)
+    if plan.source.pinned is not None:
+        work = begin_run(tx, parts, row, plan.source.pinned.version)
+        drive(work)
+        row = settle(work)
     return Replayed(row, plan, fresh=True)
 
 
@@ -196,9 +211,13 @@ def _insert(tx: Tx, packed: PackedReplay, source: Source) -> ExecutionRow:
         payload_bytes=0,
         covered_steps=0 if packed.metered else None,
     )
+    pinned = source.pinned
+    if pinned is not None:
+        row = as_engine_row(tx, row, pinned.now)
     if not insert_execution(tx, row):  # another tenant's id: random, so nobody meets one by chance
         raise ExecutionExists("This execution id cannot be used; make a new one.")
     recorded = source.details
+    code = describe_code(pinned.version, row.workflow) if pinned is not None else recorded.code
     detail_store.insert_details(
         tx,
         DetailsRow(
@@ -212,12 +231,22 @@ def _insert(tx: Tx, packed: PackedReplay, source: Source) -> ExecutionRow:
             output=None,
             error=None,
             process=None,
-            code=recorded.code,
+            code=code,
             limits=recorded.limits,
             edits=packed.edits,
             running=None,
         ),
     )
+    if pinned is not None:
+        insert_epoch(
+            tx,
+            row.id,
+            row.epoch,
+            granted_to=packed.principal.id,
+            cause=EventType.EXECUTION_STARTED.value,
+            process=None,
+            code=code,
+        )
     copy_labels(tx, row.tenant_id, was.id, row.id, row.created_us)
     record_first_event(
         tx,
@@ -233,9 +262,10 @@ def _insert(tx: Tx, packed: PackedReplay, source: Source) -> ExecutionRow:
 
 def _start_meter(tx: Tx, packed: PackedReplay, row: ExecutionRow, limit_microcredits: int | None) -> None:
     """Store the meter; a replay that waits for a worker holds nothing, the caller's own is granted later."""
+    runs = row.driver == Driver.ENGINE
     meter = metering.make_meter(tx, packed.principal, row.id, limit_microcredits)
     if packed.taker is None:
-        metering.start_meter(tx, row, meter, runs=False)
+        metering.start_meter(tx, row, meter, runs=runs)
     else:
         insert_meter(tx, meter)
 

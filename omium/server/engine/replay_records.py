@@ -20,8 +20,13 @@ from omium.server.store import replays
 from omium.server.store.checkpoints import CheckpointRow, insert_checkpoint
 from omium.server.store.executions import ExecutionRow, update_execution
 from omium.server.store.payloads import count_reference
+from omium.server.store.replays import RESERVED
 from omium.server.store.steps import StepRow
 from omium.states import EffectState, EventType, StepStatus
+
+LAID_BY = 2**40
+"""Records of a spec's nodes are laid by until a node takes the same input, in the order of the source's log:
+from this number on, which no event has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,11 @@ def draft_records(packed: PackedReplay, plan: Plan) -> Draft:
         seq = draft.last_seq + 1
         effect = plan.source.effects.get(verdict.path)
         done = effect is not None and effect.state in {EffectState.DONE, EffectState.SKIPPED}
+        if plan.source.pinned is not None:
+            seq = LAID_BY + len(draft.steps)
+            step = _draft_step(packed, verdict, draft, seq, done=done)
+            draft.steps.append(replace(step, superseded_seq=RESERVED))
+            continue
         draft.steps.append(_draft_step(packed, verdict, draft, seq, done=done))
         event = EventType.STEP_PATCHED if verdict.edited else EventType.STEP_REUSED
         about: dict[str, JsonValue] = {"path": verdict.path}

@@ -18,6 +18,7 @@ from omium.server.engine.plan_token import make_token
 from omium.server.engine.replay import Replayed, prepare_replay, start_replay
 from omium.server.engine.replay_costs import SourceCosts, price_plan, read_costs
 from omium.server.engine.replay_packing import pack_replay
+from omium.server.engine.replay_versions import read_pinned, settle_mode
 from omium.server.engine.runners import find_runner
 from omium.server.engine.source import Source, read_source, refuse_source
 from omium.server.engine.values import StoredValue, fetch_value
@@ -36,9 +37,11 @@ async def plan_replay(
         row = get_execution(tx, principal.tenant_id, execution_id)
         refuse_source(row)
         costs = read_costs(tx, row) if parts.metering else None
-        return read_source(tx, row), costs, find_runner(tx, row, parts.policy), tx.now_us
+        source = read_source(tx, row, read_pinned(tx, parts, row, command.version))
+        return source, costs, find_runner(tx, row, parts.policy), tx.now_us
 
     source, costs, runner, now_us = await parts.db.read(read)
+    command = settle_mode(source.row, command)
     return view_plan(keys, principal, make_plan(source, command), costs, runner, now_us)
 
 
@@ -58,18 +61,19 @@ async def replay(
     def read(tx: Tx) -> tuple[Source, StoredValue, SourceCosts | None]:
         row = get_execution(tx, principal.tenant_id, execution_id)
         principal.require_workflow(row.workflow)
-        source = read_source(tx, row)
+        source = read_source(tx, row, read_pinned(tx, parts, row, command.version))
         costs = read_costs(tx, row) if parts.metering else None
         return source, fetch_value(tx, row.tenant_id, source.details.input), costs
 
     source, recorded, costs = await parts.db.read(read)
+    command = settle_mode(source.row, command)
     packed = pack_replay(
         parts.vault, principal, execution_id, command, recorded, idempotency_key, metered=parts.metering
     )
     prepared = prepare_replay(packed, source)
 
     def write(tx: Tx) -> tuple[Replayed, RunnerAnswer, int]:
-        replayed = start_replay(tx, keys, packed, prepared)
+        replayed = start_replay(tx, parts, keys, packed, prepared)
         return replayed, find_runner(tx, replayed.row, parts.policy), tx.now_us
 
     replayed, runner, now_us = await parts.db.write(write)
@@ -102,7 +106,8 @@ def view_plan(
     }
     return ReplayPlan(
         execution_id=plan.source.row.id,
-        mode=plan.command.mode,
+        mode=plan.command.mode or "prefix",
+        version=plan.source.pinned.version.number if plan.source.pinned is not None else None,
         from_step=plan.command.from_step,
         steps=planned_steps(plan, priced.steps_microcredits if priced is not None else None),
         reuse=count["reuse"],

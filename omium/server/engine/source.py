@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from omium.errors import CheckpointGone, IllegalTransition, InvalidRequest
 from omium.server.db.tx import Tx
+from omium.server.engine.replay_versions import Pinned
 from omium.server.store import checkpoints as checkpoint_store
 from omium.server.store import details, replays, rollbacks, usage
 from omium.server.store.checkpoints import CheckpointRow
@@ -31,6 +32,8 @@ class Source:
     checkpoints: list[CheckpointRow]
     effects: dict[str, EffectRow]  # the newest redo of each in the lineage, by path
     tokens: dict[str, int]
+    pinned: Pinned | None = None
+    """Of an execution that the engine drove: its spec, and the one that the replay runs on."""
 
     def seq_at(self, path: str) -> int:
         """Return the event at which `path` was completed or last failed; else one beyond the log."""
@@ -59,7 +62,7 @@ def refuse_source(row: ExecutionRow) -> None:
         raise CheckpointGone(f"Retention is removing what {row.id} has recorded.")
 
 
-def read_source(tx: Tx, row: ExecutionRow) -> Source:
+def read_source(tx: Tx, row: ExecutionRow, pinned: Pinned | None = None) -> Source:
     """Read everything that is recorded of `row`; `InvalidRequest` if that is more than a replay copies."""
     live = list_live_steps(tx, row.id, limit=STEPS_MAX + 1)
     if len(live) > STEPS_MAX:
@@ -83,6 +86,7 @@ def read_source(tx: Tx, row: ExecutionRow) -> Source:
         ],
         effects=replays.find_newest_effects(tx, row.tenant_id, row.lineage_root),
         tokens={each.path: each.tokens for each in usage.sum_tokens_by_path(tx, row.tenant_id, row.id)},
+        pinned=pinned,
     )
 
 

@@ -18,6 +18,20 @@ REPLAYS = Sql("""
     SELECT id FROM executions WHERE replay_of = :execution_id AND tenant_id = :tenant_id
      ORDER BY created_us, id LIMIT :limit
 """)
+RESERVED = 1
+"""Stands as `superseded_seq` of a record that is laid by: the number of the event that began the replay."""
+FIND_RESERVED = Sql(f"""
+    SELECT {steps.COLUMNS} FROM steps
+     WHERE execution_id = :execution_id AND path = :path AND superseded_seq = 1
+""")
+TAKE_RESERVED = Sql("""
+    UPDATE steps SET superseded_seq = NULL, completed_seq = :seq
+     WHERE execution_id = :execution_id AND path = :path AND superseded_seq = 1
+""")
+RECORDED_SEQ = Sql("""
+    SELECT MIN(completed_seq) FROM steps
+     WHERE execution_id = :execution_id AND path = :path AND (superseded_seq IS NULL OR superseded_seq = 1)
+""")
 SET_BATCH = Sql("UPDATE executions SET replay_batch = :batch_id WHERE id = :execution_id")
 
 
@@ -35,6 +49,21 @@ def list_replays(tx: Tx, tenant_id: str, execution_id: str, limit: int = 100) ->
 def insert_records(tx: Tx, rows: Iterable[StepRow]) -> None:
     """Insert the records that a new execution begins with; its paths are free."""
     tx.execute_many(steps.PUT, [steps.column_values(row) for row in rows])
+
+
+def find_reserved(tx: Tx, execution_id: str, path: str) -> StepRow | None:
+    """Return the record that is laid by for a path; nobody sees it until it is taken."""
+    return tx.one_or_none(FIND_RESERVED, StepRow, execution_id=execution_id, path=path)
+
+
+def take_reserved(tx: Tx, execution_id: str, path: str, seq: int) -> None:
+    """Make the record that was laid by the live one of its path; it's completed with the event `seq`."""
+    tx.execute(TAKE_RESERVED, execution_id=execution_id, path=path, seq=seq)
+
+
+def find_recorded_seq(tx: Tx, execution_id: str, path: str) -> int | None:
+    """Return where the result of a path stands in the log, live or laid by; None without one."""
+    return tx.one(RECORDED_SEQ, int | None, execution_id=execution_id, path=path)
 
 
 def insert_events(tx: Tx, execution_id: str, facts: Iterable[tuple[int, str, bytes]]) -> None:

@@ -199,6 +199,7 @@ LIST = Sql(f"""
     SELECT {COLUMNS} FROM steps
      WHERE execution_id = :execution_id
        AND (started_us, path, generation, attempt) > (:us, :path, :generation, :attempt)
+       AND COALESCE(superseded_seq, 0) <> 1
      ORDER BY started_us, path, generation, attempt
      LIMIT :limit
 """)
@@ -207,7 +208,7 @@ LIST = Sql(f"""
 def list_steps(
     tx: Tx, execution_id: str, *, after: tuple[int, str, int, int] = (-1, "", 0, 0), limit: int
 ) -> list[StepRow]:
-    """Return up to `limit` rows by their start, superseded ones too.
+    """Return up to `limit` rows by their start, superseded ones too; none that a replay has laid by.
 
     `after` is (started_us, path, generation, attempt) of the last row of the page before.
     """

@@ -33,7 +33,7 @@ from omium.spec.schedule.actions import (
     Unhandled,
 )
 from omium.spec.schedule.advance import Step, advance, begin, go_round
-from omium.spec.schedule.conditions import choose_branch, judge, needed_conditions
+from omium.spec.schedule.conditions import choose_branch, handles, judge, needed_conditions
 from omium.spec.schedule.keys import Vector, activation_key, instance_key, parse_key
 from omium.spec.schedule.reading import (
     edge_states,
@@ -74,6 +74,7 @@ __all__ = [
     "find_unit_state",
     "find_vector",
     "go_round",
+    "handles",
     "instance_key",
     "judge",
     "needed_conditions",

@@ -72,5 +72,11 @@ def find_fired(graph: Graph, ended: Ended) -> set[int]:
     return fired
 
 
+def handles(graph: Graph, ended: Ended) -> bool:
+    """Say whether an edge takes the failure up: a control edge fires. Raises `KeyError` as `find_fired`."""
+    fired = find_fired(graph, ended)
+    return any(graph.edges[index].kind == "control" for index in fired)
+
+
 def _is_asked(edge: GraphEdge, outcome: Outcome) -> bool:
     return edge.on in (outcome, "always") and outcome != "skipped"

@@ -5,10 +5,10 @@
     clear       takes away where the nodes stand, and leaves the records
     begin_anew  begins the graph again, from the records that are left
 
-A rollback takes records away and clears; resume begins anew. A replay is begun with the records of its source
-laid by (`replays.RESERVED`): each becomes a record of the replay when a node at its path takes the same input.
-Either way the scheduler is told the same endings in the order in which they were recorded, so that under `any`
-the same edge wins, and nothing that has a record is done again.
+A rollback takes records away and clears; resume begins anew. A replay is begun with the records of its
+source laid by (`replays.RESERVED`): each becomes a record of the replay when a node at its path takes the
+same input. Either way the scheduler is told the same endings in the order in which they were recorded, so
+that under `any` the same edge wins, and nothing that has a record is done again.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ def recall(work: NodeWork, row: ActivationRow) -> ActivationRow | None:
         seq = work.record(EventType.STEP_INPUT_CHANGED, {"path": row.path, "was_seq": known.completed_seq})
         steps.supersede_step(work.tx, row.execution_id, row.path, seq)
         return replace(row, attempt=1, interruptions=0)
-    if known.status == StepStatus.FAILED and known.input_digest == row.input_digest:
-        if _end_handled(work, row, known):
-            return None
+    same = known.status == StepStatus.FAILED and known.input_digest == row.input_digest
+    if same and _end_handled(work, row, known):
+        return None
     return replace(row, attempt=known.attempt + 1, attempts_before=known.attempt)
 
 
