@@ -1,6 +1,7 @@
 """Built in: what the server itself does for a workflow, in the engine's name.
 
-    context.py    the seam to the engine: TaskGrant, RunContext, TaskDone, TaskFailed
+    context.py        the seam to the engine: TaskGrant, RunContext, TaskDone, TaskFailed
+    expressions.py    conditions, evaluated in a process beside the server (expression_process.py)
 
 Nothing in here knows a transaction's order or a node's successors; that is the engine's.
 """
