@@ -98,7 +98,7 @@ def build_context(
     return ServerContext(
         settings=settings,
         db=db,
-        engine=EngineParts(db, vault, make_policy(settings), settings.metering),
+        engine=EngineParts(db, vault, make_policy(settings), metering=settings.metering),
         clock=clock,
         key_file=key_file,
         audit=audit,
