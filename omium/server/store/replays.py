@@ -29,7 +29,7 @@ TAKE_RESERVED = Sql("""
      WHERE execution_id = :execution_id AND path = :path AND superseded_seq = 1
 """)
 RECORDED_SEQ = Sql("""
-    SELECT MIN(completed_seq) FROM steps
+    SELECT COALESCE(MIN(completed_seq), 0) FROM steps
      WHERE execution_id = :execution_id AND path = :path AND (superseded_seq IS NULL OR superseded_seq = 1)
 """)
 SET_BATCH = Sql("UPDATE executions SET replay_batch = :batch_id WHERE id = :execution_id")
@@ -63,7 +63,7 @@ def take_reserved(tx: Tx, execution_id: str, path: str, seq: int) -> None:
 
 def find_recorded_seq(tx: Tx, execution_id: str, path: str) -> int | None:
     """Return where the result of a path stands in the log, live or laid by; None without one."""
-    return tx.one(RECORDED_SEQ, int | None, execution_id=execution_id, path=path)
+    return tx.one(RECORDED_SEQ, int, execution_id=execution_id, path=path) or None
 
 
 def insert_events(tx: Tx, execution_id: str, facts: Iterable[tuple[int, str, bytes]]) -> None:

@@ -48,9 +48,7 @@ def activate(work: NodeWork, coming: Coming) -> None:
         return
     row = left
     put_value(work.tx, row.tenant_id, packed)
-    if row.state == "waiting":  # for a person to decide about its effect
-        work.put(row, stored=False)
-    elif not work.may_begin_in(scope):
+    if not work.may_begin_in(scope):
         work.put(replace(row, state="parked"), stored=False)
     elif row.executor == "transaction" and work.begun <= AT_ONCE:
         work.inline.append((row, given, False))

@@ -19,7 +19,6 @@ from heapq import heappop, heappush
 from omium.jsonvalue import JsonValue, parse_json
 from omium.server.engine.nodes.ending import after_success, begin_scope, end_from_record
 from omium.server.engine.nodes.items import forget_items
-from omium.server.engine.nodes.places import is_effect
 from omium.server.engine.nodes.records import read_error
 from omium.server.engine.nodes.scopes import path_of, read_vector
 from omium.server.engine.nodes.slots import release_slot
@@ -63,7 +62,7 @@ def take_next(work: NodeWork) -> Coming:
 
 
 def recall(work: NodeWork, row: ActivationRow) -> ActivationRow | None:
-    """End the node from what is recorded of it; else return its row as it begins, or is blocked.
+    """End the node from what is recorded of it; else return its row as it begins.
 
     `row` has its input's digest; its input is not counted yet. Returns None where nothing is left to be done.
     """
@@ -92,7 +91,7 @@ def _take_reserved(work: NodeWork, row: ActivationRow) -> ActivationRow | None:
         return row
     edited = reserved.edited_by is not None
     if not edited and reserved.input_digest != row.input_digest:
-        return _block(work, row) if reserved.effect_key is not None else row
+        return row  # an effect that was done with other inputs is asked about when it is claimed
     if row.type == "decision" and not edited and needed_conditions(_graph(work, row), row.node, "success"):
         return row  # which branch it takes may depend on what other nodes gave; to ask again costs nothing
     event = EventType.STEP_PATCHED if edited else EventType.STEP_REUSED
@@ -103,14 +102,6 @@ def _take_reserved(work: NodeWork, row: ActivationRow) -> ActivationRow | None:
     replays.take_reserved(work.tx, row.execution_id, row.path, seq)
     row = replace(row, attempt=reserved.attempt)
     return None if _end_completed(work, row, reserved, seq) else row
-
-
-def _block(work: NodeWork, row: ActivationRow) -> ActivationRow:
-    """Let an effect that was done with other inputs wait for a person: the plan has not settled it."""
-    node = work.definition.node(row.scope, row.node)
-    if is_effect(work.definition.spec, node) is None:
-        return row
-    return replace(row, state="waiting", waiting_reason="effect")
 
 
 def _end_completed(work: NodeWork, row: ActivationRow, known: StepRow, seq: int) -> bool:
