@@ -15,7 +15,7 @@ from omium.models.execution import LogLine
 from omium.models.usage import RecordUsage
 from omium.models.wire import Command, Count, Json, Path, Reply
 
-TASKS_MAX = 1_000
+TASKS_MAX = 200
 LINES_MAX = 1_000
 RETRY_AFTER_S_MAX = 7 * 86_400
 
@@ -44,23 +44,26 @@ class Task(Reply):
     tools: Json = None
     effect_key: str | None = None
     """Of an effect: the same on every attempt, resume and replay."""
-    effect_mode: str | None = None
-    """`once` or `idempotent`: what the node says of its effect."""
 
 
 class TaskGrant(Command):
     """Which task is meant, and the proof that it was granted to whoever says this."""
 
     execution_id: Annotated[str, Field(min_length=1, max_length=200)]
+    """As the task was granted."""
     path: Path
+    """As the task was granted."""
     epoch: Count
+    """As the task was granted."""
     token: Annotated[str, Field(min_length=1, max_length=200)]
+    """As the task was granted."""
 
 
 class BeatTasks(Command):
     """Whoever does these tasks lives."""
 
     tasks: Annotated[list[TaskGrant], Field(min_length=1, max_length=TASKS_MAX)]
+    """Those that are being done now."""
 
 
 class TaskNews(Reply):
@@ -79,19 +82,23 @@ class TasksNews(Reply):
 
 class _TaskEnd(TaskGrant):
     usage: Annotated[list[RecordUsage], Field(max_length=1_000)] = Field(default_factory=list)
+    """What providers charged for."""
     logs: Annotated[list[LogLine], Field(max_length=LINES_MAX)] = Field(default_factory=list)
+    """What was printed and logged."""
 
 
 class CompleteTask(_TaskEnd):
-    """It is done; `output` is tagged JSON."""
+    """It is done."""
 
     output: Json = None
+    """What the node gives: tagged JSON."""
 
 
 class FailTask(_TaskEnd):
-    """A try failed. `error` is an ErrorInfo; the node's retry policy decides what follows."""
+    """A try failed; the node's retry policy decides what follows."""
 
     error: Json
+    """An ErrorInfo: an object with `type` and `message`, and what else is known."""
     retryable: bool | None = None
     """False: another try would fail the same way. None: the policy decides by the error's name."""
     retry_after_s: Annotated[float, Field(ge=0, le=RETRY_AFTER_S_MAX)] | None = None

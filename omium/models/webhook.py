@@ -20,6 +20,7 @@ class CreateWebhook(Command):
     """Push the nodes that call one of `handlers` to `url`, in one environment and queue."""
 
     name: Name
+    """What it is, for people."""
     url: Annotated[str, Field(min_length=1, max_length=2_000)]
     """An https address; others only where the server's operator allows them."""
     handlers: Annotated[list[Name], Field(min_length=1, max_length=100)]
@@ -27,6 +28,7 @@ class CreateWebhook(Command):
     environment: Environment | None = None
     """By default that of the key."""
     queue: Name = "default"
+    """Of executions in this queue."""
     concurrency: Annotated[int, Field(ge=1, le=100)] = CONCURRENCY
     """How many tasks it's given at the same time."""
     reply_s: Annotated[int, Field(ge=1, le=120)] = REPLY_S
@@ -78,7 +80,9 @@ class CallBack(Command):
     """What became of a pushed task, said with the task's own token; exactly one of output and error."""
 
     token: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    """The task's own, as it was pushed."""
     output: Json = None
+    """What the node gives: tagged JSON."""
     error: Json = None
     """An object with `message`, and `type` and `code` if there are any."""
     retryable: bool | None = None
@@ -86,7 +90,9 @@ class CallBack(Command):
     not_applied: bool = False
     """Of an effect that failed: it certainly did not happen."""
     usage: Annotated[list[RecordUsage], Field(max_length=1_000)] = Field(default_factory=list)
+    """What providers charged for."""
     logs: Annotated[list[LogLine], Field(max_length=1_000)] = Field(default_factory=list)
+    """What is to be kept with the node's record."""
 
     @model_validator(mode="after")
     def _say_one_thing(self) -> Self:

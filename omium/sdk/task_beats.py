@@ -21,7 +21,7 @@ from omium.sdk.lease import SYSTEM_CLOCK
 from omium.sdk.task_context import TaskContext
 
 SOONER: Final = 4  # a beat that failed is tried again after this part of its interval
-TASKS_MAX: Final = 1_000  # models.tasks has the same bound
+TASKS_MAX: Final = 200  # models.tasks has the same bound
 
 _log = logging.getLogger("omium.worker")
 

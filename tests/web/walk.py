@@ -83,6 +83,10 @@ def graph_checkpoint(ids: Ids) -> dict[str, object]:
     return names | {"checkpoint": BLOB, "metadata": BLOB}
 
 
+def task_grant(ids: Ids) -> dict[str, object]:
+    return {"execution_id": ids.running, "path": ids.step, "epoch": 1, "token": TOKEN}
+
+
 def workflow(name: str) -> dict[str, object]:
     node = {"id": "only", "type": "function", "parameters": {"handler": PRIVATE}}
     return {"omium": "0", "name": name, "nodes": [node]}
@@ -196,6 +200,9 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "rotate_alert_rule": lambda ids: Asked((ids.rule,)),
     "list_alert_deliveries": lambda ids: Asked(query={"rule": ids.rule}),
     "retry_alert_delivery": lambda ids: Asked((ids.delivery,)),
+    "beat_tasks": lambda ids: Asked(body={"tasks": [task_grant(ids)]}),
+    "complete_task": lambda ids: Asked(body=task_grant(ids)),
+    "fail_task": lambda ids: Asked(body=task_grant(ids) | {"error": {"type": "E", "message": "m"}}),
     "create_webhook": lambda ids: Asked(
         body={"name": "w", "url": "https://example.com/hook", "handlers": ["h"]}
     ),

@@ -1,7 +1,12 @@
-"""Calls about nodes of specs that are done outside of the server: webhooks."""
+"""Calls about nodes of specs that are done outside of the server: tasks, webhooks.
+
+`omium worker` says what it has done through a leaner way; the calls about tasks are for programs that bring
+their own worker. Tasks are granted by `claim_work`, which names handlers.
+"""
 
 from __future__ import annotations
 
+from omium.models.tasks import BeatTasks, CompleteTask, FailTask, TaskEnded, TasksNews
 from omium.models.webhook import CreateWebhook, NewWebhook, Webhook, WebhookTested
 from omium.models.wire import Page
 from omium.sdk.async_client.core import AsyncCore, segment
@@ -9,6 +14,18 @@ from omium.sdk.async_client.core import AsyncCore, segment
 
 class AsyncNodes(AsyncCore):
     """What happens to nodes outside of the server."""
+
+    async def beat_tasks(self, command: BeatTasks) -> TasksNews:
+        """Keep the leases of tasks, and learn which of them are cancelled or lost."""
+        return await self._send("POST", "/v1/tasks/heartbeat", TasksNews, command)
+
+    async def complete_task(self, command: CompleteTask) -> TaskEnded:
+        """Record the output of a task."""
+        return await self._send("POST", "/v1/tasks/complete", TaskEnded, command)
+
+    async def fail_task(self, command: FailTask) -> TaskEnded:
+        """Record that a try of a task failed; the node's policy decides what follows."""
+        return await self._send("POST", "/v1/tasks/fail", TaskEnded, command)
 
     async def create_webhook(
         self, command: CreateWebhook, *, idempotency_key: str | None = None

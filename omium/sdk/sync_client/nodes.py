@@ -1,10 +1,14 @@
-"""Calls about nodes of specs that are done outside of the server: webhooks.
+"""Calls about nodes of specs that are done outside of the server: tasks, webhooks.
 
 Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit there.
+
+`omium worker` says what it has done through a leaner way; the calls about tasks are for programs that bring
+their own worker. Tasks are granted by `claim_work`, which names handlers.
 """
 
 from __future__ import annotations
 
+from omium.models.tasks import BeatTasks, CompleteTask, FailTask, TaskEnded, TasksNews
 from omium.models.webhook import CreateWebhook, NewWebhook, Webhook, WebhookTested
 from omium.models.wire import Page
 from omium.sdk.sync_client.core import SyncCore, segment
@@ -12,6 +16,18 @@ from omium.sdk.sync_client.core import SyncCore, segment
 
 class SyncNodes(SyncCore):
     """What happens to nodes outside of the server."""
+
+    def beat_tasks(self, command: BeatTasks) -> TasksNews:
+        """Keep the leases of tasks, and learn which of them are cancelled or lost."""
+        return self._send("POST", "/v1/tasks/heartbeat", TasksNews, command)
+
+    def complete_task(self, command: CompleteTask) -> TaskEnded:
+        """Record the output of a task."""
+        return self._send("POST", "/v1/tasks/complete", TaskEnded, command)
+
+    def fail_task(self, command: FailTask) -> TaskEnded:
+        """Record that a try of a task failed; the node's policy decides what follows."""
+        return self._send("POST", "/v1/tasks/fail", TaskEnded, command)
 
     def create_webhook(self, command: CreateWebhook, *, idempotency_key: str | None = None) -> NewWebhook:
         """Register a target for nodes' tasks; its signing secret is in the reply and nowhere else."""

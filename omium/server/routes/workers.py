@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from omium.clock import US_PER_S
 from omium.errors import (
     CreditsExhausted,
@@ -12,10 +14,14 @@ from omium.errors import (
     UnknownPrice,
 )
 from omium.models.driver import Claimed, ClaimWork, StopWorker, Worker
+from omium.models.tasks import Task
 from omium.models.wire import Page
 from omium.server.db.tx import Tx
 from omium.server.engine.claims import claim, count_claimable
+from omium.server.engine.grants import new_token
 from omium.server.engine.live import queue_topic
+from omium.server.engine.parts import EngineParts
+from omium.server.engine.task_grants import Place, claim_for, count_ready
 from omium.server.engine.views import view_worker
 from omium.server.principal import Principal
 from omium.server.store import workers
@@ -37,7 +43,7 @@ TAGS = ("workers",)
     reply=Claimed,
     problems=(CreditsExhausted, LimitReached, NothingToClaim, NotFound, UnknownPrice),
     long_poll=True,
-    summary="Claim queued executions, waiting for some if there are none",
+    summary="Claim queued executions and nodes' tasks, waiting for some if there are none",
     tags=TAGS,
 )
 async def claim_work(call: Call[ClaimWork]) -> Claimed:
@@ -48,12 +54,13 @@ async def claim_work(call: Call[ClaimWork]) -> Claimed:
     """
     principal, command, server = call.principal, call.body, call.server
     topic = queue_topic(principal.tenant_id, principal.environment.value, command.queue)
+    nodes_first = random.random() < 0.5  # noqa: S311  # neither executions nor nodes starve each other
     give_up_us = server.clock.boot_us() + round(command.wait_s * US_PER_S)
     with server.live.watch(*topic, principal_id=principal.credential_id) as watcher:  # before the first look
         call.watchers.append(watcher)
         while True:
-            claimed = await claim(server.engine, principal, command)
-            full = claimed.grants or claimed.neighbours or not command.max_executions
+            claimed = await _claim(server.engine, principal, command, nodes_first=nodes_first)
+            full = claimed.grants or claimed.tasks or claimed.neighbours or not command.max_executions
             if full or command.execution_id is not None:
                 return claimed
             while not (found := await call.read(lambda tx: _look(tx, principal, command))):
@@ -116,12 +123,46 @@ async def list_workers(call: Call[None, PageQuery]) -> Page[Worker]:
     )
 
 
+async def _claim(
+    parts: EngineParts, principal: Principal, command: ClaimWork, *, nodes_first: bool
+) -> Claimed:
+    """Claim executions, then nodes' tasks with the slots that are left; `nodes_first` keeps half for those.
+
+    A worker that serves both is known by its claim of executions, so that one comes in any case.
+    """
+    most, some = command.max_executions, bool(command.handlers) and command.execution_id is None
+    if not some or not most:
+        return await claim(parts, principal, command)
+    reserved = (most + 1) // 2 if nodes_first and command.workflows else 0
+    first = await _claim_tasks(parts, principal, command, reserved) if reserved else []
+    rest = command.model_copy(update={"max_executions": most - len(first)})
+    claimed = await claim(parts, principal, rest)
+    more = await _claim_tasks(parts, principal, command, most - len(first) - len(claimed.grants))
+    return claimed.model_copy(update={"tasks": [*first, *more]})
+
+
+async def _claim_tasks(parts: EngineParts, principal: Principal, command: ClaimWork, most: int) -> list[Task]:
+    tokens = [new_token() for _ in range(most)]
+    return await claim_for(parts, _place(principal, command), command.worker_id, tokens)
+
+
+def _place(principal: Principal, command: ClaimWork) -> Place:
+    return Place(
+        principal.tenant_id,
+        principal.environment.value,
+        command.queue,
+        tuple(sorted(set(command.handlers))),
+        principal.workflows,
+    )
+
+
 def _look(tx: Tx, principal: Principal, command: ClaimWork) -> int | None:
-    """Return how many executions wait for the worker, None if it has stopped meanwhile."""
+    """Return how much waits for the worker, None if it has stopped meanwhile."""
     place = principal.tenant_id, principal.environment.value
     if workers.find_worker(tx, *place, command.worker_id) is None:
         return None
-    return count_claimable(tx, principal, command)
+    waiting = count_claimable(tx, principal, command) if command.workflows else 0
+    return waiting or count_ready(tx, _place(principal, command))
 
 
 ENDPOINTS = [claim_work, stop_worker, list_workers]

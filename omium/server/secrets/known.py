@@ -10,7 +10,7 @@ database is known here within `CACHE_S`.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 from omium.clock import US_PER_S, Clock
 from omium.errors import SealBroken
@@ -29,6 +29,7 @@ CACHE_S: Final = 10
 TENANTS_MAX: Final = 1_000
 
 Values = tuple[str, ...]
+S = TypeVar("S")
 
 log = get_logger(__name__)
 
@@ -44,10 +45,19 @@ class KnownSecrets:
 
     async def mask(self, tenant_id: str, batch: WriteBatch) -> WriteBatch:
         """Return `batch` with the tenant's secrets masked in its errors and logs; mostly as it is."""
+        values = await self._values(tenant_id)
+        return mask_batch(batch, values) if values else batch
+
+    async def mask_one(self, tenant_id: str, said: S) -> S:
+        """Return what was said of a task, with the tenant's secrets masked in its error and logs."""
+        values = await self._values(tenant_id)
+        return cast("S", _mask_write(said, values)) if values else said
+
+    async def _values(self, tenant_id: str) -> Values:
         known = self._known.get(tenant_id)
         if known is None or self._clock.boot_us() - known[0] > CACHE_S * US_PER_S:
             known = await self._load(tenant_id)
-        return mask_batch(batch, known[1]) if known[1] else batch
+        return known[1]
 
     def spelled(self, tenant_id: str) -> tuple[bytes, ...]:
         """Return the values as they stand in JSON, as far as they are in memory: the vault seals with it."""

@@ -28,6 +28,12 @@ FOR_WORKER = Sql("""
        AND executor = :executor AND handler = :handler AND state = 'ready'
      ORDER BY ready_us LIMIT :limit
 """)
+FOR_WORKER_OF = Sql("""
+    SELECT tenant_id, execution_id, ready_us FROM activations
+     WHERE tenant_id = :tenant_id AND environment = :environment AND queue = :queue
+       AND executor = :executor AND handler = :handler AND workflow = :workflow AND state = 'ready'
+     ORDER BY ready_us LIMIT :limit
+""")
 OF_TENANT = Sql("""
     SELECT tenant_id, execution_id, ready_us FROM activations
      WHERE executor = :executor AND tenant_id = :tenant_id AND state = 'ready'
@@ -49,9 +55,31 @@ LOCK_FREE = Sql(f"""
 
 
 def list_for_worker(
-    tx: Tx, tenant_id: str, environment: str, queue: str, executor: str, handler: str
+    tx: Tx,
+    tenant_id: str,
+    environment: str,
+    queue: str,
+    executor: str,
+    handler: str,
+    workflows: frozenset[str] | None = None,
 ) -> list[Candidate]:
-    """Return what has been ready longest for a handler."""
+    """Return what has been ready longest for a handler; of `workflows` only, if they are given."""
+    if workflows is not None:
+        return [
+            each
+            for workflow in sorted(workflows)
+            for each in tx.all(
+                FOR_WORKER_OF,
+                Candidate,
+                tenant_id=tenant_id,
+                environment=environment,
+                queue=queue,
+                executor=executor,
+                handler=handler,
+                workflow=workflow,
+                limit=CANDIDATES,
+            )
+        ]
     return tx.all(
         FOR_WORKER,
         Candidate,
@@ -81,3 +109,13 @@ def list_ready(tx: Tx, execution_id: str, executor: str, limit: int) -> list[Act
 def lock_free(tx: Tx, tenant_id: str, execution_id: str) -> ExecutionRow | None:
     """Return an execution locked, or None where somebody else is at work on it."""
     return tx.one_or_none(LOCK_FREE, ExecutionRow, id=execution_id, tenant_id=tenant_id)
+
+
+ENDING = Sql(f"""
+    SELECT {COLUMNS} FROM activations WHERE state = 'ending' ORDER BY tenant_id, ready_us LIMIT :limit
+""")
+
+
+def list_ending(tx: Tx, limit: int) -> list[ActivationRow]:
+    """Return nodes that have ended but for the conditions of their edges."""
+    return tx.all(ENDING, ActivationRow, limit=limit)

@@ -48,6 +48,8 @@ class TaskScope:
     queue: str | None = None
     handlers: Sequence[str] | None = None
     after_tenant: str = ""
+    workflows: frozenset[str] | None = None
+    """Of which workflows only, for a key with such a list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,13 @@ def _find_candidates(tx: Tx, scope: TaskScope) -> list[Candidate]:
             each
             for handler in scope.handlers or ()
             for each in claimable.list_for_worker(
-                tx, scope.tenant_id, scope.environment, scope.queue, scope.executor, handler
+                tx,
+                scope.tenant_id,
+                scope.environment,
+                scope.queue,
+                scope.executor,
+                handler,
+                scope.workflows,
             )
         ]
         return sorted(found, key=lambda each: (each.ready_us, each.execution_id))

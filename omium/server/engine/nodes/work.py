@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from omium.errors import StorageBusy
+from omium.errors import IllegalTransition, StorageBusy
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.server.db.tx import Tx
 from omium.server.engine.live import TasksReady
@@ -29,7 +29,7 @@ from omium.server.store.executions import ExecutionRow, lock_execution, update_e
 from omium.server.store.meters import find_covered
 from omium.spec.schedule.keys import Vector
 from omium.spec.schedule.state import InstanceState
-from omium.states import EventType
+from omium.states import Driver, EventType
 
 AT_ONCE = 64
 """Activations that one transaction begins; the rest is left ready for the next one."""
@@ -246,8 +246,13 @@ class NodeWork:
 
 
 def open_work(tx: Tx, parts: EngineParts, tenant_id: str, execution_id: str) -> NodeWork:
-    """Lock an execution and return a work on it; raises `NotFound`."""
-    return work_on(tx, parts, lock_execution(tx, tenant_id, execution_id))
+    """Lock an execution and return a work on it; raises `NotFound`, `IllegalTransition` without nodes."""
+    row = lock_execution(tx, tenant_id, execution_id)
+    if row.driver != Driver.ENGINE:
+        raise IllegalTransition(
+            f"{row.id} is not run from a spec, so it has no nodes.", status_now=row.status
+        )
+    return work_on(tx, parts, row)
 
 
 def work_on(tx: Tx, parts: EngineParts, row: ExecutionRow) -> NodeWork:
