@@ -229,6 +229,7 @@ def _stand(work: NodeWork, row: ActivationRow, error: PackedError, seq: int, *, 
     if row.scope:
         work.failing_scopes().add(row.scope)
         activations.park_activations(work.tx, row.execution_id, row.scope)
+        work.is_active = False  # what this transaction had made ready may be parked now: settling looks
         work.looks.append(row.scope)
         return
     code = str(error.info.get("code") or "error")
@@ -238,6 +239,7 @@ def _stand(work: NodeWork, row: ActivationRow, error: PackedError, seq: int, *, 
     )
     work.set_failing({"path": row.path, "seq": seq, "error": dict(error.info)})
     activations.park_activations(work.tx, row.execution_id)
+    work.is_active = False  # what this transaction had made ready is parked now: settling looks
 
 
 # ---- what the scheduler says
