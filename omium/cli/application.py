@@ -47,6 +47,9 @@ from omium.cli import (
     webhooks,
     worker,
     workers,
+    workflow_documents,
+    workflow_editing,
+    workflows,
 )
 
 app = typer.Typer(
@@ -92,6 +95,13 @@ prices.app.command("diff")(price_changes.diff)
 prices.app.command("edit")(price_changes.edit)
 prices.app.command("set")(price_changes.set_book)
 prices.app.command("restore")(price_changes.restore)
+workflows.app.command("import")(workflow_documents.import_document)
+workflows.app.command("export")(workflow_documents.export_document)
+workflows.app.command("edit")(workflow_editing.edit)
+workflows.app.command("diff")(workflow_documents.diff)
+workflows.app.command("validate")(workflow_documents.validate)
+workflows.app.command("run")(worker.run)
+app.add_typer(workflows.app, name="workflows")
 app.add_typer(executions.app, name="executions")
 app.add_typer(failures.app, name="failures")
 app.add_typer(workers.app, name="breakers")

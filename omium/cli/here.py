@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +39,9 @@ def run_file(
     arguments: Mapping[str, Any],
     idempotency_key: str | None,
     max_credits: str | None = None,
+    *,
+    tags: Sequence[str] | None = None,
+    business_key: str | None = None,
 ) -> None:
     """Run a workflow of the user's file as an execution of its own, and print how it ended."""
     from omium.sdk.run import run_here as run_workflow_here
@@ -47,7 +50,13 @@ def run_file(
         output,
         client,
         lambda told: run_workflow_here(
-            workflow, arguments, key=idempotency_key, told=told, max_credits=max_credits
+            workflow,
+            arguments,
+            key=idempotency_key,
+            told=told,
+            max_credits=max_credits,
+            tags=tags,
+            business_key=business_key,
         ),
     )
 

@@ -146,12 +146,19 @@ def run(
             "--max-credits", metavar="CREDITS", help="What it may be charged; it pauses before that."
         ),
     ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", help="A word to find it by; may be given several times.")
+    ] = None,
+    key: Annotated[
+        str | None, typer.Option("--key", help="What it is about in your own books: an order's number.")
+    ] = None,
 ) -> None:
     """Run a workflow on a worker, or from a file here. Waits for the end, and prints the output.
 
     \b
     omium run report --input topic=durability
     omium run report --inputs @inputs.json --no-wait --max-credits 50
+    omium workflows run report --tag nightly --key order-4711
     omium run my_agents.py:report --input topic=durability
     """
     arguments = read_inputs(pairs or [], inputs)
@@ -163,10 +170,25 @@ def run(
         if callable(target):
             _refuse_wrong_arguments(name, target, arguments)
         if callable(target) and not no_wait:
-            run_file(common.output, client, target, arguments, idempotency_key, max_credits)
+            run_file(
+                common.output,
+                client,
+                target,
+                arguments,
+                idempotency_key,
+                max_credits,
+                tags=tags,
+                business_key=key,
+            )
             return
         execution_id = run_workflow(
-            target, arguments, idempotency_key=idempotency_key, wait=False, max_credits=max_credits
+            target,
+            arguments,
+            idempotency_key=idempotency_key,
+            wait=False,
+            max_credits=max_credits,
+            tags=tags,
+            business_key=key,
         )
         if no_wait:
             detail = client.get_execution(execution_id)

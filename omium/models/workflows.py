@@ -55,16 +55,27 @@ class SpecFinding(Reply):
     code: str
 
 
-class WorkflowChange(Reply):
-    """One thing that is different between two versions."""
+class WorkflowFieldChange(Reply):
+    """One field with another value; null stands for a field that is not there."""
 
-    kind: Literal["added", "removed", "changed", "moved"]
     pointer: str
-    """JSON pointer to the place; nodes and edges are named by their ids."""
-    what: str
-    """In words, such as `node write: timeout_s`."""
+    """JSON pointer inside of what changed, such as `/parameters/description`."""
     before: Json = None
     after: Json = None
+    text_diff: list[str] = Field(default_factory=list)
+    """Of long texts: the lines of a unified diff."""
+
+
+class WorkflowChange(Reply):
+    """One thing that came, went or changed between two versions."""
+
+    kind: Literal["added", "removed", "changed"]
+    what: str
+    """spec, node, edge, agent, tool, breaker or loop."""
+    id: str
+    """Of the thing; inside of maps after the ids of the maps. Empty for the spec itself."""
+    fields: list[WorkflowFieldChange] = Field(default_factory=list)
+    """Of what changed."""
 
 
 class CheckedWorkflow(Reply):

@@ -306,3 +306,28 @@ async def test_the_audit_log_tells_who_saved_what(app_client):
     await app_client.post("/v1/workflows/research/archive")
     entries = (await app_client.get("/v1/audit", params={"target": "research"})).json()["items"]
     assert [each["action"] for each in entries] == ["workflow.archived", "workflow.saved"]
+
+
+async def test_versions_are_compared_thing_by_thing(each_app_client):
+    client = each_app_client
+    await saved(client)
+    nodes = [SPEC["nodes"][0] | {"timeout_s": 30}, SPEC["nodes"][1]]
+    await saved(client, spec(nodes=nodes))
+    await client.put("/v1/workflows/research/tags/old", json={"version": 1})
+    await saved(client, spec(nodes=nodes, description="third"))
+
+    found = (await client.get("/v1/workflows/research/difference")).json()
+    assert (found["before"], found["after"]) == (2, 3)
+    assert [(each["kind"], each["what"]) for each in found["changes"]] == [("changed", "spec")]
+    asked = {"before": "old", "after": "2"}
+    changes = (await client.get("/v1/workflows/research/difference", params=asked)).json()["changes"]
+    assert [(each["what"], each["id"]) for each in changes] == [("node", "find")]
+    field = {"pointer": "/timeout_s", "before": None, "after": 30, "text_diff": []}
+    assert changes[0]["fields"] == [field]
+
+
+async def test_checking_tells_what_would_change(app_client):
+    await saved(app_client)
+    body = {"document": spec(description="other")}
+    answer = (await app_client.post("/v1/workflows/check", json=body)).json()
+    assert (answer["active_version"], [each["what"] for each in answer["changes"]]) == (1, ["spec"])

@@ -144,6 +144,7 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "get_workflow": lambda ids: Asked((ids.workflow,)),
     "list_workflow_versions": lambda ids: Asked((ids.workflow,)),
     "get_workflow_version": lambda ids: Asked((ids.workflow, "1")),
+    "compare_workflow_versions": lambda ids: Asked((ids.workflow,)),
     "restore_workflow": lambda ids: Asked((ids.workflow,), {"version": 1}),
     "archive_workflow": lambda ids: Asked((ids.workflow,)),
     "unarchive_workflow": lambda ids: Asked((ids.workflow,)),

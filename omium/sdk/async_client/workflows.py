@@ -14,6 +14,7 @@ from omium.models.workflows import (
     TagWorkflow,
     Workflow,
     WorkflowDetail,
+    WorkflowDifference,
     WorkflowVersion,
     WorkflowVersionDocument,
 )
@@ -66,6 +67,17 @@ class AsyncWorkflows(AsyncCore):
         """Return a version with its document, by number or by tag."""
         path = f"/v1/workflows/{segment(name)}/versions/{segment(str(version))}"
         return await self._get(path, WorkflowVersionDocument)
+
+    async def compare_workflow_versions(
+        self, name: str, *, before: int | str | None = None, after: int | str | None = None
+    ) -> WorkflowDifference:
+        """Return what changed from one version to another: to the active one, from the one before it."""
+        path = f"/v1/workflows/{segment(name)}/difference"
+        query = {
+            "before": None if before is None else str(before),
+            "after": None if after is None else str(after),
+        }
+        return await self._get(path, WorkflowDifference, query)
 
     async def restore_workflow(
         self, name: str, command: RestoreWorkflow, *, idempotency_key: str | None = None

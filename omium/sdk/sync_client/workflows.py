@@ -17,6 +17,7 @@ from omium.models.workflows import (
     TagWorkflow,
     Workflow,
     WorkflowDetail,
+    WorkflowDifference,
     WorkflowVersion,
     WorkflowVersionDocument,
 )
@@ -67,6 +68,17 @@ class SyncWorkflows(SyncCore):
         """Return a version with its document, by number or by tag."""
         path = f"/v1/workflows/{segment(name)}/versions/{segment(str(version))}"
         return self._get(path, WorkflowVersionDocument)
+
+    def compare_workflow_versions(
+        self, name: str, *, before: int | str | None = None, after: int | str | None = None
+    ) -> WorkflowDifference:
+        """Return what changed from one version to another: to the active one, from the one before it."""
+        path = f"/v1/workflows/{segment(name)}/difference"
+        query = {
+            "before": None if before is None else str(before),
+            "after": None if after is None else str(after),
+        }
+        return self._get(path, WorkflowDifference, query)
 
     def restore_workflow(
         self, name: str, command: RestoreWorkflow, *, idempotency_key: str | None = None

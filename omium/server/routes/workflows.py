@@ -19,7 +19,7 @@ from omium.errors import (
     WorkflowNotAllowed,
 )
 from omium.jsonvalue import JsonValue
-from omium.models.wire import Page
+from omium.models.wire import Command, Page
 from omium.models.workflows import (
     VERSION_TAG,
     CheckedWorkflow,
@@ -30,6 +30,7 @@ from omium.models.workflows import (
     TagWorkflow,
     Workflow,
     WorkflowDetail,
+    WorkflowDifference,
     WorkflowVersion,
     WorkflowVersionDocument,
 )
@@ -43,6 +44,7 @@ from omium.server.engine.workflow_reading import (
     read_version,
 )
 from omium.server.engine.workflow_views import (
+    view_changes,
     view_findings,
     view_listed,
     view_saved,
@@ -115,13 +117,16 @@ async def check_workflow(call: Call[CheckWorkflow]) -> CheckedWorkflow:
     active = None
     if name is not None:
         active = await call.read(lambda tx: read_version(tx, call.principal.tenant_id, name, "active"))
+    changes = []
+    if active is not None and checked.spec is not None:
+        changes = await asyncio.to_thread(view_changes, active[1].document, checked.spec)
     return CheckedWorkflow(
         valid=checked.spec is not None,
         name=name,
         errors=view_findings(checked.problems),
         warnings=view_findings(checked.warnings),
         active_version=active[1].number if active else None,
-        changes=[],
+        changes=changes,
     )
 
 
@@ -225,6 +230,38 @@ async def get_workflow_version(call: Call[None]) -> WorkflowVersionDocument:
         return row.name, found, store.list_tags(tx, tenant_id, row.id)
 
     return view_whole(*await call.read(read))
+
+
+class DifferenceQuery(Command):
+    """Which versions to compare, each by number or tag."""
+
+    before: Annotated[str, Field(max_length=100)] = ""
+    """By default the one before `after`."""
+    after: Annotated[str, Field(max_length=100)] = "active"
+
+
+@endpoint(
+    "GET",
+    "/v1/workflows/{name}/difference",
+    scope=Scope.READ,
+    query=DifferenceQuery,
+    reply=WorkflowDifference,
+    problems=(InvalidRequest, NotFound),
+    summary="Say what is different between two versions",
+    tags=TAGS,
+)
+async def compare_workflow_versions(call: Call[None, DifferenceQuery]) -> WorkflowDifference:
+    tenant_id, query = call.principal.tenant_id, call.query
+
+    def read(tx: Tx) -> tuple[str, store.WorkflowVersionRow, store.WorkflowVersionRow]:
+        row = versions.get_workflow(tx, tenant_id, call.path["name"])
+        after = store.get_version(tx, tenant_id, row.id, versions.find_number(tx, row, query.after))
+        number = versions.find_number(tx, row, query.before) if query.before else max(after.number - 1, 1)
+        return row.name, store.get_version(tx, tenant_id, row.id, number), after
+
+    name, before, after = await call.read(read)
+    changes = await asyncio.to_thread(view_changes, before.document, after.document)
+    return WorkflowDifference(name=name, before=before.number, after=after.number, changes=changes)
 
 
 @endpoint(
@@ -362,6 +399,7 @@ ENDPOINTS = [
     get_workflow,
     list_workflow_versions,
     get_workflow_version,
+    compare_workflow_versions,
     restore_workflow,
     archive_workflow,
     unarchive_workflow,
