@@ -20,10 +20,17 @@ class TargetRefused(Exception):
     """This server does not connect there."""
 
 
-def check_addresses(host: str, port: int, addresses: Iterable[str], allowed: frozenset[str]) -> list[str]:
+def check_addresses(
+    host: str,
+    port: int,
+    addresses: Iterable[str],
+    allowed: frozenset[str],
+    variable: str = "OMIUM_OUTBOUND_ALLOW",
+) -> list[str]:
     """Return `addresses`, to which `host` resolves, if every one may be connected to on `port`.
 
-    `allowed` holds the operator's `host:port` entries. Raises `TargetRefused`, also where there is none.
+    `allowed` holds the operator's `host:port` entries, which `variable` names. Raises `TargetRefused`, also
+    where there is none.
     """
     found = list(dict.fromkeys(addresses))
     if not found:
@@ -36,7 +43,7 @@ def check_addresses(host: str, port: int, addresses: Iterable[str], allowed: fro
             if not named and (not address.is_global or _is_site_local(address)):
                 raise TargetRefused(
                     f"{host} leads to the private address {text}; the server's operator can allow it with"
-                    f" OMIUM_OUTBOUND_ALLOW={host}:{port}."
+                    f" {variable}={host}:{port}."
                 )
     return found
 

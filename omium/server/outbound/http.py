@@ -1,8 +1,9 @@
-"""GuardedClient: one HTTP POST to an address that somebody else chose.
+"""GuardedClient: one HTTP request to an address that somebody else chose.
 
     refused before anything is sent: other schemes, credentials in the address, addresses.py's verdict
     pinned: the name is resolved once, what was judged is what is connected to; TLS still asks for the name
-    bounded: time in all, the answer's size; redirects are not followed, proxies of the environment not used
+    bounded: time in all, the answer's size; proxies of the environment are not used
+    redirects: not followed, unless asked for; then each is judged anew, and headers stay with their origin
 
 Each request has a connection of its own: what one target does cannot reach another.
 """
@@ -10,13 +11,13 @@ Each request has a connection of its own: what one target does cannot reach anot
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import re
 import socket
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpcore
 
@@ -24,6 +25,15 @@ from omium.server.outbound.addresses import TargetRefused, check_addresses, is_n
 
 ANSWER_BYTES_MAX: Final = 64 * 1024
 EXCERPT_BYTES: Final = 200
+ALLOW_VARIABLE: Final = "OMIUM_OUTBOUND_ALLOW"
+REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+OWN_HEADERS: Final = frozenset(
+    {
+        *("host", "connection", "content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"),
+        *("keep-alive", "proxy-authorization", "proxy-connection", "user-agent", "accept-encoding"),
+    }
+)
+"""What this client says itself about the connection; nobody else sets it."""
 
 
 class SendFailed(Exception):
@@ -50,6 +60,21 @@ class Taken:
     retry_after: str = ""
     """The header of that name, as it was sent."""
     complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a target answered. `complete` False: it said more than was wanted, or broke off (`broken`)."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    complete: bool = True
+    broken: bool = False
+
+    def header(self, name: str) -> str:
+        """Return the first header of that name, given in small letters; empty without one."""
+        return next((value for key, value in self.headers if key == name), "")
 
 
 class _Pinned(httpcore.AsyncNetworkBackend):
@@ -80,10 +105,21 @@ class _Pinned(httpcore.AsyncNetworkBackend):
 
 
 class GuardedClient:
-    """Sends requests for others. `allowed` holds `host:port` entries of the server's operator."""
+    """Sends requests for others. `allowed` holds `host:port` entries of the server's operator.
 
-    def __init__(self, allowed: Iterable[str] = (), *, timeout_s: float = 10.0, ca_file: str = "") -> None:
+    `variable` is where the operator names them, for what people are told.
+    """
+
+    def __init__(
+        self,
+        allowed: Iterable[str] = (),
+        *,
+        timeout_s: float = 10.0,
+        ca_file: str = "",
+        variable: str = ALLOW_VARIABLE,
+    ) -> None:
         self._allowed = frozenset(entry.lower() for entry in allowed)
+        self._variable = variable
         self._timeout_s = timeout_s
         self._tls = ssl.create_default_context(cafile=ca_file or None)
 
@@ -102,7 +138,7 @@ class GuardedClient:
         if parts.scheme == "http" and not is_named(host, port, self._allowed):
             raise TargetRefused(
                 "Only https leaves this server; its operator can allow http to this target with"
-                f" OMIUM_OUTBOUND_ALLOW={host}:{port}."
+                f" {self._variable}={host}:{port}."
             )
         return parts
 
@@ -119,13 +155,56 @@ class GuardedClient:
 
         `timeout_s` is for all of it, by default this client's; more than `answer_bytes_max` is not read.
         """
+        answer = await self.request(
+            "POST", url, headers, body, timeout_s=timeout_s, answer_bytes_max=answer_bytes_max
+        )
+        return Taken(
+            status=answer.status,
+            excerpt=answer.body[:EXCERPT_BYTES].decode("utf-8", "replace"),
+            body=answer.body,
+            retry_after=answer.header("retry-after"),
+            complete=answer.complete or answer.broken,  # the status is what counts
+        )
+
+    async def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes = b"",
+        *,
+        timeout_s: float | None = None,
+        answer_bytes_max: int = ANSWER_BYTES_MAX,
+        redirects_max: int = 0,
+    ) -> Answer:
+        """Send a request; raises `TargetRefused` or `SendFailed`. A status is an answer, whichever it is.
+
+        `timeout_s` is for all of it, by default this client's. Only GET and HEAD follow redirects; to another
+        origin they go without the caller's headers.
+        """
+        check_headers(headers)
         within_s = self._timeout_s if timeout_s is None else timeout_s
-        parts = self.check_url(url)
-        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        host = ""
         try:
             async with asyncio.timeout(within_s):
-                addresses = check_addresses(host, port, await _resolve(host, port), self._allowed)
-                return await self._send(parts, addresses, body, headers, answer_bytes_max)
+                for left in range(redirects_max, -1, -1):
+                    parts = self.check_url(url)
+                    host, port = _host_of(parts)
+                    found = await _resolve(host, port)
+                    addresses = check_addresses(host, port, found, self._allowed, self._variable)
+                    answer = await self._send(method, parts, addresses, body, headers, answer_bytes_max)
+                    target = answer.header("location")
+                    if answer.status not in REDIRECTS or method not in {"GET", "HEAD"} or not target:
+                        return answer
+                    if redirects_max and not left:
+                        raise TargetRefused(f"{host} redirects more than {redirects_max} times.")
+                    if not redirects_max:
+                        return answer
+                    url = _join(url, target)
+                    after = self.check_url(url)
+                    if (after.scheme, *_host_of(after)) != (parts.scheme, *_host_of(parts)):
+                        headers = {}
+                raise AssertionError("the last round returns or raises")
         except TimeoutError:
             raise SendFailed(f"{host} did not answer within {within_s:g} s.") from None
         except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -137,37 +216,53 @@ class GuardedClient:
 
     async def _send(
         self,
+        method: str,
         parts: SplitResult,
         addresses: list[str],
         body: bytes,
         headers: Mapping[str, str],
         bytes_max: int,
-    ) -> Taken:
+    ) -> Answer:
         sent: list[tuple[bytes | str, bytes | str]] = [("user-agent", "Omium"), ("connection", "close")]
         sent += headers.items()
         async with httpcore.AsyncConnectionPool(
             ssl_context=self._tls, max_connections=1, retries=0, network_backend=_Pinned(addresses)
         ) as pool:
             url = parts._replace(fragment="").geturl()
-            async with pool.stream("POST", url, headers=sent, content=body) as response:
-                taken, complete = bytearray(), True
-                with contextlib.suppress(httpcore.RemoteProtocolError):  # the status is what counts
+            async with pool.stream(method, url, headers=sent, content=body) as response:
+                taken, complete, broken = bytearray(), True, False
+                try:
                     async for chunk in response.aiter_stream():
                         complete = len(taken) + len(chunk) <= bytes_max
                         taken += chunk[: bytes_max - len(taken)]
                         if len(taken) >= bytes_max:
                             break  # more is not read; leaving the block closes the connection
-                return Taken(
-                    status=response.status,
-                    excerpt=taken[:EXCERPT_BYTES].decode("utf-8", "replace"),
-                    body=bytes(taken),
-                    retry_after=_find_header(response.headers, b"retry-after"),
-                    complete=complete,
-                )
+                except httpcore.RemoteProtocolError:
+                    complete, broken = False, True
+                told = [
+                    (key.decode("latin-1").lower(), each.decode("latin-1")) for key, each in response.headers
+                ]
+                return Answer(response.status, tuple(told), bytes(taken), complete, broken)
 
 
-def _find_header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str:
-    return next((value.decode("latin-1") for key, value in headers if key.lower() == name), "")
+def check_headers(headers: Mapping[str, str]) -> None:
+    """Raise `TargetRefused` where a header is not the caller's to set, or would end its line."""
+    for name, value in headers.items():
+        if not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}", name) or name.lower() in OWN_HEADERS:
+            raise TargetRefused(f"The header {name[:100]!r} cannot be set.")
+        if not value.isascii() or not all(each.isprintable() or each == "\t" for each in value):
+            raise TargetRefused(f"The header {name} has a value with characters that no header has.")
+
+
+def _join(url: str, target: str) -> str:
+    try:
+        return urljoin(url, target)
+    except ValueError as error:
+        raise TargetRefused("A redirect leads to no address of the form https://host/path.") from error
+
+
+def _host_of(parts: SplitResult) -> tuple[str, int]:
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 async def _resolve(host: str, port: int) -> list[str]:
