@@ -19,6 +19,7 @@ class SaveWorkflow(Command):
     """A workflow's document; its name says which workflow it is a version of."""
 
     document: Json
+    """The workflow spec, as JSON (docs/spec.md)."""
     note: Note = ""
     """Why; kept with the version."""
     expected_version: Count | None = None
@@ -29,20 +30,25 @@ class CheckWorkflow(Command):
     """A document to look at; nothing is saved."""
 
     document: Json
+    """The workflow spec, as JSON (docs/spec.md)."""
 
 
 class RestoreWorkflow(Command):
     """Which version becomes a new one."""
 
     version: Annotated[int, Field(ge=1, lt=2**31)]
+    """Its number."""
     note: Note = ""
+    """Why; kept with the new version."""
     expected_version: Count | None = None
+    """As of `SaveWorkflow`."""
 
 
 class TagWorkflow(Command):
     """Which version a tag names; the active one, unless given."""
 
     version: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    """Its number; the active one, unless given."""
 
 
 class SpecFinding(Reply):

@@ -98,7 +98,9 @@ class ExecutionsQuery(PageQuery):
     parent: Annotated[str, Field(max_length=200)] = ""
     replay_of: Annotated[str, Field(max_length=200)] = ""
     tag: Annotated[str, Field(max_length=100)] = ""
+    """Only those that were started with this tag."""
     business_key: Annotated[str, Field(max_length=200)] = ""
+    """Only those that were started with this business key."""
     from_us: TimestampUs = 0
     until_us: TimestampUs | None = None
 
