@@ -16,18 +16,19 @@ from collections.abc import Collection, Sequence
 from omium.models.replay import PlanRollback, RollbackExecution, RollbackPlan
 from omium.server.db.tx import Tx
 from omium.server.engine.failures import close_opened
+from omium.server.engine.nodes.rebuild import clear
 from omium.server.engine.transitions import append_event, move
 from omium.server.engine.way_back import Way, find_way, is_open, refuse_running
 from omium.server.principal import Principal
 from omium.server.store import compensations as compensation_store
-from omium.server.store import details, graph_threads, trees
+from omium.server.store import details, engine_runs, graph_threads, trees
 from omium.server.store import rollbacks as store
 from omium.server.store.compensations import CompensationRow
 from omium.server.store.executions import ExecutionRow, get_execution, lock_execution
 from omium.server.store.failures import OccurrenceRow, list_open_of_execution
 from omium.server.store.steps import supersede_step
 from omium.server.store.trees import Below
-from omium.states import EventType, ExecutionStatus, FailureStatus, PausedReason
+from omium.states import Driver, EventType, ExecutionStatus, FailureStatus, PausedReason
 
 CHILDREN_AT_ONCE = 100  # executions below that one transaction cancels
 
@@ -83,6 +84,9 @@ def roll_back(
     for path in way.unfinished:
         supersede_step(tx, row.id, path, row.last_seq)
     graph_threads.supersede_after(tx, row.id, way.to_seq, row.last_seq)
+    if row.driver == Driver.ENGINE:  # begun anew from the records that are left, when it is resumed
+        engine_runs.delete_conditions(tx, row.id, way.to_seq)
+        clear(tx, row)
     details.set_error(tx, row.id, None)
     return _plan_compensations(tx, row, way), plan
 
@@ -154,6 +158,8 @@ def _leave(
                 data={"by": principal.id, "comment": "its parent was rolled back"},
                 cancel_outcome="stopped",
             )
+            if child.driver == Driver.ENGINE:
+                clear(tx, child)
 
 
 def _step_back(tx: Tx, row: ExecutionRow, data: dict[str, object]) -> ExecutionRow:

@@ -22,7 +22,7 @@ from omium.server.store.effects import EffectRow, find_effect
 from omium.server.store.executions import ExecutionRow
 from omium.server.store.retention import RETIRED
 from omium.server.store.trees import Below
-from omium.states import FINAL_STATUSES, ROLLBACK_STATUSES, ExecutionStatus
+from omium.states import FINAL_STATUSES, ROLLBACK_STATUSES, Driver, ExecutionStatus
 
 CHILD_DEPTH_MAX = 16
 CHILDREN_MAX = 1_000_000
@@ -99,9 +99,12 @@ def _find_target(tx: Tx, row: ExecutionRow, command: PlanRollback) -> int:
 
 def _before_step(tx: Tx, row: ExecutionRow, path: str) -> int:
     """Return the last event before the first thing that is recorded at `path` or inside it."""
-    within = store.list_completed_within(tx, row.id, path)
+    within = [step.completed_seq for step in store.list_completed_within(tx, row.id, path)]
+    if row.driver == Driver.ENGINE:
+        within += [step.completed_seq for step in store.list_completed_items(tx, row.id, path)]
+        within += _list_child_starts(tx, row, path)
     if within:
-        return within[0].completed_seq - 1
+        return min(within) - 1
     tries = [
         event.seq
         for event in store.list_history(tx, row.id, 0)
@@ -119,6 +122,18 @@ def _before_step(tx: Tx, row: ExecutionRow, path: str) -> int:
     raise InvalidRequest(
         f"{row.id} has no step {path!r} to go back to; `omium executions show` lists its steps."
     )
+
+
+def _list_child_starts(tx: Tx, row: ExecutionRow, path: str) -> list[int]:
+    """List where the subworkflow at `path`, or those in the map there, began; none that was cancelled."""
+    alive = {child.id for child in _list_children(tx, row) if child.status != ExecutionStatus.CANCELLED}
+    found = []
+    for event in store.list_history(tx, row.id, 0):
+        facts = json.loads(event.data)
+        at = str(facts.get("path"))
+        if facts.get("child_id") in alive and (at == path or at.startswith((f"{path}[", f"{path}/"))):
+            found.append(event.seq)
+    return found
 
 
 def _after_checkpoint(tx: Tx, row: ExecutionRow, name_or_id: str) -> int:

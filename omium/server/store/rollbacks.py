@@ -101,6 +101,18 @@ def list_completed_within(tx: Tx, execution_id: str, path: str) -> list[Complete
     )
 
 
+def list_completed_items(tx: Tx, execution_id: str, path: str) -> list[CompletedStep]:
+    """List what was completed in the items of the map at `path`."""
+    return tx.all(
+        STEPS_WITHIN,
+        CompletedStep,
+        execution_id=execution_id,
+        path=path,
+        lowest=f"{path}[",
+        beyond=f"{path}\\",  # the character after "["
+    )
+
+
 def list_unfinished(tx: Tx, execution_id: str) -> list[str]:
     """List paths whose live record is of failed tries only."""
     return tx.all(UNFINISHED, str, execution_id=execution_id)

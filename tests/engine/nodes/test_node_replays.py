@@ -215,8 +215,11 @@ async def judge(nodes, execution_id, conditions):
     def write(tx):
         work = open_work(tx, nodes.parts, nodes.engine.who.tenant_id, execution_id)
         (row,) = activations.list_in_state(tx, execution_id, "ending")
-        packed = nodes.parts.vault.pack(row.tenant_id, open_column(work, row.input), what="output")
-        judge_ending(work, row, conditions, result_of(packed))
+        result = None
+        if row.type == "decision":
+            given = open_column(work, row.input)
+            result = result_of(nodes.parts.vault.pack(row.tenant_id, given, what="output"))
+        judge_ending(work, row, conditions, result)
         drive(work)
         return settle(work)
 

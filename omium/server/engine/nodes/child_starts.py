@@ -1,4 +1,4 @@
-"""Child starts: a `subworkflow` node begins the execution that it waits for, or finds the one it had begun."""
+"""Child starts: a `subworkflow` begins the execution that it waits for, or finds the one it had begun."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from dataclasses import replace
 from omium.jsonvalue import JsonValue
 from omium.server.engine import metering
 from omium.server.engine.mishaps import make_error
-from omium.server.engine.nodes.children import CHILD, child_id, look_at_child
+from omium.server.engine.nodes.children import CHILD, child_id, find_child, look_at_child
 from omium.server.engine.nodes.ending import fail
 from omium.server.engine.nodes.starting import start_child
 from omium.server.engine.nodes.work import NodeWork
 from omium.server.store import workflows
 from omium.server.store.activations import ActivationRow
-from omium.server.store.executions import find_execution
 from omium.server.store.workflows import WorkflowVersionRow
 from omium.spec.document import Node
 from omium.states import ENDED_STATUSES
@@ -31,7 +30,7 @@ def begin_child(work: NodeWork, row: ActivationRow, node: Node, given: JsonValue
         ),
         stored=stored,
     )
-    known = find_execution(work.tx, row.tenant_id, child_id(row, work.row))
+    known = find_child(work, row)
     if known is not None:
         if known.status in ENDED_STATUSES:
             look_at_child(work, waiting)

@@ -32,9 +32,20 @@ def child_id(row: ActivationRow, execution: ExecutionRow) -> str:
     return child_execution_id(execution.id, row.path, execution.generation)
 
 
+def find_child(work: NodeWork, row: ActivationRow) -> ExecutionRow | None:
+    """Return the child that the subworkflow `row` has, also one that began before a rollback and was kept."""
+    for generation in range(work.row.generation, 0, -1):
+        known = child_execution_id(work.row.id, row.path, generation)
+        child = find_execution(work.tx, row.tenant_id, known)
+        if child is not None:
+            gone = child.status == ExecutionStatus.CANCELLED and generation < work.row.generation
+            return None if gone else child
+    return None
+
+
 def look_at_child(work: NodeWork, row: ActivationRow) -> None:
     """End the node if the child has ended; otherwise it waits on."""
-    child = find_execution(work.tx, row.tenant_id, child_id(row, work.row))
+    child = find_child(work, row)
     if child is None or child.status not in ENDED_STATUSES:
         activations.update_activation(work.tx, replace(row, due_us=None))
         return

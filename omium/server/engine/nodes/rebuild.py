@@ -17,15 +17,16 @@ from dataclasses import replace
 from heapq import heappop, heappush
 
 from omium.jsonvalue import JsonValue, parse_json
+from omium.server.db.tx import Tx
+from omium.server.engine.live import TasksReady
 from omium.server.engine.nodes.ending import after_success, begin_scope, end_from_record
-from omium.server.engine.nodes.items import forget_items
 from omium.server.engine.nodes.records import read_error
 from omium.server.engine.nodes.scopes import path_of, read_vector
-from omium.server.engine.nodes.slots import release_slot
 from omium.server.engine.nodes.work import Coming, NodeWork
 from omium.server.engine.values import drop_value
-from omium.server.store import activations, engine_runs, replays, steps
+from omium.server.store import activations, engine_runs, map_items, replays, slots, steps
 from omium.server.store.activations import ActivationRow
+from omium.server.store.executions import ExecutionRow
 from omium.server.store.steps import StepRow
 from omium.spec.graph import Graph
 from omium.spec.schedule import Ended, handles, needed_conditions
@@ -153,20 +154,27 @@ def _graph(work: NodeWork, row: ActivationRow) -> Graph:
 # ---- where the nodes stand
 
 
-def clear(work: NodeWork) -> None:
-    """Take away where the nodes stand; nothing of the execution runs. The records stay."""
+def clear(tx: Tx, row: ExecutionRow) -> None:
+    """Take away where the nodes of the locked `row` stand; none of them runs. The records stay."""
     after = ""
-    while page := activations.list_activations(work.tx, work.row.id, after_path=after):
-        for row in page:
-            release_slot(work, row)
-            drop_value(work.tx, row.tenant_id, row.input)
-            if row.type == "map":
-                forget_items(work, row)
-            activations.delete_activation(work.tx, row.execution_id, row.path)
+    while page := activations.list_activations(tx, row.id, after_path=after):
+        for each in page:
+            _drop(tx, each)
         after = page[-1].path
-    engine_runs.drop_instances(work.tx, work.row.id)
-    work.forget_instances()
-    work.run = replace(work.run, failing=None, activations=0)
+    engine_runs.drop_instances(tx, row.id)
+    engine_runs.update_run(tx, replace(engine_runs.get_run(tx, row.id), failing=None, activations=0))
+
+
+def _drop(tx: Tx, row: ActivationRow) -> None:
+    if row.has_slot and row.concurrency_key is not None:
+        slots.give_back(tx, row.tenant_id, row.environment, row.concurrency_key)
+        tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, "timer", ""))
+    drop_value(tx, row.tenant_id, row.input)
+    if row.type == "map":
+        for item in map_items.list_items(tx, row.execution_id, row.path):
+            drop_value(tx, row.tenant_id, item.output)
+        map_items.delete_items(tx, row.execution_id, row.path)
+    activations.delete_activation(tx, row.execution_id, row.path)
 
 
 def is_cleared(work: NodeWork) -> bool:
