@@ -76,15 +76,13 @@ class WebhookTested(Reply):
     elapsed_ms: Count
 
 
-class CallBack(Command):
-    """What became of a pushed task, said with the task's own token; exactly one of output and error."""
+class TaskSaid(Command):
+    """What became of a pushed task: the reply of a target, or a part of its callback."""
 
-    token: Annotated[str, StringConstraints(min_length=1, max_length=200)]
-    """The task's own, as it was pushed."""
     output: Json = None
     """What the node gives: tagged JSON."""
     error: Json = None
-    """An object with `message`, and `type` and `code` if there are any."""
+    """Instead of an output: an object with `message`, and `type` and `code` if there are any."""
     retryable: bool | None = None
     """False: another try would fail the same way. None: the node's policy decides by the error's name."""
     not_applied: bool = False
@@ -96,6 +94,15 @@ class CallBack(Command):
 
     @model_validator(mode="after")
     def _say_one_thing(self) -> Self:
-        if self.error is not None and self.output is not None:
+        if self.model_fields_set.isdisjoint({"output", "error"}) or (
+            self.error is not None and self.output is not None
+        ):
             raise ValueError("say either `output` or `error`")
         return self
+
+
+class CallBack(TaskSaid):
+    """What became of a pushed task, said later, with the task's own token."""
+
+    token: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    """The task's own, as it was pushed."""

@@ -35,6 +35,8 @@ from omium.server.web.context import ServerContext, build_context
 from omium.server.web.dispatch import Application
 from omium.server.web.metrics import counter, gauge
 from omium.server.web.openapi import build_openapi
+from omium.server.webhooks.keeping import Keeper
+from omium.server.webhooks.pusher import Pusher
 
 
 @asynccontextmanager
@@ -73,14 +75,20 @@ async def open_app(
         runner = Runner(db, chosen, server.metrics)
         runner.start()
         deliverer = Deliverer(db, server.channels, clock)
+        pusher = Pusher(server.engine, server.webhooks, server.known_secrets, live, clock)
+        keeper = Keeper(server.engine, server.webhooks, server.known_secrets, pusher, clock)
         if sweeps:
             deliverer.start()
+            pusher.start()
+            keeper.start()
         try:
             endpoints = list_endpoints()
             server.describe = functools.cache(lambda: build_openapi(endpoints))
             yield Application(server, endpoints)
         finally:
             server.drain()
+            await keeper.stop()
+            await pusher.stop()
             await deliverer.stop()
             await runner.stop()
             await server.auth.close()

@@ -96,9 +96,12 @@ class LiveHub:
             watcher.tell(None)
 
     @contextmanager
-    def watch(self, *topic: str, principal_id: str = "") -> Iterator[Watcher]:
-        """Wait for `topic` while the block runs; watch before the first look, or news between is missed."""
-        watcher = Watcher()
+    def watch(self, *topic: str, principal_id: str = "", watcher: Watcher | None = None) -> Iterator[Watcher]:
+        """Wait for `topic` while the block runs; watch before the first look, or news between is missed.
+
+        With the `watcher` of another topic one waits for both.
+        """
+        watcher = watcher or Watcher()
         self._by_topic[topic].add(watcher)
         self._by_principal[principal_id].add(watcher)
         if self._closed:

@@ -7,7 +7,7 @@ their own worker. Tasks are granted by `claim_work`, which names handlers.
 from __future__ import annotations
 
 from omium.models.tasks import BeatTasks, CompleteTask, FailTask, TaskEnded, TasksNews
-from omium.models.webhook import CreateWebhook, NewWebhook, Webhook, WebhookTested
+from omium.models.webhook import CallBack, CreateWebhook, NewWebhook, Webhook, WebhookTested
 from omium.models.wire import Page
 from omium.sdk.async_client.core import AsyncCore, segment
 
@@ -26,6 +26,10 @@ class AsyncNodes(AsyncCore):
     async def fail_task(self, command: FailTask) -> TaskEnded:
         """Record that a try of a task failed; the node's policy decides what follows."""
         return await self._send("POST", "/v1/tasks/fail", TaskEnded, command)
+
+    async def call_back(self, command: CallBack) -> TaskEnded:
+        """Say what became of a pushed task, with the task's own token."""
+        return await self._send("POST", "/v1/tasks/callback", TaskEnded, command)
 
     async def create_webhook(
         self, command: CreateWebhook, *, idempotency_key: str | None = None

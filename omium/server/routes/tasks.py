@@ -11,6 +11,7 @@ from typing import TypeVar, cast
 from omium.errors import IllegalTransition, LeaseLostProblem, NotFound, PayloadTooLarge, StepConflict
 from omium.jsonvalue import JsonValue
 from omium.models.tasks import BeatTasks, CompleteTask, FailTask, TaskEnded, TaskGrant, TaskNews, TasksNews
+from omium.models.webhook import CallBack
 from omium.server.db.tx import Tx
 from omium.server.engine.logs import pack_lines
 from omium.server.engine.mishaps import pack_error
@@ -19,6 +20,8 @@ from omium.server.engine.nodes.tasks import TaskLease
 from omium.server.engine.task_grants import make_lease
 from omium.server.principal import Principal
 from omium.server.web.endpoint import Call, Idempotency, endpoint
+from omium.server.webhooks.callbacks import take_callback
+from omium.server.webhooks.messages import CALLBACK_PATH
 from omium.states import Scope
 
 S = TypeVar("S")
@@ -92,6 +95,21 @@ async def fail_task(call: Call[FailTask]) -> TaskEnded:
     return TaskEnded(state=ended.state)
 
 
+@endpoint(
+    "POST",
+    CALLBACK_PATH,
+    scope=None,
+    idempotent=Idempotency.NATURAL,
+    body=CallBack,
+    reply=TaskEnded,
+    problems=(IllegalTransition, LeaseLostProblem, NotFound, StepConflict),
+    summary="Record what became of a pushed task, with the task's own token and without a key",
+    tags=TAGS,
+)
+async def call_back(call: Call[CallBack]) -> TaskEnded:
+    return await take_callback(call.server.engine, call.server.known_secrets, call.body)
+
+
 async def _mask(call: Call[S]) -> S:
     return await call.server.known_secrets.mask_one(call.principal.tenant_id, call.body)
 
@@ -108,4 +126,4 @@ def _lease(principal: Principal, said: TaskGrant) -> TaskLease:
     return make_lease(principal.tenant_id, said.execution_id, said.path, said.epoch, said.token)
 
 
-ENDPOINTS = [beat_tasks, complete_task, fail_task]
+ENDPOINTS = [beat_tasks, complete_task, fail_task, call_back]

@@ -10,42 +10,25 @@ The form is the one that Standard Webhooks recommends: type, timestamp, data.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from omium.clock import US_PER_S
 from omium.errorinfo import ErrorInfo
 from omium.errors import InvalidJson
 from omium.jsonvalue import JsonValue, json_bytes, parse_json
-from omium.models.execution import LogLine
 from omium.models.tasks import Task
-from omium.models.usage import RecordUsage
+from omium.models.webhook import TaskSaid
 
 CALLBACK_PATH: Final = "/v1/tasks/callback"
 ACCEPTED: Final = 202
 NO_CONTENT: Final = 204
-_FIELDS: Final = frozenset({"output", "error", "retryable", "not_applied", "usage", "logs"})
-_USAGE: Final = TypeAdapter(list[RecordUsage])
-_LOGS: Final = TypeAdapter(list[LogLine])
 
 
 class ReplyInvalid(Exception):
     """The target answered 2xx with something that cannot be understood; the message says what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a target says of its task; `error` is an ErrorInfo as JSON, None where it went well."""
-
-    output: JsonValue = None
-    error: dict[str, object] | None = None
-    retryable: bool | None = None
-    not_applied: bool = False
-    usage: tuple[RecordUsage, ...] = ()
-    logs: tuple[LogLine, ...] = ()
 
 
 def make_message(kind: str, now_us: int, data: Mapping[str, JsonValue]) -> bytes:
@@ -66,39 +49,25 @@ def cancel_task(execution_id: str, path: str, epoch: int, now_us: int) -> bytes:
     return make_message("task.cancel", now_us, data)
 
 
-def read_reply(status: int, body: bytes, *, complete: bool) -> Result | None:
+def read_reply(status: int, body: bytes, *, complete: bool) -> TaskSaid | None:
     """Return what a 2xx reply says; None where the target will call back. Raises `ReplyInvalid`."""
     if status == ACCEPTED:
         return None
     if status == NO_CONTENT or (not body and complete):
-        return Result()
+        return TaskSaid(output=None)
     if not complete:
         raise ReplyInvalid("The webhook's reply is larger than what can be recorded.")
     try:
-        said = parse_json(body)
+        return TaskSaid.model_validate(parse_json(body))
     except InvalidJson as error:
         raise ReplyInvalid(f"The webhook's reply is no JSON: {error.detail}") from error
-    if not isinstance(said, dict) or not _FIELDS.issuperset(said) or ("output" in said) == ("error" in said):
-        raise ReplyInvalid(
-            'The webhook\'s reply is not understood: it is {"output": …} or {"error": {"message": …}}, '
-            "with usage and logs if there are any; or 202, and a callback later."
-        )
-    try:
-        usage, logs = (
-            _USAGE.validate_python(said.get("usage", [])),
-            _LOGS.validate_python(said.get("logs", [])),
-        )
     except ValidationError as error:
-        raise ReplyInvalid(f"The webhook's reply is not understood: {error.errors()[0]['msg']}.") from error
-    retryable = said.get("retryable")
-    return Result(
-        output=said.get("output"),
-        error=describe(said["error"]) if "error" in said else None,
-        retryable=retryable if isinstance(retryable, bool) else None,
-        not_applied=said.get("not_applied") is True,
-        usage=tuple(usage),
-        logs=tuple(logs),
-    )
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ReplyInvalid(
+            f"The webhook's reply is not understood: {place} {first['msg']}. It is "
+            '{"output": …} or {"error": {"message": …}}; or 202, and a callback later.'
+        ) from error
 
 
 def describe(error: object) -> dict[str, object]:
