@@ -6,17 +6,18 @@ has (pydantic would refuse those that begin with `x-`, too). Values that are no 
 
 from __future__ import annotations
 
+import copy
 import math
 import types
 from collections.abc import Iterator
 from functools import cache
-from typing import Annotated, Any, Final, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from omium.jsonvalue import JsonValue, json_bytes
-from omium.spec.document import Object, Part, Spec
+from omium.spec.document import Part, Spec
 from omium.spec.limits import DEPTH_MAX, DOCUMENT_BYTES_MAX
 from omium.spec.problems import SpecProblem, did_you_mean, join_pointer, shown
 
@@ -33,6 +34,11 @@ _WORDS: Final = {
     "tuple_type": "a list",
     "list_type": "a list",
 }
+
+_NEVER_GUESSED: Final = frozenset(
+    {"id", "type", "from", "to", "kind", "start", "join", "nodes", "edges", "runtime", "mode"}
+)
+_STANDINS: Final[dict[str, JsonValue]] = {"omium": "0", "name": "unnamed"}
 
 
 def find_unreadable(document: JsonValue) -> SpecProblem | None:
@@ -68,15 +74,55 @@ def find_unreadable(document: JsonValue) -> SpecProblem | None:
     return None
 
 
-def read_shape(document: JsonValue) -> tuple[Spec | None, list[SpecProblem]]:
-    """Return the document as types, or None, and each field that is unknown, missing or wrong."""
-    problems = list(list_unknown(Spec, document, ""))
+PartT = TypeVar("PartT", bound=Part)
+
+
+def read_part(part: type[PartT], value: JsonValue, pointer: str) -> tuple[PartT | None, list[SpecProblem]]:
+    """Return a part that stands at `pointer`, or None, and each field that is unknown, missing or wrong."""
+    problems = list(list_unknown(part, value, pointer))
     try:
-        spec = Spec.model_validate(document)
+        return part.model_validate(value), problems
     except ValidationError as refused:
-        found = refused.errors(include_url=False, include_context=True)
-        return None, [*dict.fromkeys(_tell(each) for each in found), *problems]
-    return spec, problems
+        found = refused.errors(include_url=False)
+        return None, [*dict.fromkeys(_tell(each, pointer) for each in found), *problems]
+
+
+def mend_shape(document: JsonValue, problems: list[SpecProblem]) -> Spec | None:
+    """Return the spec that remains when every wrong field that has a default is left out, or None.
+
+    So that what is wrong with the rest can be told beside `problems`; where a part would have to be guessed
+    (an id, the end of an edge), nothing further is told.
+    """
+    mended = copy.deepcopy(document)
+    for problem in problems:
+        if problem.code == "unknown-field":
+            continue
+        parts = [part.replace("~1", "/").replace("~0", "~") for part in problem.pointer.split("/")[1:]]
+        if not _leave_out(mended, parts):
+            return None
+    try:
+        return Spec.model_validate(mended)
+    except ValidationError:
+        return None
+
+
+def _leave_out(document: JsonValue, parts: list[str]) -> bool:
+    """Take the field at `parts` off, if it is there; items of lists are not taken off."""
+    holder = document
+    for part in parts[:-1]:
+        if isinstance(holder, list) and part.isdigit() and int(part) < len(holder):
+            holder = holder[int(part)]
+        elif isinstance(holder, dict) and part in holder:
+            holder = holder[part]
+        else:
+            return True  # gone with what it stood in
+    if not isinstance(holder, dict) or not parts or parts[-1] in _NEVER_GUESSED:
+        return False
+    if len(parts) == 1 and parts[0] in _STANDINS:
+        holder[parts[0]] = _STANDINS[parts[0]]
+    else:
+        holder.pop(parts[-1], None)
+    return True
 
 
 def list_unknown(part: type[Part], value: JsonValue, pointer: str) -> Iterator[SpecProblem]:
@@ -135,9 +181,9 @@ def _part_in(annotation: Any) -> tuple[str, type[Part]] | None:
     return None
 
 
-def _tell(error: ErrorDetails) -> SpecProblem:
+def _tell(error: ErrorDetails, above: str) -> SpecProblem:
     parts = [part for part in error["loc"] if part != "[key]"]
-    pointer, kind, given = join_pointer("", *parts), error["type"], error["input"]
+    pointer, kind, given = join_pointer(above, *parts), error["type"], error["input"]
     field = str(parts[-1]) if parts else "The document"
     if error["loc"] and error["loc"][-1] == "[key]":
         return SpecProblem(
@@ -179,6 +225,3 @@ def _measured(given: Any) -> str:
     if isinstance(given, str | list | dict | tuple) and len(given) > 40:
         return f"{len(given):,}"
     return shown(given)
-
-
-__all__ = ["Object", "find_unreadable", "list_unknown", "read_shape"]
