@@ -270,7 +270,7 @@ class Engine:
         """Resume without a process: queue it for a worker."""
         command = ResumeExecution(**fields)
         return await self.write(
-            lambda tx: resume_queued(tx, self.who, execution_id, command, self.parts.policy)
+            lambda tx: resume_queued(tx, self.who, execution_id, command, self.parts.policy, self.parts)
         )
 
     async def cancel(self, execution_id: str) -> Execution:

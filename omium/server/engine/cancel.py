@@ -11,13 +11,14 @@ from __future__ import annotations
 from omium.models.execution import CancelExecution, Execution, PauseExecution
 from omium.server.db.tx import Database, Tx
 from omium.server.engine.effect_losses import cut_off
+from omium.server.engine.nodes.stopping import drop_nodes, park_nodes
 from omium.server.engine.policy import Policy
 from omium.server.engine.transitions import append_event, illegal_transition, move
 from omium.server.engine.views import view_execution
 from omium.server.principal import Principal
-from omium.server.store import requests, trees
+from omium.server.store import activations, requests, trees
 from omium.server.store.executions import ExecutionRow, lock_execution
-from omium.states import ENDED_STATUSES, CancelOutcome, EventType, ExecutionStatus, PausedReason
+from omium.states import ENDED_STATUSES, CancelOutcome, Driver, EventType, ExecutionStatus, PausedReason
 
 SWEEP_ROWS = 1  # each may lock groups of failures, and those come after every execution
 TREE_ROWS = 50  # children that one page of a tree's cancel asks
@@ -87,12 +88,17 @@ def _ask(tx: Tx, row: ExecutionRow, by: str, comment: str) -> ExecutionRow:
             cancel_requested_us=tx.now_us,
         )
         trees.insert_tree_cancel(tx, row, by=by, comment=comment)  # from now on it starts no more
-    if row.status == ExecutionStatus.RUNNING:
+    if row.driver == Driver.ENGINE:
+        if drop_nodes(tx, row, running=False):
+            return row
+    elif row.status == ExecutionStatus.RUNNING:
         return row
     return _end(tx, row, CancelOutcome.STOPPED)  # nothing runs
 
 
 def _end(tx: Tx, row: ExecutionRow, outcome: CancelOutcome) -> ExecutionRow:
+    if row.driver == Driver.ENGINE:
+        drop_nodes(tx, row, running=True)  # whoever still does one of them has no grant any more
     row = cut_off(tx, row)
     return move(
         tx,
@@ -109,6 +115,8 @@ def sweep_cancels(tx: Tx, policy: Policy, limit: int = SWEEP_ROWS) -> int:
     late = requests.lock_late_cancels(tx, tx.now_us - policy.cancel_grace_us, limit)
     for row in late:
         heard_us = row.lease_touched_us if row.status == ExecutionStatus.RUNNING else None
+        if row.driver == Driver.ENGINE:
+            heard_us = activations.find_newest_touch(tx, row.id)
         alive = heard_us is not None and heard_us >= tx.lease_now_us - policy.expiry_us
         _end(tx, row, CancelOutcome.STILL_RUNNING if alive else CancelOutcome.UNKNOWN)
     return len(late)
@@ -127,7 +135,8 @@ def ask_to_pause(
     tx: Tx, row: ExecutionRow, reason: PausedReason, *, by: str, comment: str = ""
 ) -> ExecutionRow:
     """Pause `row`, or ask its driver to; the first reason that was asked for stays."""
-    if row.status == ExecutionStatus.RUNNING:
+    active = park_nodes(tx, row) if row.driver == Driver.ENGINE else True
+    if row.status == ExecutionStatus.RUNNING and active:
         if row.suspend is not None:
             return row
         return append_event(

@@ -22,6 +22,7 @@ from omium.models.replay import DecideEffect, EffectView
 from omium.server.db.tx import Tx
 from omium.server.engine.effects import effect_key as make_key
 from omium.server.engine.failures import close_in_group
+from omium.server.engine.live import TasksReady
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.transitions import append_event
 from omium.server.engine.values import PackedValue, StoredValue, fetch_values, put_value
@@ -29,9 +30,18 @@ from omium.server.engine.views import view_error, view_value
 from omium.server.principal import Principal
 from omium.server.store import effects as store
 from omium.server.store import failures
+from omium.server.store.activations import call_effect
 from omium.server.store.effects import EffectRow
 from omium.server.store.executions import ExecutionRow, get_execution, lock_execution
-from omium.states import EffectDecision, EffectState, EventType, ExecutionStatus, FailureKind, FailureStatus
+from omium.states import (
+    Driver,
+    EffectDecision,
+    EffectState,
+    EventType,
+    ExecutionStatus,
+    FailureKind,
+    FailureStatus,
+)
 
 
 def decide_effect(
@@ -102,6 +112,8 @@ def decide(
             decided = _open_redo(tx, row, effect, principal.id)
         case _:
             assert_never(decision)
+    if row.driver == Driver.ENGINE and call_effect(tx, row.id, effect.path):
+        tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, "timer", ""))
     return row, decided
 
 

@@ -31,12 +31,13 @@ from omium.server.engine.fence import STAYS_OPEN
 from omium.server.engine.grants import Taker, build_grant, give_grant, make_taker, new_token
 from omium.server.engine.limits import find_reached, raised_columns
 from omium.server.engine.losses import interrupt
+from omium.server.engine.nodes.going_on import resume_run
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.policy import Policy
 from omium.server.engine.runners import find_runner
 from omium.server.engine.savings import save_resume
 from omium.server.engine.start_packing import TOKEN_CHARACTERS_MIN
-from omium.server.engine.transitions import illegal_transition, move
+from omium.server.engine.transitions import append_event, illegal_transition, move
 from omium.server.engine.views import view_execution
 from omium.server.principal import Principal, PrincipalKind
 from omium.server.store import details, effects, epochs
@@ -121,12 +122,22 @@ def _refuse_other_environment(principal: Principal, row: ExecutionRow) -> None:
 
 
 def resume_queued(
-    tx: Tx, principal: Principal, execution_id: str, command: ResumeExecution, policy: Policy
+    tx: Tx,
+    principal: Principal,
+    execution_id: str,
+    command: ResumeExecution,
+    policy: Policy,
+    parts: EngineParts | None = None,
 ) -> ResumeAnswer:
-    """Queue the execution for a worker, unless it is queued already, and say who would run it."""
+    """Queue the execution for a worker, unless it is queued already, and say who would run it.
+
+    One that the engine drives goes on at once; that takes the server's `parts`.
+    """
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
-    if row.status != ExecutionStatus.QUEUED:
+    if row.driver == Driver.ENGINE and parts is not None:
+        row = _resume_nodes(tx, principal, row, command, parts)
+    elif row.status != ExecutionStatus.QUEUED:
         row = _prepare(tx, principal, row, command, _QUEUEABLE)
         metering.refuse_exhausted(tx, row)
         row = move(
@@ -145,17 +156,42 @@ def resume_queued(
     )
 
 
+def _resume_nodes(
+    tx: Tx, principal: Principal, row: ExecutionRow, command: ResumeExecution, parts: EngineParts
+) -> ExecutionRow:
+    """Let the engine go on with what has failed or was paused, or take back a pause that was asked for."""
+    said = {"comment": command.comment, "by": principal.id}
+    if row.status == ExecutionStatus.RUNNING and row.suspend is not None:
+        row = append_event(
+            tx, row, EventType.EXECUTION_RESUMED, said, suspend=None, **raised_columns(command)
+        )
+    else:
+        allowed = frozenset({ExecutionStatus.PAUSED, ExecutionStatus.FAILED})
+        row = _prepare(tx, principal, row, command, allowed, engine=True)
+        row = move(
+            tx,
+            row,
+            ExecutionStatus.RUNNING,
+            EventType.EXECUTION_RESUMED,
+            data=said,
+            **_fresh_budget(command),
+        )
+    return resume_run(tx, parts, row)
+
+
 def _prepare(
     tx: Tx,
     principal: Principal,
     row: ExecutionRow,
     command: ResumeExecution,
     allowed: frozenset[ExecutionStatus],
+    *,
+    engine: bool = False,
 ) -> ExecutionRow:
     """Refuse what may not go on; else close what the failure had opened."""
     if row.status not in allowed or row.reason == RETIRED:  # retention is removing its records
         raise illegal_transition(row, ExecutionStatus.RUNNING)
-    if row.driver == Driver.ENGINE:
+    if row.driver == Driver.ENGINE and not engine:
         raise InvalidRequest(f"{row.id} is scheduled by the server; resume it without a process.")
     _refuse_ended_parent(tx, row)
     if has_pending(tx, row):

@@ -20,8 +20,9 @@ from omium.jsonvalue import JsonValue, json_bytes
 from omium.server.analytics import counting
 from omium.server.db.tx import Tx
 from omium.server.engine import metering
-from omium.server.engine.live import Announcement
+from omium.server.engine.live import Announcement, TasksReady
 from omium.server.store import events
+from omium.server.store.activations import call_parent
 from omium.server.store.executions import ExecutionRow, update_execution
 from omium.states import ENDED_STATUSES, EXECUTION_TRANSITIONS, EventType, ExecutionStatus, may_become
 
@@ -100,6 +101,9 @@ def move(
             columns["covered_steps"] = metering.come_in(tx, row, otherwise=cover_otherwise)
         else:
             metering.go_out(tx, row)
+    if row.parent_id is not None and row.parent_path is not None and to in ENDED_STATUSES:
+        if call_parent(tx, row.parent_id, row.parent_path):  # the parent's row is locked before a child's
+            tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, "timer", ""))
     return _write(tx, row, replace(row, **(changed | columns)), event, data or {})
 
 

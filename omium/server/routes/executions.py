@@ -327,7 +327,7 @@ async def resume_execution(call: Call[ResumeExecution]) -> Answer:
         # same.
         return answer_model(await resume(parts, call.principal, execution_id, call.body), 200)
     return await call.mutate(
-        lambda tx: resume_queued(tx, call.principal, execution_id, call.body, parts.policy)
+        lambda tx: resume_queued(tx, call.principal, execution_id, call.body, parts.policy, parts)
     )
 
 

@@ -253,3 +253,14 @@ MAKE_DUE = Sql("""
 def call_effect(tx: Tx, execution_id: str, path: str) -> bool:
     """Let the node look at its effect: a person has decided, or a late report has come."""
     return tx.execute(MAKE_DUE, execution_id=execution_id, path=path, now_us=tx.now_us) == 1
+
+
+NEWEST_TOUCH = Sql("""
+    SELECT MAX(lease_touched_us) FROM activations WHERE execution_id = :execution_id AND state = 'running'
+""")
+
+
+def find_newest_touch(tx: Tx, execution_id: str) -> int | None:
+    """Return when any of the execution's running tasks was heard of last, by the lease clock."""
+    found = tx.value(NEWEST_TOUCH, execution_id=execution_id)
+    return found if isinstance(found, int) else None

@@ -16,6 +16,8 @@ from typing import Any
 from omium.ids import new_id
 from omium.models.execution import StartExecution
 from omium.server.engine.mishaps import pack_error
+from omium.server.engine.nodes.conditions import judge_node, list_ending
+from omium.server.engine.nodes.deciding import decide_approval, deliver_signal
 from omium.server.engine.nodes.sweeps import sweep_nodes
 from omium.server.engine.nodes.tasks import (
     Ended,
@@ -134,6 +136,13 @@ class Nodes:
         assert tasks, "there was nothing to claim"
         return tasks[0]
 
+    async def claim_of(self, execution_id: str) -> ActivationRow:
+        """Claim the next task of one execution; tasks of others are left to their leases."""
+        while True:
+            task = await self.claim()
+            if task.execution_id == execution_id:
+                return task
+
     @staticmethod
     def lease(task: ActivationRow) -> TaskLease:
         assert task.lease_digest is not None
@@ -169,6 +178,29 @@ class Nodes:
                 await self.complete(task, output)
                 done.append(task.path)
         raise AssertionError("it never ended")
+
+    # ---- what people and others say
+
+    async def judge(self, answers: dict[str, bool] | None = None, fault: str | None = None) -> list[Any]:
+        """Judge the conditions of every node that has ended; returns what was asked."""
+        asked = await self.engine.read(lambda tx: list_ending(tx, self.parts, 100))
+        for ending in asked:
+            said = {each.edge: (answers or {}).get(each.edge, False) for each in ending.questions}
+            await self.engine.write(lambda tx, e=ending, s=said: judge_node(tx, self.parts, e, s, fault))
+        return asked
+
+    async def signal(self, execution_id: str, name: str, payload: Any = None, id_: str = "s1", who=None):
+        by = who or self.engine.who
+        packed = self.parts.vault.pack(by.tenant_id, payload)
+        return await self.engine.write(
+            lambda tx: deliver_signal(tx, self.parts, by, execution_id, name, packed, id_)
+        )
+
+    async def decide(self, execution_id: str, path: str, decision: str = "approved", who=None):
+        by = who or self.engine.who
+        return await self.engine.write(
+            lambda tx: decide_approval(tx, self.parts, by, execution_id, path, decision, "fine")
+        )
 
     # ---- time
 

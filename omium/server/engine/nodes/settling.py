@@ -21,6 +21,7 @@ from omium.server.engine.limits import find_reached
 from omium.server.engine.mishaps import PackedError, make_error
 from omium.server.engine.nodes.inputs import Place, Unavailable, resolve_at
 from omium.server.engine.nodes.maps import find_error
+from omium.server.engine.nodes.stopping import drop_nodes
 from omium.server.engine.nodes.work import NodeWork, Unhandled
 from omium.server.engine.transitions import append_event, move
 from omium.server.engine.values import put_value
@@ -136,11 +137,16 @@ def _fail(work: NodeWork) -> ExecutionRow:
 
 def _complete(work: NodeWork) -> ExecutionRow:
     engine_runs.drop_instances(work.tx, work.row.id)
+    if work.row.status == ExecutionStatus.WAITING:  # its last node was a timer, a child: it runs to its end
+        after = {"after": work.row.reason}
+        event = EventType.EXECUTION_RESUMED
+        work.change(move(work.tx, work.row, ExecutionStatus.RUNNING, event, data=after, cover_otherwise=0))
     return move(work.tx, work.row, ExecutionStatus.COMPLETED, EventType.EXECUTION_COMPLETED)
 
 
 def end_cancel(work: NodeWork, outcome: CancelOutcome) -> ExecutionRow:
     """End an execution that was asked to stop: nothing of it is left to be done."""
+    drop_nodes(work.tx, work.row, running=True)
     row = cut_off(work.tx, work.row)
     return move(
         work.tx, row, ExecutionStatus.CANCELLED, EventType.EXECUTION_CANCELLED, cancel_outcome=outcome.value

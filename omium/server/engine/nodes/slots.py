@@ -31,10 +31,15 @@ def take_slot(work: NodeWork, row: ActivationRow) -> bool:
 
 def release_slot(work: NodeWork, row: ActivationRow) -> ActivationRow:
     """Give back the slot that `row` has; whoever waits for it is looked for after the commit."""
+    return free_slot(work.tx, row)
+
+
+def free_slot(tx: Tx, row: ActivationRow) -> ActivationRow:
+    """Give back the slot that `row` has, if any."""
     if not row.has_slot or row.concurrency_key is None:
         return row
-    slots.give_back(work.tx, row.tenant_id, row.environment, row.concurrency_key)
-    work.tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, "timer", ""))
+    slots.give_back(tx, row.tenant_id, row.environment, row.concurrency_key)
+    tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, "timer", ""))
     return replace(row, has_slot=0)
 
 

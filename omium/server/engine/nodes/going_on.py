@@ -1,0 +1,90 @@
+"""Going on: a resume of an execution that the engine drives, by a person or because there are credits again.
+
+Nodes that have failed get another try and a fresh budget, their maps go on with them, and what was parked is
+where it was. An execution whose nodes were taken away by a rollback begins anew from its records. Called
+under the lock of the execution, which was moved to running; called twice, the second finds nothing to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from omium.jsonvalue import JsonValue, json_bytes
+from omium.server.db.tx import Tx
+from omium.server.engine.nodes import node_effects
+from omium.server.engine.nodes.driving import drive
+from omium.server.engine.nodes.ending import follow
+from omium.server.engine.nodes.maps import open_window
+from omium.server.engine.nodes.rebuild import begin_anew
+from omium.server.engine.nodes.records import read_progress
+from omium.server.engine.nodes.scopes import read_vector
+from omium.server.engine.nodes.settling import settle
+from omium.server.engine.nodes.work import NodeWork, work_on
+from omium.server.engine.parts import EngineParts
+from omium.server.store import activations, engine_runs, map_items
+from omium.server.store.activations import ActivationRow
+from omium.server.store.executions import ExecutionRow
+from omium.spec.schedule import go_round
+
+
+def resume_run(tx: Tx, parts: EngineParts, row: ExecutionRow) -> ExecutionRow:
+    """Let the nodes of the running, locked `row` go on; the caller has moved it there."""
+    work = work_on(tx, parts, row)
+    if engine_runs.find_instance(tx, row.id, "", "") is None:
+        begin_anew(work)
+        drive(work)
+        return settle(work)
+    failing = work.run.failing is not None
+    work.run = replace(work.run, failing=None)
+    again = activations.list_in_state(tx, row.id, "failed")
+    for each in sorted(again, key=lambda each: -each.path.count("/")):  # items before the maps around them
+        _try_again(work, each)
+    activations.unpark_activations(tx, row.id)
+    for each in activations.list_in_state(tx, row.id, "waiting"):
+        if each.waiting_reason == node_effects.EFFECT:
+            node_effects.look(work, each)
+    for each in again:
+        if each.type == "map" and "loop" not in read_progress(each):
+            current = activations.find_activation(tx, row.id, each.path)
+            if current is not None and current.state == "waiting":
+                open_window(work, current)
+    if failing and not again:
+        work.finished = True  # the outputs could not be evaluated, all else has ended
+    drive(work)
+    return settle(work)
+
+
+def _try_again(work: NodeWork, row: ActivationRow) -> None:
+    progress = read_progress(row)
+    if "loop" in progress:
+        activations.delete_activation(work.tx, row.execution_id, row.path)
+        graph = work.definition.scope(row.scope).graph
+        actions = go_round(graph, work.instances(row.scope), row.node, read_vector(row.vector), {})
+        follow(work, row.scope, actions)
+        return
+    following = replace(
+        row,
+        state="ready",
+        waiting_reason=None,
+        attempt=row.attempt + 1,
+        attempts_before=row.attempt,
+        interruptions=0,
+        effect_key=None,
+        ready_us=work.now_us,
+        started_us=None,
+    )
+    if row.type == "map" and "count" in progress:
+        following = replace(
+            following, state="waiting", waiting_reason="items", progress=_reopened(work, row, progress)
+        )
+    work.failing_scopes().discard(row.scope)
+    work.put(following, stored=True)
+
+
+def _reopened(work: NodeWork, row: ActivationRow, progress: dict[str, JsonValue]) -> bytes:
+    """Return the progress of a map whose failed items run again: they count as running once more."""
+    failed = sum(
+        1 for item in map_items.list_items(work.tx, row.execution_id, row.path) if item.error is not None
+    )
+    map_items.delete_failed(work.tx, row.execution_id, row.path)
+    return json_bytes({**progress, "failed": 0, "running": int(str(progress["running"])) + failed})
