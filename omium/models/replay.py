@@ -74,7 +74,7 @@ class ReplayPlan(RunnerAnswer):
     rerun: int
     blocked: int
     exact: bool
-    """False for code workflows: what re-runs is a forecast."""
+    """False where what re-runs is a forecast: for code, and where a node may take the same input again."""
     estimated_microcredits: int | None = None
     """What the replay will cost if what runs again costs as the last time; None where the server does not
     meter, or the price book refuses a model."""

@@ -17,6 +17,7 @@ from typing import Literal
 from omium.errors import InvalidRequest
 from omium.models.replay import Decision, PlannedStep, PlanReplay
 from omium.server.engine.source import Source
+from omium.server.engine.spec_plan import refuse_state_edits, sharpen
 from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.steps import StepRow
 from omium.states import EffectDecision, EffectState, ExecutionStatus, StepStatus
@@ -75,9 +76,19 @@ class Plan:
             and all(verdict.disposition == "reuse" for verdict in self.verdicts)
         )
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether it says what will run: a spec's plan does, but for what may take the same input again."""
+        certain = self.source.pinned is not None and not any(
+            verdict.disposition == "rerun" and verdict.record is not None for verdict in self.verdicts
+        )
+        return self.is_exact or certain
+
 
 def make_plan(source: Source, command: PlanReplay) -> Plan:
     """Return the plan; `InvalidRequest` for an edit, decision or starting point that is not in the source."""
+    if source.pinned is not None:
+        refuse_state_edits(command)
     _refuse_unknown(source, command)
     plan = Plan(source, command, _find_cutoff(source, command))
     edited = {edit.path for edit in command.edits if edit.target == "output"}
@@ -95,7 +106,10 @@ def make_plan(source: Source, command: PlanReplay) -> Plan:
             verdict = _judge_step(plan, step, rerun_before=rerun_before)
         rerun_before = rerun_before or verdict.disposition != "reuse" or verdict.edited
         verdicts.append(verdict)
-    return Plan(source, command, plan.cutoff, verdicts)
+    plan = Plan(source, command, plan.cutoff, verdicts)
+    if source.pinned is None:
+        return plan
+    return Plan(source, command, plan.cutoff, sharpen(plan, source.pinned))
 
 
 def _order(source: Source, edited: set[str]) -> list[str]:

@@ -113,7 +113,7 @@ def view_plan(
         reuse=count["reuse"],
         rerun=count["rerun"],
         blocked=count["blocked"],
-        exact=plan.is_exact,
+        exact=plan.is_certain,
         estimated_microcredits=total,
         estimated_credits=None if total is None else to_credits(total),
         edits=plan.command.edits,

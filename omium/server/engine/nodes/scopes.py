@@ -43,6 +43,14 @@ def list_maps(scope: str) -> list[str]:
     return found
 
 
+def find_place(path: str) -> tuple[str, str] | None:
+    """Return the scope and the node's id of an activation; None for what a node has recorded inside."""
+    scope, _, key = path.rpartition("/")
+    if scope and not all(_ITEM.match(segment) for segment in scope.split("/")):
+        return None
+    return scope, key.partition("#")[0]
+
+
 def vector_text(vector: Vector) -> str:
     return ".".join(map(str, vector))
 
