@@ -132,6 +132,11 @@ class ServerSettings:
     outbound_allow: tuple[str, ...] = _setting(
         (), "OMIUM_OUTBOUND_ALLOW", "Private targets (host:port) that alerts may be sent to, and by http."
     )
+    tool_allow: tuple[str, ...] = _setting(
+        (),
+        "OMIUM_TOOL_ALLOW",
+        "Private targets (host:port) that HTTP tools of workflows may call, and by http.",
+    )
     outbound_timeout_s: float = _setting(
         10.0, "OMIUM_OUTBOUND_TIMEOUT_S", "Time that the target of an alert has to answer."
     )

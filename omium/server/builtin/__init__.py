@@ -1,13 +1,13 @@
 """Built in: what the server itself does for a workflow, in the engine's name.
 
     context.py        the seam to the engine: TaskGrant, RunContext, TaskDone, TaskFailed
+    runners.py        BuiltIn: what a server process has of it, and who runs which type of node
     expressions.py    conditions, evaluated in a process beside the server (expression_process.py)
+    providers.py      the models' servers that the operator has configured
+    model.py          one chat completion: request, answer, usage, errors
+    prompts.py        from a spec to messages, from an answer to an output
+    llm_call.py       one call of a model          agent_task.py    turns of a model and its tools, journaled
+    http_tools.py     one HTTP request, with named secrets
 
 Nothing in here knows a transaction's order or a node's successors; that is the engine's.
 """
-
-from __future__ import annotations
-
-from omium.server.builtin.context import RunContext, Runner, TaskDone, TaskFailed, TaskGrant, Turn
-
-__all__ = ["RunContext", "Runner", "TaskDone", "TaskFailed", "TaskGrant", "Turn"]

@@ -73,6 +73,8 @@ class TaskFailed:
     retry_after_s: float | None = None
     """What the provider asked to wait."""
     usage: Sequence[RecordUsage] = NO_USAGE
+    not_applied: bool = False
+    """Of an effect: it certainly did not happen."""
 
 
 class RunContext(Protocol):
