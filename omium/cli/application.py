@@ -14,6 +14,7 @@ from omium import __version__
 from omium.cli import (
     alerts,
     analytics,
+    approvals,
     audit,
     cancel,
     credits,
@@ -79,6 +80,7 @@ app.command("resume")(resume.resume)
 app.command("replay")(replay.replay)
 app.command("rollback")(rollback.rollback)
 app.command("decide")(effects.decide)
+app.command("signal")(approvals.signal)
 app.command("pause")(cancel.pause)
 app.command("cancel")(cancel.cancel)
 app.command("logs")(logs.show_logs)
@@ -110,6 +112,7 @@ app.add_typer(credits.app, name="credits")
 app.add_typer(prices.app, name="prices")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(approvals.app, name="approvals")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(analytics.app, name="analytics")
 app.add_typer(audit.app, name="audit")

@@ -1,4 +1,4 @@
-"""Calls about nodes of specs that are done outside of the server: tasks, webhooks.
+"""Calls about nodes of specs that wait (signals, approvals) or are done elsewhere (tasks, webhooks).
 
 `omium worker` says what it has done through a leaner way; the calls about tasks are for programs that bring
 their own worker. Tasks are granted by `claim_work`, which names handlers.
@@ -6,6 +6,7 @@ their own worker. Tasks are granted by `claim_work`, which names handlers.
 
 from __future__ import annotations
 
+from omium.models.approval import Approval, ApprovalDecided, DecideApproval, SendSignal, SignalSent
 from omium.models.tasks import BeatTasks, CompleteTask, FailTask, TaskEnded, TasksNews
 from omium.models.webhook import CallBack, CreateWebhook, NewWebhook, Webhook, WebhookTested
 from omium.models.wire import Page
@@ -14,6 +15,22 @@ from omium.sdk.async_client.core import AsyncCore, segment
 
 class AsyncNodes(AsyncCore):
     """What happens to nodes outside of the server."""
+
+    async def send_signal(self, execution_id: str, command: SendSignal) -> SignalSent:
+        """Tell an execution something by name; the same id is one signal, however often it's sent."""
+        path = f"/v1/executions/{segment(execution_id)}/signals"
+        return await self._send("POST", path, SignalSent, command)
+
+    async def list_approvals(self, *, limit: int = 50, after: str | None = None) -> Page[Approval]:
+        """Return one page of what waits for a person, the oldest first."""
+        return await self._get("/v1/approvals", Page[Approval], {"limit": limit, "after": after})
+
+    async def decide_approval(
+        self, execution_id: str, command: DecideApproval, *, idempotency_key: str | None = None
+    ) -> ApprovalDecided:
+        """Approve or reject what waits."""
+        path = f"/v1/executions/{segment(execution_id)}/approvals"
+        return await self._send("POST", path, ApprovalDecided, command, idempotency_key=idempotency_key)
 
     async def beat_tasks(self, command: BeatTasks) -> TasksNews:
         """Keep the leases of tasks, and learn which of them are cancelled or lost."""

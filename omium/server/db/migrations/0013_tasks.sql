@@ -52,3 +52,7 @@ CREATE INDEX webhook_pushes_by_target ON webhook_pushes (target_id);
 CREATE INDEX webhook_pushes_by_execution ON webhook_pushes (execution_id);
 CREATE INDEX webhook_pushes_by_tenant ON webhook_pushes (tenant_id);
 CREATE INDEX webhook_pushes_by_age ON webhook_pushes (ended_us) WHERE ended_us IS NOT NULL;
+
+-- What waits for a person, the oldest first.
+CREATE INDEX activations_for_people ON activations (tenant_id, ready_us, execution_id, path)
+  WHERE state = 'waiting' AND waiting_reason = 'approval';
