@@ -316,3 +316,6 @@ class Spec(Body):
     state: Object | None = None
     """Channels and reducers of the framework; native mode only."""
     runtime: Runtime = Field(default_factory=Runtime)
+
+
+Node.model_rebuild()  # it names Body, which comes after it

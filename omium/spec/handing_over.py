@@ -8,6 +8,7 @@ from omium.spec.problems import SpecProblem, did_you_mean, join_pointer
 from omium.spec.reading import Scope, check_path, check_value_references, list_read_values
 from omium.spec.references import DEFAULT, ReferenceInvalid, is_reference, list_references, read_reference
 from omium.spec.schemas import check_schema, check_value
+from omium.spec.secret_rules import has_named_secret
 from omium.spec.value_types import do_types_meet, follow, say_types, types_of
 
 
@@ -19,6 +20,9 @@ def check_inputs(spec: Spec, scope: Scope, node: Node, pointer: str) -> None:
     for field, name, value in list_read_values(node):
         at = join_pointer(pointer, field, name)
         wanted: JsonValue = known.get(name, True) if field == "inputs" else _PARAMETER_SCHEMAS[name]
+        if field == "parameters" and not is_reference(value):
+            check_value_references(scope, value, at, node)  # its type is judged with the other parameters
+            continue
         if field == "inputs" and known and name not in known:
             _check_undeclared(scope, asked, known, name, at, holder)
         _check_given(scope, node, value, at, wanted, asked)
@@ -70,8 +74,8 @@ def _check_given(
 ) -> None:
     if not is_reference(value):
         check_value_references(scope, value, at, node)
-        has_references = next(iter(list_references(value)), None) is not None
-        if wanted is not True and not has_references and check_schema(_within(wanted, whole)) is None:
+        is_plain = next(iter(list_references(value)), None) is None and not has_named_secret(value)
+        if wanted is not True and is_plain and check_schema(_within(wanted, whole)) is None:
             for found in check_value(_within(wanted, whole), value):
                 scope.problem(SpecProblem(at + found.pointer, found.detail, "", "type-mismatch"))
         return

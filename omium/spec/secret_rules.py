@@ -32,6 +32,11 @@ def list_secrets(document: JsonValue) -> Iterator[SpecProblem]:
     yield from (problem for problem in _list_names(document) if problem.pointer not in found)
 
 
+def has_named_secret(value: JsonValue) -> bool:
+    """Say whether a `$secret` stands anywhere in `value`."""
+    return _take_names_off(value) != value
+
+
 def _take_names_off(document: JsonValue) -> JsonValue:
     """Return the document with each named secret, and each address, as what no detector minds."""
     if isinstance(document, list):

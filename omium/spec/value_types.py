@@ -9,6 +9,7 @@ from omium.jsonvalue import JsonValue
 from omium.spec.problems import did_you_mean
 
 _SCALARS: Final = frozenset({"string", "number", "integer", "boolean", "null"})
+_TYPES: Final = _SCALARS | {"array", "object"}
 _OPEN: Final = ("patternProperties", "anyOf", "oneOf", "allOf", "if", "$dynamicRef", "dependentSchemas")
 _REFERENCES_MAX: Final = 32
 
@@ -80,7 +81,8 @@ def types_of(schema: JsonValue, whole: JsonValue) -> frozenset[str] | None:
         return None
     if "type" in schema:
         named = schema["type"]
-        return frozenset(str(each) for each in (named if isinstance(named, list) else [named]))
+        types = frozenset(str(each) for each in (named if isinstance(named, list) else [named]))
+        return types if types <= _TYPES else None
     if "const" in schema:
         return frozenset({type_name(schema["const"])})
     values = schema.get("enum")
