@@ -1,6 +1,7 @@
 """Text that is safe to show in a terminal.
 
-Owns one function for every string that is not ours: names, messages, outputs of users and models. Control
+Owns one function for every string that is not ours: names, messages, outputs of users and models; and how
+wide a text is there (a Chinese character takes two columns, an accent none). Control
 characters could move the cursor, set the title or paste commands; direction marks could show a text in
 another order than it has. Markup is not looked at: pass the result as text, never as markup.
 """
@@ -8,6 +9,7 @@ another order than it has. Markup is not looked at: pass the result as text, nev
 from __future__ import annotations
 
 import re
+import unicodedata
 
 _BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
 _UNSAFE = re.compile(
@@ -25,3 +27,31 @@ def safe_text(text: str, *, keep_newlines: bool = False) -> str:
     if text.isascii() and text.isprintable():
         return text
     return (_UNSAFE_BUT_LAYOUT if keep_newlines else _UNSAFE).sub("", text)
+
+
+def width_of(text: str) -> int:
+    """Return how many columns `text` takes."""
+    return len(text) if text.isascii() else sum(map(_width_of, text))
+
+
+def split_at(text: str, width: int) -> tuple[str, str]:
+    """Split `text` behind at most `width` columns."""
+    taken = 0
+    for at, character in enumerate(text):
+        taken += _width_of(character)
+        if taken > width:
+            return text[:at], text[at:]
+    return text, ""
+
+
+def cut_text(text: str, width: int) -> str:
+    """Return `text` with at most `width` columns, ending in `…` if something is missing."""
+    if width_of(text) <= width:
+        return text
+    return f"{split_at(text, width - 1)[0].rstrip()}…" if width > 1 else "…"[:width]
+
+
+def _width_of(character: str) -> int:
+    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

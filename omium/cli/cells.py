@@ -1,18 +1,17 @@
 """Cells: short pieces of text with a style, measured and cut as a terminal shows them.
 
-Owns widths (a Chinese character takes two columns, an accent none), cutting with `…`, folding, and the few
-styles that there are. Every cell is safe to print: what a terminal would obey is taken out when it is made.
+Owns cutting with `…`, folding, and the few styles that there are; how wide a text is says omium/safetext.py.
+Every cell is safe to print: what a terminal would obey is taken out when it is made.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from omium.safetext import safe_text
+from omium.safetext import safe_text, split_at, width_of
 
 CELL_LENGTH_MAX: Final = 1_000  # a longer text is not for a table; --json has all of it
 STYLES: Final[Mapping[str, str]] = {
@@ -43,13 +42,15 @@ class Cell:
         """Return this cell with at most `width` columns, ending in `…` if something is missing."""
         if self.width <= width:
             return self
-        return Cell(f"{_head(self.text, width - 1)[0].rstrip()}…" if width > 1 else "…"[:width], self.style)
+        return Cell(
+            f"{split_at(self.text, width - 1)[0].rstrip()}…" if width > 1 else "…"[:width], self.style
+        )
 
     def fold(self, width: int) -> Iterator[Cell]:
         """Yield this cell as lines of at most `width` columns, broken between words where there are some."""
         rest = self.text
         while width_of(rest) > width:
-            head, left = _head(rest, max(width, 2))
+            head, left = split_at(rest, max(width, 2))
             at = len(head) if left.startswith(" ") else head.rfind(" ")
             at = len(head) if at <= 0 or at < len(head) // 2 else at
             yield Cell(rest[:at].rstrip(), self.style)
@@ -66,24 +67,3 @@ class Cell:
 def to_cell(value: str | Cell) -> Cell:
     """Return `value` as a cell."""
     return value if isinstance(value, Cell) else Cell(value)
-
-
-def width_of(text: str) -> int:
-    """Return how many columns `text` takes."""
-    return len(text) if text.isascii() else sum(map(_width_of, text))
-
-
-def _width_of(character: str) -> int:
-    if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
-
-
-def _head(text: str, width: int) -> tuple[str, str]:
-    """Split `text` behind at most `width` columns."""
-    taken = 0
-    for at, character in enumerate(text):
-        taken += _width_of(character)
-        if taken > width:
-            return text[:at], text[at:]
-    return text, ""

@@ -12,7 +12,7 @@ import sys
 from typing import Final
 
 _INTERRUPTED: Final = 130  # ending.py's, which is loaded later
-_ASCII: Final = str.maketrans("✓✗▶◷‖⊘↻↶◐·…→○", "+x>~=/@<o..>o")
+_ASCII: Final = str.maketrans("✓✗▶◷‖⊘↻↶◐·…→○↺▼─│┄┊┌┐└┘├┤┬┴┼═║╔╗╚╝", "+x>~=/@<o..>o@v-|-|+++++++++=|++++")
 
 
 def main() -> None:

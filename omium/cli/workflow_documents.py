@@ -16,6 +16,7 @@ from omium.cli.cells import Cell
 from omium.cli.context import Common, for_server, for_this_machine
 from omium.cli.ending import FAILED, WrongUse
 from omium.cli.inputs import read_file
+from omium.cli.output import width_of_stdout
 from omium.cli.words import count
 from omium.cli.workflows import Name, NameAndVersion, Note, split_name, tell_saved
 from omium.errors import InvalidJson, SpecInvalid
@@ -137,6 +138,52 @@ def validate(common: Common, file: File) -> None:
         return
     show_findings(common.output, warnings)
     common.output.say(f"{checked.spec.name} is valid: {count(len(checked.spec.nodes), 'node')}.")
+
+
+@for_server
+def graph(
+    common: Common,
+    name: NameAndVersion,
+    mermaid: Annotated[bool, typer.Option("--mermaid", help="Print Mermaid instead of a drawing.")] = False,
+) -> None:
+    """Draw a workflow's graph. With --json, its nodes and edges; with --mermaid, what others render.
+
+    \b
+    omium workflows graph research
+    omium workflows graph research@prod --mermaid > research.mmd
+    """
+    from omium.spec.check import load_spec
+    from omium.spec.drawing.diagram import make_diagram
+    from omium.spec.drawing.mermaid import draw_mermaid
+    from omium.spec.drawing.terminal import draw_terminal
+
+    with common.client() as client:
+        found = client.get_workflow_version(*split_name(name))
+    document: Any = found.document
+    spec = load_spec(document)
+    if common.output.as_json:
+        diagram = make_diagram(spec)
+        common.output.json(
+            {
+                "name": found.name,
+                "version": found.version,
+                "nodes": [{"id": box.id, "name": box.title, "type": box.type} for box in diagram.boxes],
+                "edges": [
+                    {
+                        "id": line.id,
+                        "from": line.source,
+                        "to": line.target,
+                        "kind": "context" if line.is_context else "control",
+                        "label": line.label,
+                        "back": line.is_back,
+                    }
+                    for line in diagram.lines
+                ],
+            }
+        )
+        return
+    text = draw_mermaid(spec) if mermaid else draw_terminal(spec, width_of_stdout())
+    common.output.show(text.removesuffix("\n"))
 
 
 def _read_document(output: Output, file: str) -> JsonValue:

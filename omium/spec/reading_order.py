@@ -19,7 +19,8 @@ _DOCUMENT: Final = (
 )  # fmt: skip
 _NODE: Final = (
     "id", "type", "name", "description", "agent", "tool", "workflow", "parameters", "inputs", "body",
-    "outputs", "join", "start", "retry", "timeout_s", "concurrency", "breaker", "effect", "compensate", "checkpoint",
+    "outputs", "join", "start", "retry", "timeout_s", "concurrency", "breaker", "effect", "compensate",
+    "checkpoint",
 )  # fmt: skip
 _EDGE: Final = ("id", "from", "to", "on", "when", "default", "kind", "x-kind")
 _AGENT: Final = ("role", "goal", "backstory", "llm", "tools")
@@ -41,7 +42,8 @@ def in_reading_order(document: JsonValue) -> JsonValue:
 def _order_body(body: Object, names: Iterable[str]) -> dict[str, JsonValue]:
     ordered = _arrange(body, names)
     nodes, edges = _objects(body.get("nodes")), _objects(body.get("edges"))
-    ids = order_nodes([str(node.get("id")) for node in nodes], [_ends(edge) for edge in edges])
+    starts = [str(node.get("id")) for node in nodes if node.get("start") is True]
+    ids = order_nodes([str(node.get("id")) for node in nodes], [_ends(edge) for edge in edges], starts)
     place = {node_id: at for at, node_id in enumerate(ids)}
     if nodes:
         sorted_nodes = sorted(nodes, key=lambda node: place[str(node.get("id"))])
@@ -60,10 +62,13 @@ def _order_node(node: Object) -> dict[str, JsonValue]:
     return ordered
 
 
-def order_nodes(ids: Iterable[str], edges: Iterable[tuple[str, str]]) -> list[str]:
+def order_nodes(
+    ids: Iterable[str], edges: Iterable[tuple[str, str]], starts: Iterable[str] = ()
+) -> list[str]:
     """Return the ids in an order in which they may run: those nearer to the start first, loops once around.
 
-    Deterministic; an edge that leads back, and one to an id that is not there, counts for nothing.
+    Begins at `starts` and at what no edge enters. Deterministic; an edge that leads back, and one to an id
+    that is not there, counts for nothing.
     """
     ids = sorted(set(ids))
     followers: dict[str, list[str]] = {node_id: [] for node_id in ids}
@@ -74,7 +79,8 @@ def order_nodes(ids: Iterable[str], edges: Iterable[tuple[str, str]]) -> list[st
             entered.add(target)
     finished: list[str] = []
     seen: set[str] = set()
-    roots = [each for each in ids if each not in entered]
+    begin = set(starts)
+    roots = [each for each in ids if each not in entered or each in begin]
     for root in [*reversed(roots), *ids]:  # what is finished last comes first
         _visit(root, followers, seen, finished)
     return finished[::-1]
