@@ -390,6 +390,19 @@ def look_outside_of_the_transaction(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "insert_record", lambda tx, **record: insert_record(tx, **record) or True)
 
 
+@bug("any-grant-ends-a-task")
+def let_any_grant_end_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask a report of a task neither for its epoch nor for its token: whatever runs may be ended."""
+    from omium.server.engine.nodes import tasks
+    from omium.server.store import activations
+
+    def find_running(work: Any, lease: Any) -> Any:
+        row = activations.find_activation(work.tx, lease.execution_id, lease.path)
+        return row if row is not None and row.state == "running" else None
+
+    monkeypatch.setattr(tasks, "find_granted", find_running)
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server

@@ -41,6 +41,8 @@ class Shape:
     """How often a node may fail for which an edge is there."""
     frail: float = 0.04
     """How often a node may fail for which none is."""
+    effects: float = 0.0
+    """How often a function changes something outside: once, or so that its receiver knows a repeat."""
 
 
 @dataclass
@@ -161,7 +163,12 @@ class Builder:
         if kind in ("function", "map", "subworkflow") and self.often(self.shape.risk):
             stem = "risky"
         name = f"{stem}{len(self.nodes)}"
+        effect = self.chance.choice((True, "idempotent")) if self.often(self.shape.effects) else False
+        if kind == "function" and effect:
+            name += "same" if effect == "idempotent" else "once"
         self.nodes[name] = {"id": name, "type": kind}
+        if kind == "function" and effect:
+            self.nodes[name]["effect"] = effect
         return name
 
     def join_up(self, units: list[Unit], *, is_root: bool) -> None:
