@@ -95,7 +95,7 @@ def check_path(
         return _check_trigger(scope, path, pointer, reader)
     if root == "nodes":
         return _check_node(scope, path, pointer, reader, also, has_default=has_default)
-    return Inside(True if root == "item" else {"type": "integer"}, is_sure=True)
+    return Inside({"type": "integer"} if root == "index" else True)
 
 
 def _check_inside(
@@ -115,7 +115,7 @@ def _check_inside(
             )
         )
         return None
-    if not found.is_sure and not has_default and isinstance(schema, dict) and path[named:]:
+    if found.is_optional and not has_default:
         scope.warning(
             SpecProblem(
                 pointer,
@@ -145,7 +145,7 @@ def _check_trigger(scope: Scope, path: Path, pointer: str, reader: Node | None) 
             )
         )
         return None
-    return Inside({"type": "string"} if path[1] == "node" else True, is_sure=True)
+    return Inside({"type": "string"} if path[1] == "node" else True)
 
 
 def _check_node(
@@ -179,7 +179,7 @@ def _check_node(
         else:
             _check_order(scope, scope.graph, target, part, pointer, reader, also, has_default=has_default)
     if part == "error":
-        return Inside(True, is_sure=False)
+        return Inside(True)
     schema = scope.output_schema(target)
     return _check_inside(scope, schema, path, 4 if is_previous else 3, pointer, has_default=has_default)
 

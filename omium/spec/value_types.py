@@ -20,8 +20,8 @@ class Inside:
 
     schema: JsonValue
     """Of what stands there; True where nothing is known."""
-    is_sure: bool
-    """Whether it is there in every value that the schema takes."""
+    is_optional: bool = False
+    """Whether it is declared, and may be left out all the same."""
     refused: str = ""
     """A sentence why it cannot be there, or is not declared; empty: it can."""
     suggestion: str = ""
@@ -31,10 +31,10 @@ class Inside:
 
 def look_inside_schema(whole: JsonValue, parts: tuple[str, ...]) -> Inside:
     """Return what the schema `whole` says of the path `parts` in a value."""
-    schema, is_sure = follow(whole, whole), True
+    schema, is_optional = follow(whole, whole), False
     for part in parts:
         if not isinstance(schema, dict) or not schema or any(word in schema for word in _OPEN):
-            return Inside(True, is_sure=False)
+            return Inside(True)
         types = types_of(schema, whole)
         if types is not None and types <= _SCALARS:
             return _refuse(f"{_a(types)} has no part {part!r}.", "Remove what follows, or mend the schema.")
@@ -42,22 +42,22 @@ def look_inside_schema(whole: JsonValue, parts: tuple[str, ...]) -> Inside:
         if types == frozenset({"array"}) or (part.isdigit() and "items" in schema):
             if not part.isdigit():
                 return _refuse(f"A list has no part {part!r}.", "Name an item by its number, from 0.")
-            schema, is_sure = follow(schema.get("items", True), whole), False
+            schema, is_optional = follow(schema.get("items", True), whole), True
         elif isinstance(properties, dict) and part in properties:
             required = schema.get("required")
-            is_sure = is_sure and isinstance(required, list) and part in required
+            is_optional = is_optional or not (isinstance(required, list) and part in required)
             schema = follow(properties[part], whole)
         elif isinstance(properties, dict) and not isinstance(schema.get("additionalProperties"), dict):
             if schema.get("additionalProperties") is True:
-                return Inside(True, is_sure=False)
+                return Inside(True)
             return _refuse(f"The schema has no {part!r}.", did_you_mean(part, properties))
         else:
-            return Inside(True, is_sure=False)
-    return Inside(schema, is_sure, whole=whole)
+            return Inside(True)
+    return Inside(schema, is_optional, whole=whole)
 
 
 def _refuse(sentence: str, suggestion: str) -> Inside:
-    return Inside(True, is_sure=False, refused=sentence, suggestion=suggestion)
+    return Inside(True, refused=sentence, suggestion=suggestion)
 
 
 def follow(schema: JsonValue, whole: JsonValue) -> JsonValue:
