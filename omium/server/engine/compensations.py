@@ -20,8 +20,8 @@ from omium.server.engine.failures import as_error, close_in_group, close_occurre
 from omium.server.engine.transitions import append_event, move
 from omium.server.engine.values import PackedValue, put_value
 from omium.server.principal import Principal
+from omium.server.store import activations, steps
 from omium.server.store import compensations as store
-from omium.server.store import steps
 from omium.server.store.compensations import CompensationRow, PendingCompensation
 from omium.server.store.effects import find_effect
 from omium.server.store.executions import ExecutionRow, get_execution, lock_execution
@@ -208,6 +208,7 @@ def skip_compensations(
             store.end_compensation(
                 tx, found, status="skipped", attempt=found.attempt, decided_by=principal.id
             )
+        activations.delete_of_type(tx, row.id, "compensation")  # one that the engine has offered
         row = append_event(
             tx,
             row,

@@ -31,6 +31,7 @@ from omium.server.engine.fence import STAYS_OPEN
 from omium.server.engine.grants import Taker, build_grant, give_grant, make_taker, new_token
 from omium.server.engine.limits import find_reached, raised_columns
 from omium.server.engine.losses import interrupt
+from omium.server.engine.nodes import undoing
 from omium.server.engine.nodes.going_on import resume_run
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.policy import Policy
@@ -44,7 +45,14 @@ from omium.server.store import details, effects, epochs
 from omium.server.store.effects import EffectRow
 from omium.server.store.executions import ExecutionRow, find_execution, lock_execution
 from omium.server.store.retention import RETIRED
-from omium.states import FINAL_STATUSES, Driver, EventType, ExecutionStatus, FailureStatus
+from omium.states import (
+    FINAL_STATUSES,
+    Driver,
+    EventType,
+    ExecutionStatus,
+    FailureStatus,
+    PausedReason,
+)
 
 _GRANTABLE = frozenset(
     {ExecutionStatus.QUEUED, ExecutionStatus.WAITING, ExecutionStatus.PAUSED, ExecutionStatus.FAILED}
@@ -161,7 +169,9 @@ def _resume_nodes(
 ) -> ExecutionRow:
     """Let the engine go on with what has failed or was paused, or take back a pause that was asked for."""
     said = {"comment": command.comment, "by": principal.id}
-    if row.status == ExecutionStatus.RUNNING and row.suspend is not None:
+    if undoing.may_undo(row) and undoing.offer(tx, row):  # one that has failed is tried again first
+        return row
+    if row.status == ExecutionStatus.RUNNING and row.suspend not in (None, PausedReason.ROLLBACK):
         row = append_event(
             tx, row, EventType.EXECUTION_RESUMED, said, suspend=None, **raised_columns(command)
         )

@@ -17,6 +17,7 @@ from omium.models.replay import PlanRollback, RollbackExecution, RollbackPlan
 from omium.server.db.tx import Tx
 from omium.server.engine.failures import close_opened
 from omium.server.engine.nodes.rebuild import clear
+from omium.server.engine.nodes.undoing import offer
 from omium.server.engine.transitions import append_event, move
 from omium.server.engine.way_back import Way, find_way, is_open, refuse_running
 from omium.server.principal import Principal
@@ -88,7 +89,10 @@ def roll_back(
         engine_runs.delete_conditions(tx, row.id, way.to_seq)
         clear(tx, row)
     details.set_error(tx, row.id, None)
-    return _plan_compensations(tx, row, way), plan
+    row = _plan_compensations(tx, row, way)
+    if row.driver == Driver.ENGINE:
+        offer(tx, row)
+    return row, plan
 
 
 def leave_some(

@@ -96,6 +96,13 @@ def delete_activation(tx: Tx, execution_id: str, path: str) -> None:
     tx.send(DELETE, execution_id=execution_id, path=path)
 
 
+DELETE_OF_TYPE = Sql("DELETE FROM activations WHERE execution_id = :execution_id AND type = :type")
+
+
+def delete_of_type(tx: Tx, execution_id: str, type_: str) -> None:
+    tx.send(DELETE_OF_TYPE, execution_id=execution_id, type=type_)
+
+
 TOUCH = Sql("""
     UPDATE activations SET lease_touched_us = :lease_now_us
      WHERE execution_id = :execution_id AND path = :path AND tenant_id = :tenant_id
@@ -138,7 +145,8 @@ LIST_INSIDE = Sql(f"""
 """)
 LIST_SIGNALLED = Sql(f"""
     SELECT {COLUMNS} FROM activations
-     WHERE execution_id = :execution_id AND state = 'waiting' AND waiting_reason = 'signal' AND handler = :name
+     WHERE execution_id = :execution_id AND state = 'waiting' AND waiting_reason = 'signal'
+       AND handler = :name
      ORDER BY ready_us, path LIMIT 1
 """)
 IS_ACTIVE = Sql("""
@@ -166,8 +174,8 @@ PARK = Sql("""
 """)
 PARK_INSIDE = Sql("""
     UPDATE activations SET state = 'parked'
-     WHERE execution_id = :execution_id AND path > :lowest AND path < :beyond AND state IN ('ready', 'waiting')
-       AND (waiting_reason IS NULL OR waiting_reason <> 'items')
+     WHERE execution_id = :execution_id AND path > :lowest AND path < :beyond
+       AND state IN ('ready', 'waiting') AND (waiting_reason IS NULL OR waiting_reason <> 'items')
 """)
 UNPARK = Sql("""
     UPDATE activations SET state = CASE WHEN waiting_reason IS NULL THEN 'ready' ELSE 'waiting' END

@@ -1,7 +1,7 @@
 """Claiming: whose turn it is, and what stands in the way of a node that is ready.
 
-First come, first served within a handler; tenants take turns (`TaskScope.after_tenant`). One transaction takes
-tasks of one execution only, under its lock, so that several servers and workers never wait for each other.
+First come, first served within a handler; tenants take turns (`TaskScope.after_tenant`). One transaction
+takes tasks of one execution only, under its lock, so several servers and workers never wait for each other.
 A task needs a slot of its concurrency key and the leave of its breaker; where it gets none it waits, and that
 is no attempt. An effect is announced here: whoever is granted it may call.
 """
@@ -16,7 +16,7 @@ from omium.clock import US_PER_S
 from omium.models.breaker import BreakerCall, BreakerPolicy
 from omium.server.db.tx import Tx
 from omium.server.engine.breakers import report_calls
-from omium.server.engine.nodes import node_effects
+from omium.server.engine.nodes import node_effects, undoing
 from omium.server.engine.nodes.driving import drive
 from omium.server.engine.nodes.places import is_effect
 from omium.server.engine.nodes.settling import settle
@@ -29,7 +29,6 @@ from omium.server.store import claimable
 from omium.server.store.activations import ActivationRow
 from omium.server.store.claimable import Candidate
 from omium.server.store.executions import ExecutionRow
-from omium.spec.document import Node
 from omium.states import ExecutionStatus, WaitingReason
 
 OF_ONE_MAX: Final = 16
@@ -78,6 +77,8 @@ def claim_tasks(
     assert len(lease_digests) >= limit
     for candidate in _find_candidates(tx, scope):
         row = claimable.lock_free(tx, candidate.tenant_id, candidate.execution_id)
+        if row is not None and undoing.may_undo(row):
+            row = undoing.claim(tx, row)
         if row is None or row.status != ExecutionStatus.RUNNING:
             continue
         work = work_on(tx, parts, row)
@@ -133,6 +134,8 @@ def begin_task(
     work: NodeWork, row: ActivationRow, lease_digest: str, worker_id: str | None
 ) -> ActivationRow | None:
     """Let a ready node run under a new epoch, or let it wait for what it lacks (then None)."""
+    if row.type == undoing.COMPENSATION:
+        return work.put(_granted(work, row, None, lease_digest, worker_id), stored=True)
     node = work.definition.node(row.scope, row.node)
     if not take_slot(work, row):
         wait(work, row, WaitingReason.SLOT, None, stored=True)
@@ -150,13 +153,12 @@ def begin_task(
         if announced is None:
             return None
         row = announced
-    return work.put(_granted(work, row, node, lease_digest, worker_id), stored=True)
+    return work.put(_granted(work, row, node.timeout_s, lease_digest, worker_id), stored=True)
 
 
 def _granted(
-    work: NodeWork, row: ActivationRow, node: Node, lease_digest: str, worker_id: str | None
+    work: NodeWork, row: ActivationRow, timeout_s: float | None, lease_digest: str, worker_id: str | None
 ) -> ActivationRow:
-    timeout_s = node.timeout_s
     return replace(
         row,
         state="running",

@@ -21,7 +21,7 @@ from omium.server.builtin.context import TaskGrant, Turn
 from omium.server.db.tx import Tx
 from omium.server.engine.logs import END_CHUNK, PackedLines, write_logs
 from omium.server.engine.mishaps import PackedError, make_error
-from omium.server.engine.nodes import node_effects
+from omium.server.engine.nodes import node_effects, undoing
 from omium.server.engine.nodes.claiming import TaskScope, claim_tasks, tell_breaker
 from omium.server.engine.nodes.driving import drive
 from omium.server.engine.nodes.ending import fail, succeed
@@ -53,6 +53,7 @@ __all__ = [
     "claim_tasks",
     "complete_task",
     "fail_task",
+    "give_back_task",
     "grant_task",
     "interrupt_task",
     "list_turns",
@@ -99,6 +100,8 @@ def grant_task(tx: Tx, parts: EngineParts, row: ActivationRow) -> TaskGrant:
     execution = find_execution(tx, row.tenant_id, row.execution_id)
     assert execution is not None, f"{row.path} runs, so its execution is there"
     work = work_on(tx, parts, execution)
+    if row.type == undoing.COMPENSATION:
+        return undoing.grant(work, row)
     spec, node = work.definition.spec, work.definition.node(row.scope, row.node)
     given = open_column(work, row.input) if row.input is not None else {}
     agent = spec.agents.get(node.agent) if node.agent is not None else None
@@ -129,7 +132,7 @@ def grant_task(tx: Tx, parts: EngineParts, row: ActivationRow) -> TaskGrant:
 
 
 def touch_task(tx: Tx, lease: TaskLease) -> TaskNews:
-    """Let the task's lease run anew; raises `LeaseLostProblem` where somebody else has it, or it has ended."""
+    """Let the task's lease run anew; raises `LeaseLostProblem` where it is not the current one."""
     known = activations.touch_activation(
         tx, lease.tenant_id, lease.execution_id, lease.path, lease.epoch, lease.lease_digest
     )
@@ -158,6 +161,9 @@ def complete_task(
     if row is None:
         return _repeat(work, lease, output)
     _write_logs(work, row, logs)
+    if row.type == undoing.COMPENSATION:
+        undoing.complete(work, row, output.packed)
+        return _settle(work, "completed")
     node = work.definition.node(row.scope, row.node)
     fault = find_fault(node, output.value)
     if fault is not None and row.effect_key is None:
@@ -216,6 +222,9 @@ def fail_attempt(
     not_applied: bool = False,
 ) -> State:
     """End a try of the running `row` with `error`: one way for errors, timeouts and lost drivers."""
+    if row.type == undoing.COMPENSATION:
+        undoing.fail(work, row, error)
+        return "failed"
     node = work.definition.node(row.scope, row.node)
     tell_breaker(work, row, failed=classify(error.info) is Verdict.FAILED)
     if row.effect_key is not None:
@@ -253,6 +262,9 @@ def fail_attempt(
 def interrupt_task(work: NodeWork, row: ActivationRow) -> State:
     """Take a task from whoever was lost with it: an interruption, and no attempt (semantics 2.1)."""
     row = replace(row, interruptions=row.interruptions + 1)
+    if row.type == undoing.COMPENSATION:
+        undoing.interrupt(work, row)
+        return "retrying"
     mode = is_effect(work.definition.spec, work.definition.node(row.scope, row.node))
     if row.effect_key is not None and mode == "once":
         known = make_error(
@@ -290,6 +302,19 @@ def interrupt_task(work: NodeWork, row: ActivationRow) -> State:
     if not begins and row.scope:
         work.looks.append(row.scope)
     return "retrying"
+
+
+def give_back_task(tx: Tx, parts: EngineParts, lease: TaskLease) -> None:
+    """Let a task be ready again that whoever has it does not go on with; that is no interruption.
+
+    An effect that was announced is asked about: nobody says whether it was called.
+    """
+    work = open_work(tx, parts, lease.tenant_id, lease.execution_id)
+    row = find_granted(work, lease)
+    if row is None:
+        raise lease_lost(lease)
+    interrupt_task(work, replace(row, interruptions=row.interruptions - 1))
+    _settle(work, "retrying")
 
 
 # ---- repeats
