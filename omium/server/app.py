@@ -18,17 +18,22 @@ from omium.server.analytics.verify import list_sum_problems
 from omium.server.audit.verify import list_audit_problems
 from omium.server.background import build_sweeps, list_first_works
 from omium.server.background.runner import Runner
+from omium.server.builtin.expressions import ExpressionFailed
+from omium.server.builtin.runners import BuiltIn
 from omium.server.db.open import open_database
 from omium.server.db.settings import DatabaseSettings
 from omium.server.db.tx import Database
 from omium.server.engine.live import AnnouncingDatabase
 from omium.server.engine.money import list_money_problems
+from omium.server.engine.nodes.loop import NodeLoop
+from omium.server.engine.nodes.sweeps import free_server_tasks
 from omium.server.engine.unmetered import end_metering
 from omium.server.engine.verify import list_problems
 from omium.server.ledger.verify import list_ledger_problems, warn_of_damage
 from omium.server.live import LiveHub
 from omium.server.routes import list_endpoints
 from omium.server.seal import KeyFile
+from omium.server.secrets.named import open_secret
 from omium.server.settings import ServerSettings
 from omium.server.store import tenants
 from omium.server.web.context import ServerContext, build_context
@@ -74,10 +79,15 @@ async def open_app(
         chosen = build_sweeps(settings, server.engine.policy, server) if sweeps else []
         runner = Runner(db, chosen, server.metrics)
         runner.start()
+        built_in = BuiltIn.load(settings)
+        if db.dialect == "sqlite":  # nobody else has this file open, so whoever did its tasks is gone
+            await db.write(lambda tx: free_server_tasks(tx, server.engine))
+        nodes = build_loop(server, built_in)
         deliverer = Deliverer(db, server.channels, clock)
         pusher = Pusher(server.engine, server.webhooks, server.known_secrets, live, clock)
         keeper = Keeper(server.engine, server.webhooks, server.known_secrets, pusher, clock)
         if sweeps:
+            nodes.start()
             deliverer.start()
             pusher.start()
             keeper.start()
@@ -90,6 +100,8 @@ async def open_app(
             await keeper.stop()
             await pusher.stop()
             await deliverer.stop()
+            await nodes.stop()
+            await built_in.close()
             await runner.stop()
             await server.auth.close()
             server.passwords.close()
@@ -99,6 +111,25 @@ async def open_app(
             await server.payments.close()
     finally:
         await db.close()
+
+
+def build_loop(server: ServerContext, built_in: BuiltIn) -> NodeLoop:
+    """Return the loop that goes on with executions of specs, with what this server does itself."""
+
+    async def secret(tenant_id: str, environment: str, name: str) -> str:
+        return await server.db.write(
+            lambda tx: open_secret(tx, server.key_file, tenant_id, environment, name)
+        )
+
+    return NodeLoop(
+        server.engine,
+        server.live,
+        run_task=built_in.run_task,
+        runs=frozenset(built_in.runners),
+        evaluate=built_in.expressions.evaluate,
+        fault=ExpressionFailed,
+        secret=secret,
+    )
 
 
 def database_metrics(db: Database) -> Iterable[Metric]:

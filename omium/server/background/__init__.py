@@ -13,8 +13,11 @@ from omium.server.accounts import deletion
 from omium.server.analytics import summing
 from omium.server.background.alerting import list_alert_sweeps
 from omium.server.background.runner import Sweep
+from omium.server.background.scheduling import list_schedule_sweeps
 from omium.server.db.tx import Tx
 from omium.server.engine import batches, cancel, credit_pauses, inbox, leases, retention, timers
+from omium.server.engine.nodes.credit_pauses import NodeCreditPauses
+from omium.server.engine.nodes.sweeps import restart_tasks
 from omium.server.engine.policy import Policy
 from omium.server.ledger import caps, charges, holds, lots, plans, price_versions, state
 from omium.server.settings import ServerSettings
@@ -28,7 +31,7 @@ HOLDS_PER_SWEEP = 100
 def list_first_works(settings: ServerSettings) -> list[Callable[[Tx], object]]:
     """Return what is done once, before the first request is served."""
     follow_release = partial(price_versions.follow_release, credits_per_usd=settings.credits_per_usd)
-    return [leases.restart_leases, follow_release]
+    return [leases.restart_leases, restart_tasks, follow_release]
 
 
 def build_sweeps(
@@ -71,4 +74,6 @@ def build_sweeps(
     if server is not None:
         replay_next = partial(batches.sweep_batches, parts=server.engine, keys=server.key_file)
         sweeps.append(Sweep("batch replays", float(batches.STAGGER_S), replay_next, 1))
+        sweeps.append(Sweep("nodes paused for credits", 1.0, NodeCreditPauses(server.engine).sweep, 1))
+        sweeps += list_schedule_sweeps(server.engine)
     return sweeps

@@ -42,7 +42,7 @@ class Announcement:
 
 @light(frozen=True, slots=True)
 class TasksReady:
-    """A node is ready for whoever does such tasks; `executor` "timer" and all but "worker" are the server's."""
+    """A node is ready for whoever does such tasks; all `executor`s but "worker" are the server's own."""
 
     tenant_id: str
     environment: str

@@ -101,9 +101,10 @@ def move(
             columns["covered_steps"] = metering.come_in(tx, row, otherwise=cover_otherwise)
         else:
             metering.go_out(tx, row)
-    if row.parent_id is not None and row.parent_path is not None and to in ENDED_STATUSES:
-        if call_parent(tx, row.parent_id, row.parent_path):  # the parent's row is locked before a child's
-            tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, "timer", ""))
+    calls = row.parent_id is not None and row.parent_path is not None and to in ENDED_STATUSES
+    # Not under the parent's lock, which comes before a child's: the parent is only told to look.
+    if calls and call_parent(tx, row.parent_id or "", row.parent_path or ""):
+        tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, "timer", ""))
     return _write(tx, row, replace(row, **(changed | columns)), event, data or {})
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from omium.server.db.tx import Sql, Tx
 from omium.server.store.activations import COLUMNS, ActivationRow
+from omium.server.store.executions import COLUMNS as EXECUTION_COLUMNS
+from omium.server.store.executions import ExecutionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +52,43 @@ LOST = Sql("""
 """)
 FIND_LOST = Sql(f"""
     SELECT {COLUMNS} FROM activations
-     WHERE execution_id = :execution_id AND path = :path AND state = 'running' AND lease_touched_us < :before_us
+     WHERE execution_id = :execution_id AND path = :path AND state = 'running'
+       AND lease_touched_us < :before_us
 """)
 LEFT = Sql("""
     SELECT tenant_id, execution_id, path FROM activations
      WHERE executor = 'transaction' AND state = 'ready' LIMIT :limit
 """)
 RESTART = Sql("UPDATE activations SET lease_touched_us = :lease_now_us WHERE state = 'running'")
+
+
+IS_READY = Sql("SELECT 1 FROM activations WHERE executor = 'server' AND state = 'ready' LIMIT 1")
+IS_LEFT = Sql("SELECT 1 FROM activations WHERE executor = 'transaction' AND state = 'ready' LIMIT 1")
+IS_ENDING = Sql("SELECT 1 FROM activations WHERE state = 'ending' AND tenant_id > '' LIMIT 1")
+IS_FREED = Sql("SELECT 1 FROM concurrency_slots WHERE freed = 1 LIMIT 1")
+OLDEST_TOUCH = Sql("""
+    SELECT MIN(lease_touched_us) FROM activations WHERE state = 'running' AND lease_touched_us IS NOT NULL
+""")
+
+
+def is_anything_ready(tx: Tx) -> bool:
+    """Say whether a node is ready that the server itself does."""
+    return tx.value(IS_READY) is not None
+
+
+def is_anything_ending(tx: Tx) -> bool:
+    return tx.value(IS_ENDING) is not None
+
+
+def is_anything_due(tx: Tx, lost_before_us: int) -> bool:
+    """Say whether a sweep would find anything: a few looks into small indexes, and no write."""
+    next_us, touched_us = find_next_us(tx), tx.value(OLDEST_TOUCH)
+    return (
+        (next_us is not None and next_us <= tx.now_us)
+        or (isinstance(touched_us, int) and touched_us < lost_before_us)
+        or tx.value(IS_LEFT) is not None
+        or tx.value(IS_FREED) is not None
+    )
 
 
 def list_due(tx: Tx, now_us: int, limit: int) -> list[DueNode]:
@@ -102,3 +134,26 @@ def list_left(tx: Tx, limit: int) -> list[DueNode]:
 def restart(tx: Tx) -> int:
     """Let every lease of a task run anew, and return how many there are."""
     return tx.execute(RESTART, lease_now_us=tx.lease_now_us)
+
+
+FORGET_TOUCH = Sql("""
+    UPDATE activations SET lease_touched_us = :at_us WHERE state = 'running' AND executor = 'server'
+""")
+
+
+def forget_touch(tx: Tx, at_us: int) -> int:
+    """Let the leases of tasks that servers do themselves be as old as `at_us`."""
+    return tx.execute(FORGET_TOUCH, at_us=at_us)
+
+
+OUT_OF_CREDITS = Sql(f"""
+    SELECT {EXECUTION_COLUMNS} FROM executions
+     WHERE status = 'paused' AND reason = 'credits' AND driver = 'engine' AND id > :after_id
+     ORDER BY id LIMIT :limit
+     {{skip_locked}}
+""")
+
+
+def lock_out_of_credits(tx: Tx, after_id: str, limit: int) -> list[ExecutionRow]:
+    """Return executions of specs that are paused for credits, of any tenant, locked."""
+    return tx.all(OUT_OF_CREDITS, ExecutionRow, after_id=after_id, limit=limit)

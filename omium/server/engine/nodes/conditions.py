@@ -1,7 +1,7 @@
 """Conditions: the `when` of edges, evaluated between two transactions (semantics 1.5).
 
 A result is recorded first; where edges have conditions the node is `ending`, and `list_ending` gives what is
-to be evaluated, projected to the values that each expression names. They are immutable, so a second evaluation
+to be evaluated, projected to the values that each expression names. They are immutable, so another evaluation
 comes to the same. `judge_node` writes the results with what follows from them, once: a node that is not
 `ending` any more, or ends another time, is left alone.
 """

@@ -1,6 +1,6 @@
 """Deciding: what people and other systems say to an execution: signals, and decisions about approvals.
 
-A signal is kept until a node takes it, first come, first served by name; the same id again is the same signal.
+A signal is kept until a node takes it, first come, first served by name; the same id again is the same one.
 An approval is decided once: the second one is told `AlreadyDecided`. If the process dies before the commit,
 nobody has said anything.
 """
@@ -127,7 +127,8 @@ def _open(tx: Tx, parts: EngineParts, principal: Principal, execution_id: str) -
     principal.require_workflow(found.workflow)
     if found.driver != Driver.ENGINE:
         raise IllegalTransition(
-            f"{execution_id} is not driven by the engine; only executions of specs take signals and decisions.",
+            f"{execution_id} is not driven by the engine; only executions of specs take signals and"
+            " decisions.",
             status_now=found.status,
             allowed=[],
         )

@@ -33,6 +33,7 @@ from omium.server.store import activations, engine_runs, steps
 from omium.server.store.activations import ActivationRow
 from omium.spec.graph import Graph
 from omium.spec.schedule import (
+    LOOP_LIMIT,
     Activate,
     EdgeDiscarded,
     Ended,
@@ -203,12 +204,10 @@ def _end(
     code = str(error.info.get("code") or "error") if error is not None else ""
     ended = Ended(row.node, read_vector(row.vector), outcome, conditions, code)
     actions = advance(_graph(work, row), work.instances(row.scope), ended)
-    if any(isinstance(action, UnhandledAction) and action.node == row.node for action in actions):
-        if outcome == "failure":
-            assert error is not None
-            _stand(work, row, error, seq, stored=stored)
-            follow(work, row.scope, [each for each in actions if not isinstance(each, UnhandledAction)])
-            return
+    if any(isinstance(action, UnhandledAction) and action.code != LOOP_LIMIT for action in actions):
+        assert error is not None
+        _stand(work, row, error, seq, stored=stored)
+        return
     if stored:
         activations.delete_activation(work.tx, row.execution_id, row.path)
     if row.input is not None:

@@ -156,7 +156,8 @@ def find_error(work: NodeWork, row: ActivationRow) -> PackedError:
     if found is not None and found.error is not None:
         return read_error(found.error)
     noted = read_progress(row).get("error")
-    info = noted if isinstance(noted, dict) else {"type": "Error", "message": "", "code": "error"}
+    unknown: dict[str, JsonValue] = {"type": "Error", "message": "", "code": "error"}
+    info = noted if isinstance(noted, dict) else unknown
     return PackedError(info, json_bytes(info))
 
 

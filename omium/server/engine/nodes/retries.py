@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from typing import cast
 
 from omium.clock import US_PER_S
 from omium.errorinfo import read_facts
@@ -26,7 +24,7 @@ def find_delay_us(
     policy = policy_of(node)
     if policy is None:
         return None
-    info = cast("Mapping[str, object]", error.info)
+    info = error.info
     delay_s = next_delay_s(
         policy,
         row.attempt - row.attempts_before,
@@ -43,7 +41,7 @@ def policy_of(node: Node) -> RetryPolicy | None:
 
 def is_not_applied(node: Node, error: PackedError) -> bool:
     """Say whether an effect that failed with `error` certainly did not happen."""
-    info = cast("Mapping[str, object]", error.info)
+    info = error.info
     facts = read_facts(info)
     if _NOT_APPLIED in facts.names:
         return True

@@ -66,7 +66,7 @@ def _end_waiting(work: NodeWork, row: ActivationRow) -> None:
 
 
 def sweep_late(tx: Tx, parts: EngineParts) -> int:
-    """Fail tries that have taken longer than their node's `timeout_s`; who does them has no grant any more."""
+    """Fail tries that have taken longer than their node's `timeout_s`; whoever does them has no grant now."""
     for found in due.list_late(tx, tx.now_us, PORTION):
         work = _open(tx, parts, found)
         if work is None:
@@ -119,6 +119,14 @@ def sweep_left(tx: Tx, parts: EngineParts) -> int:
 def restart_tasks(tx: Tx) -> int:
     """Let every task's lease run anew: called once when a server starts, as for executions."""
     return due.restart(tx)
+
+
+def free_server_tasks(tx: Tx, parts: EngineParts) -> int:
+    """Take the tasks that a server of this database did itself from it: the only one, and it is gone.
+
+    Called once, when a server starts that is alone with its database (SQLite); the sweep interrupts them.
+    """
+    return due.forget_touch(tx, tx.lease_now_us - parts.policy.expiry_us - 1)
 
 
 def _open(tx: Tx, parts: EngineParts, found: DueNode) -> NodeWork | None:

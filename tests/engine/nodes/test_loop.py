@@ -1,0 +1,183 @@
+"""The loop of a server: it sweeps, judges conditions, and runs the tasks that the server does itself."""
+
+import asyncio
+
+import pytest
+
+from omium.errorinfo import ErrorInfo
+from omium.server.builtin.context import TaskDone, TaskFailed
+from omium.server.engine.live import AnnouncingDatabase
+from omium.server.engine.nodes.loop import NodeLoop
+from omium.server.engine.parts import EngineParts
+from omium.server.live import LiveHub
+from tests.engine.nodes.specs import function, spec
+
+
+class NoValue(Exception):
+    """What the evaluator of these tests raises."""
+
+
+async def evaluate(source, values):
+    if source == "output.missing":
+        raise NoValue("no such key")
+    return source == "output.good" and values["output"]["good"]
+
+
+async def secret(tenant_id, environment, name):
+    return f"{name} of {environment}"
+
+
+@pytest.fixture
+def hub():
+    return LiveHub()
+
+
+@pytest.fixture
+def make_loop(nodes, hub):
+    engine = nodes.engine
+    db = AnnouncingDatabase(engine.db, hub)
+    parts = EngineParts(db, engine.parts.vault, engine.parts.policy, engine.parts.definitions)
+    engine.parts = parts
+
+    def make(run_task, **fields):
+        return NodeLoop(
+            parts,
+            hub,
+            run_task=run_task,
+            runs=frozenset({"llm_call", "tool_call"}),
+            evaluate=evaluate,
+            fault=NoValue,
+            secret=secret,
+            **fields,
+        )
+
+    return make
+
+
+def call(node_id, **fields):
+    return {"id": node_id, "type": "llm_call", "parameters": {"prompt": "Say"}} | fields
+
+
+LLM = {"provider": "local", "model": "m"}
+
+
+def calls(*ids, **fields):
+    edges = [{"from": one, "to": other} for one, other in zip(ids, ids[1:], strict=False)]
+    each = [call(name) | {"parameters": {"prompt": "Say", "llm": LLM}} for name in ids]
+    return spec(each, edges, outputs={"said": {"$from": f"nodes.{ids[-1]}.output"}}, **fields)
+
+
+async def answer(context, grant):
+    await context.record_turn("turn-1", {"at": grant.path})
+    return TaskDone(f"{grant.node} with {await context.secret('key')}")
+
+
+async def test_tasks_of_the_server_run_to_the_end(nodes, make_loop):
+    run = await nodes.start(calls("a", "b"))
+    await make_loop(answer).settle()
+
+    assert await nodes.status(run) == ("completed", None)
+    assert await nodes.output(run) == {"said": "b with key of dev"}
+    assert sorted(await nodes.engine.steps(run)) == ["a", "a/turn-1", "b", "b/turn-1"]
+
+
+async def test_conditions_are_evaluated_and_one_without_a_value_fails_its_node(nodes, make_loop):
+    document = spec(
+        [function("a"), call("b", parameters={"prompt": "Say", "llm": LLM})],
+        [{"from": "a", "to": "b", "when": {"expr": "output.good"}}],
+    )
+    run = await nodes.start(document)
+    await nodes.do({"good": True})
+    await make_loop(answer).settle()
+    assert "b" in await nodes.engine.steps(run)
+
+    document["edges"][0]["when"]["expr"] = "output.missing"
+    other = await nodes.start(document)
+    await nodes.do({"good": True})
+    await make_loop(answer).settle()
+    assert (await nodes.engine.events(other))[-1].data["code"] == "edge-condition-error"
+
+
+async def test_what_a_runner_raises_is_a_failure_of_its_node(nodes, make_loop):
+    async def broken(context, grant):
+        raise KeyError("prompt")
+
+    run = await nodes.start(calls("a"))
+    await make_loop(broken).settle()
+    assert await nodes.status(run) == ("failed", "error")
+
+
+async def test_a_failure_says_whether_to_try_again(nodes, make_loop):
+    async def refuse(context, grant):
+        return TaskFailed(ErrorInfo(type="Refused", message="no"), retryable=False)
+
+    document = calls("a")
+    document["nodes"][0]["retry"] = {"max_attempts": 5}
+    run = await nodes.start(document)
+    await make_loop(refuse).settle()
+    assert await nodes.status(run) == ("failed", "error")
+
+
+async def test_no_more_tasks_run_at_once_than_allowed_and_tenants_take_turns(nodes, make_loop):
+    running, most = 0, 0
+    going = asyncio.Event()
+
+    async def slow(context, grant):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await going.wait()
+        running -= 1
+        return TaskDone(None)
+
+    document = spec([call(name, parameters={"prompt": "Say", "llm": LLM}) for name in "abcdefgh"])
+    run = await nodes.start(document)
+    loop = make_loop(slow, concurrency=3)
+    await loop.run_once()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    going.set()
+    await loop.settle()
+    assert most <= 3
+    assert await nodes.status(run) == ("completed", None)
+
+
+async def test_a_server_that_stops_gives_its_tasks_back(nodes, make_loop):
+    begun = asyncio.Event()
+
+    async def endless(context, grant):
+        begun.set()
+        await asyncio.Event().wait()
+
+    run = await nodes.start(calls("a"))
+    loop = make_loop(endless)
+    loop.start()
+    async with asyncio.timeout(60):
+        await begun.wait()
+    await loop.stop()
+
+    assert await nodes.live(run) == {"a": ("ready", None)}
+    await make_loop(answer).settle()
+    step = (await nodes.engine.steps(run))["a"]
+    assert (step.attempt, step.interruptions) == (1, 0)
+
+
+async def test_a_start_wakes_the_loop_and_its_hub_ends_it(nodes, make_loop, hub):
+    loop = make_loop(answer)
+    loop.start()
+    run = await nodes.start(calls("a"))
+    async with asyncio.timeout(60):
+        while (await nodes.status(run))[0] != "completed":
+            await asyncio.sleep(0.02)
+    hub.close()
+    await loop.stop()
+
+
+async def test_an_idle_loop_writes_nothing(nodes, make_loop):
+    loop = make_loop(answer)
+    assert await loop.run_once() == 0
+    before = nodes.engine.db.counters().works
+    for _ in range(3):
+        assert await loop.run_once() == 0
+    await loop.settle()
+    assert nodes.engine.db.counters().works == before
