@@ -3,6 +3,7 @@
     context.py        the seam to the engine: TaskGrant, RunContext, TaskDone, TaskFailed
     runners.py        BuiltIn: what a server process has of it, and who runs which type of node
     expressions.py    conditions, evaluated in a process beside the server (expression_process.py)
+    conditions.py     until those of a version have ended the process twice
     providers.py      the models' servers that the operator has configured
     model.py          one chat completion: request, answer, usage, errors
     prompts.py        from a spec to messages, from an answer to an output

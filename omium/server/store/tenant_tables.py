@@ -12,6 +12,8 @@ from omium.server.db.tx import Sql, Tx
 
 WITH_EXECUTIONS: Final = frozenset(
     {
+        "activations",
+        "engine_runs",
         "execution_labels",
         "execution_meters",
         "execution_tags",
@@ -35,6 +37,8 @@ KEPT: Final = {
 
 EMPTIED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("subscriptions", ("tenant_id",)),
+    ("concurrency_slots", ("tenant_id", "environment", "key")),
+    ("quarantined_versions", ("tenant_id", "spec_digest")),
     ("workflow_tags", ("tenant_id", "workflow_id", "tag")),
     ("workflow_versions", ("tenant_id", "workflow_id", "number")),
     ("workflows", ("tenant_id", "id")),

@@ -121,3 +121,13 @@ CREATE INDEX concurrency_slots_freed ON concurrency_slots (tenant_id, environmen
 
 CREATE INDEX executions_engine_out_of_credits ON executions (id)
   WHERE status = 'paused' AND reason = 'credits' AND driver = 'engine';
+
+-- Versions whose conditions were ended while they ran, because they took too much: after the second time they are
+-- not evaluated any more. Kept by the document's digest: the same document saved again is the same one.
+CREATE TABLE quarantined_versions (
+  tenant_id       {text}  NOT NULL,
+  spec_digest     {text}  NOT NULL,
+  kills           {int64} NOT NULL,
+  last_killed_us  {int64} NOT NULL,
+  PRIMARY KEY (tenant_id, spec_digest)
+) {strict};
