@@ -28,11 +28,8 @@ from omium.models.execution import StartExecution
 from omium.server.db.open import open_database
 from omium.server.db.tx import Sql, SqlValue, Tx
 from omium.server.engine.mishaps import pack_error
-from omium.server.engine.nodes.driving import drive
-from omium.server.engine.nodes.ending import fail_conditions, judge_ending
+from omium.server.engine.nodes.conditions import judge_node, list_ending
 from omium.server.engine.nodes.inputs import open_column
-from omium.server.engine.nodes.records import read_progress, result_of
-from omium.server.engine.nodes.settling import settle
 from omium.server.engine.nodes.sweeps import sweep_nodes
 from omium.server.engine.nodes.tasks import (
     TaskLease,
@@ -44,7 +41,7 @@ from omium.server.engine.nodes.tasks import (
     pack_output,
     touch_task,
 )
-from omium.server.engine.nodes.work import open_work, work_on
+from omium.server.engine.nodes.work import work_on
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.start import start
 from omium.server.engine.values import Vault
@@ -54,7 +51,7 @@ from omium.server.store.activations import ActivationRow
 from omium.server.store.executions import ExecutionRow, find_execution
 from omium.server.store.tenants import insert_tenant
 from omium.spec.check import load_spec
-from omium.spec.schedule import InstanceState, needed_conditions, parse_key
+from omium.spec.schedule import InstanceState, parse_key
 from tests.engine.forwarding import ForwardingTx
 from tests.engine.harness import digest_of, principal
 from tests.reference.scope import Done, Fails, Script, Vector
@@ -214,7 +211,7 @@ class Driven:
         if any(row.state == "ready" and row.executor == "worker" for row in rows):
             turns += [self._claim]
         turns += [lambda held=held: self._finish(held) for held in self._granted]
-        turns += [lambda row=row: self._judge(row) for row in rows if row.state == "ending"]
+        turns += [self._judge for row in rows if row.state == "ending"]
         if turns:
             await self.chance.choice(turns)()
             return True
@@ -333,41 +330,20 @@ class Driven:
     async def _sweep(self) -> bool:
         return bool(await self.write(lambda tx: sweep_nodes(tx, self.parts)))
 
-    async def _judge(self, row: ActivationRow) -> None:
-        def judge(tx: Tx) -> None:
-            work = open_work(tx, self.parts, row.tenant_id, row.execution_id)
-            graph = work.definition.scope(row.scope).graph
-            outcome = str(read_progress(row)["outcome"])
-            known = steps.find_result(tx, row.execution_id, row.path)
-            result = None
-            if outcome == "failure":
-                assert known is not None
-                value: dict[str, Any] = {"error": open_column(work, known.error)}
-            elif row.type == "decision":
-                given = open_column(work, row.input)
-                packed = self.vault.pack(row.tenant_id, given, what="output")
-                result, value = result_of(packed), {"output": given}
-            else:
-                assert known is not None
-                value = {"output": open_column(work, known.output)}
-            held = self._evaluate(needed_conditions(graph, row.node, outcome), value, row.type)
-            if held is None:
-                fail_conditions(work, row, "cannot be judged")
-            else:
-                judge_ending(work, row, held, result)
-            drive(work)
-            settle(work)
-
-        await self.write(judge)
-
-    def _evaluate(self, edges: list[Any], value: Any, kind: str) -> dict[str, bool] | None:
+    async def _judge(self) -> None:
+        """Evaluate the conditions of one node, outside of a transaction, and go on behind it."""
+        asked = self.chance.choice(await self.db.read(lambda tx: list_ending(tx, self.parts, 100)))
         held: dict[str, bool] = {}
-        for edge in edges:
-            found = self.script.holds(edge.when.expr, value)
-            if found is None and not (kind == "decision" and any(held.values())):
-                return None
-            held[edge.id] = bool(found)
-        return held
+        fault = None
+        for question in asked.questions:
+            found = self.script.holds(question.source, question.values)
+            if found is None:
+                fault = f"{question.source} says nothing"
+                break
+            held[question.edge] = found
+            if found and asked.is_choice:
+                break
+        await self.write(lambda tx: judge_node(tx, self.parts, asked, held, fault))
 
     # ---- what it did
 
