@@ -140,6 +140,7 @@ class HttpCall(Part):
     headers: Object = Field(default_factory=dict)
     """Texts, or `{"$secret": "name"}`, or `{"$secret": "name", "prefix": "Bearer "}`."""
     query: Object = Field(default_factory=dict)
+    """By name; values may name arguments."""
     body: Json = None
     """Left out: the arguments that the address does not name, as JSON (POST, PUT and PATCH)."""
 

@@ -12,7 +12,7 @@ from omium.spec.problems import SpecProblem, join_pointer
 
 SECRET: Final = "$secret"  # noqa: S105  # the mark of a secret's name
 PREFIX: Final = "prefix"
-_PLACES: Final = re.compile(r"/tools/[^/]*/http/(headers|query|body)(/|$)")
+_PLACES: Final = re.compile(r"/tools/[^/]*/http/headers/")
 _USER_IN_ADDRESS: Final = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*@", re.IGNORECASE)
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}")
 
@@ -85,7 +85,7 @@ def _check_name(value: dict[str, JsonValue], pointer: str) -> Iterator[SpecProbl
     if not _PLACES.match(pointer):
         yield SpecProblem(
             pointer,
-            "A secret can be named in headers, query and body of a tool's HTTP request, and nowhere else.",
+            "A secret can be named in the headers of a tool's HTTP request, and nowhere else.",
             "Call the service through such a tool, or let a worker's handler read the secret.",
             "misplaced-secret",
         )

@@ -15,7 +15,7 @@ from tests.builtin.model_server import Crash, Engine, ask_for, open_model, say
 
 AGENT = {
     "role": "a researcher",
-    "goal": "Find facts.",
+    "goal": "Find facts on {topic}.",
     "backstory": "You have read much.",
     "llm": {"provider": "local", "model": "tiny-1"},
     "tools": ["search"],
@@ -58,6 +58,7 @@ async def test_an_agent_asks_uses_a_tool_and_answers(tmp_path):
     assert target.received[0].head.startswith("GET /find?q=old+tea ")
     first, second = model.requests
     assert [message["role"] for message in first["messages"]] == ["system", "user"]
+    assert "Your goal: Find facts on tea." in first["messages"][0]["content"]
     assert "You are a researcher." in first["messages"][0]["content"]
     assert first["messages"][1]["content"] == "Find facts on tea.\n\nExpected output: bullets on tea"
     assert first["tools"][0]["function"]["name"] == "search"

@@ -147,6 +147,7 @@ CHANGED = [
     ("/agents/writer/backstory", f"Use {SECRET[7:]}", HERE, "secret-found"),
     ("/x-key", {"api_key": "9f8e7d6c5b4a39281706f5e4d3c2b1a0"}, "/x-key/api_key", "secret-found"),
     (f"{FIND}/inputs/query", {"$secret": "search"}, HERE, "misplaced-secret"),
+    (f"{HTTP}/query", {"key": {"$secret": "search"}}, f"{HTTP}/query/key", "misplaced-secret"),
     (f"{HTTP}/headers/X-A", {"$secret": ""}, HERE, "bad-secret"),
     # edges
     ("/edges/0/from", "fnd", HERE, "unknown-node"),

@@ -59,9 +59,9 @@ def list_messages(grant: TaskGrant) -> list[JsonValue]:
 def list_task_messages(grant: TaskGrant) -> list[JsonValue]:
     """Return the conversation that an `agent_task` begins with: who the agent is, and what it is to do."""
     agent = grant.agent or {}
-    lines = [f"You are {agent['role']}."] if agent.get("role") else []
-    lines += [f"Your goal: {agent['goal']}"] if agent.get("goal") else []
-    lines += [str(agent["backstory"])] if agent.get("backstory") else []
+    lines = [f"You are {render_text(agent['role'], grant)}."] if agent.get("role") else []
+    lines += [f"Your goal: {render_text(agent['goal'], grant)}"] if agent.get("goal") else []
+    lines += [render_text(agent["backstory"], grant)] if agent.get("backstory") else []
     task = render_text(grant.parameters.get("description"), grant)
     expected = render_text(grant.parameters.get("expected_output"), grant)
     if expected:
