@@ -18,6 +18,7 @@ from omium.server.analytics.verify import list_sum_problems
 from omium.server.audit.verify import list_audit_problems
 from omium.server.background import build_sweeps, list_first_works
 from omium.server.background.runner import Runner
+from omium.server.builtin.conditions import Conditions
 from omium.server.builtin.expressions import ExpressionFailed
 from omium.server.builtin.runners import BuiltIn
 from omium.server.db.open import open_database
@@ -126,7 +127,7 @@ def build_loop(server: ServerContext, built_in: BuiltIn) -> NodeLoop:
         server.live,
         run_task=built_in.run_task,
         runs=frozenset(built_in.runners),
-        evaluate=built_in.expressions.evaluate,
+        evaluate=Conditions(server.db, built_in.expressions).evaluate,
         fault=ExpressionFailed,
         secret=secret,
     )

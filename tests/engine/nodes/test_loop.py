@@ -17,7 +17,7 @@ class NoValue(Exception):
     """What the evaluator of these tests raises."""
 
 
-async def evaluate(source, values):
+async def evaluate(tenant_id, spec_digest, source, values):
     if source == "output.missing":
         raise NoValue("no such key")
     return source == "output.good" and values["output"]["good"]

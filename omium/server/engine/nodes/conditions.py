@@ -44,6 +44,7 @@ class EndingNode:
     """A node that has ended but for the conditions of its edges, in the order in which they are asked."""
 
     tenant_id: str
+    spec_digest: str
     execution_id: str
     path: str
     progress: bytes | None
@@ -74,6 +75,7 @@ def _ask(work: NodeWork, row: ActivationRow) -> EndingNode:
         questions.append(Question(edge.id, source, values))
     return EndingNode(
         tenant_id=row.tenant_id,
+        spec_digest=work.run.spec_digest,
         execution_id=row.execution_id,
         path=row.path,
         progress=row.progress,

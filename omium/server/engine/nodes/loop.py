@@ -41,7 +41,8 @@ EDGE_TRIES: Final = 3
 
 log = get_logger(__name__)
 
-Evaluate: TypeAlias = Callable[[str, Mapping[str, JsonValue]], Awaitable[JsonValue]]
+Evaluate: TypeAlias = Callable[[str, str, str, Mapping[str, JsonValue]], Awaitable[JsonValue]]
+"""The value of an expression: by tenant, the document's digest, source, and what it reads."""
 
 
 class NodeLoop:
@@ -206,7 +207,7 @@ class NodeLoop:
         answers = dict.fromkeys((question.edge for question in ending.questions), False)
         for question in ending.questions:
             try:
-                value = await self._evaluate_patiently(question)
+                value = await self._evaluate_patiently(ending, question)
             except TimeoutError:
                 return answers, f"The condition of {question.edge} could not be evaluated in time."
             except self._fault as fault:
@@ -218,12 +219,13 @@ class NodeLoop:
                 break
         return answers, None
 
-    async def _evaluate_patiently(self, question: Question) -> JsonValue:
+    async def _evaluate_patiently(self, ending: EndingNode, question: Question) -> JsonValue:
         """Evaluate a condition; a machine that is too busy is asked again."""
+        asked = (ending.tenant_id, ending.spec_digest, question.source, question.values)
         for _ in range(EDGE_TRIES - 1):
             with contextlib.suppress(TimeoutError):
-                return await self._evaluate(question.source, question.values)
-        return await self._evaluate(question.source, question.values)
+                return await self._evaluate(*asked)
+        return await self._evaluate(*asked)
 
 
 def _read_pause_s(tx: Tx) -> float:
