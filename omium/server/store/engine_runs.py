@@ -74,7 +74,7 @@ DROP_INSTANCE = Sql("""
 """)
 DROP_SCOPE = Sql("""
     DELETE FROM engine_instances
-     WHERE execution_id = :execution_id AND scope >= :lowest AND scope < :beyond
+     WHERE execution_id = :execution_id AND scope >= :scope AND scope < :beyond
 """)
 DROP_INSTANCES = Sql("DELETE FROM engine_instances WHERE execution_id = :execution_id")
 
@@ -94,7 +94,7 @@ def drop_instance(tx: Tx, execution_id: str, scope: str, key: str) -> None:
 
 def drop_scope(tx: Tx, execution_id: str, scope: str) -> None:
     """Drop the instances of a map's item, and of the maps inside of it."""
-    tx.send(DROP_SCOPE, execution_id=execution_id, lowest=f"{scope}/", beyond=f"{scope}0")
+    tx.send(DROP_SCOPE, execution_id=execution_id, scope=scope, beyond=f"{scope}0")
 
 
 def drop_instances(tx: Tx, execution_id: str) -> None:
