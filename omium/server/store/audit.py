@@ -24,7 +24,10 @@ COLUMNS_OF = Sql("""
     UNION ALL SELECT output FROM execution_details WHERE execution_id = :execution_id AND output IS NOT NULL
     UNION ALL SELECT input FROM steps WHERE execution_id = :execution_id AND input IS NOT NULL
     UNION ALL SELECT output FROM steps WHERE execution_id = :execution_id AND output IS NOT NULL
-""")
+    UNION ALL SELECT input FROM activations WHERE execution_id = :execution_id AND input IS NOT NULL
+    UNION ALL SELECT output FROM map_items WHERE execution_id = :execution_id AND output IS NOT NULL
+    UNION ALL SELECT payload FROM signals WHERE execution_id = :execution_id AND consumed_by IS NULL
+""")  # the payload of a signal that was taken is counted by the record of the node that took it
 FAILURES = Sql("""
     SELECT id, tenant_id, environment, workflow, fingerprint, kind, status, error_type, message, step, count,
            open_count, first_seen_us, last_seen_us, last_execution_id, ignored_until_us, ignored_count_left,

@@ -61,6 +61,11 @@ DETAILS = Sql("""
       FROM execution_details WHERE execution_id = :execution_id
 """)
 STATES = Sql("SELECT state AS first, NULL AS second FROM checkpoints WHERE execution_id = :execution_id")
+NODES = Sql("""
+    SELECT input AS first, NULL AS second FROM activations WHERE execution_id = :execution_id
+    UNION ALL SELECT output, NULL FROM map_items WHERE execution_id = :execution_id
+    UNION ALL SELECT payload, NULL FROM signals WHERE execution_id = :execution_id AND consumed_by IS NULL
+""")
 DELETE_EXECUTION = Sql("DELETE FROM executions WHERE id = :execution_id")
 LINEAGE = Sql("SELECT 1 FROM executions WHERE lineage_root = :lineage_root LIMIT 1")
 EFFECTS = Sql("""
@@ -133,6 +138,7 @@ def take_rest(tx: Tx, row: ExecutionRow) -> list[Values]:
     values = tx.all(OTHER_STEPS, Values, execution_id=row.id)
     values += tx.all(DETAILS, Values, execution_id=row.id)
     values += tx.all(STATES, Values, execution_id=row.id)
+    values += tx.all(NODES, Values, execution_id=row.id)
     tx.send(DELETE_OTHER_STEPS, execution_id=row.id)  # these two have no foreign key on PostgreSQL
     tx.send(DELETE_OTHER_EVENTS, execution_id=row.id)
     tx.execute(DELETE_EXECUTION, execution_id=row.id)  # the rest goes with it

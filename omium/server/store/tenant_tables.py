@@ -15,6 +15,8 @@ WITH_EXECUTIONS: Final = frozenset(
         "activations",
         "engine_runs",
         "execution_labels",
+        "activations",
+        "engine_runs",
         "execution_meters",
         "execution_tags",
         "executions",
@@ -37,6 +39,9 @@ KEPT: Final = {
 
 EMPTIED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("subscriptions", ("tenant_id",)),
+    ("fires", ("origin_id", "key")),
+    ("schedules", ("id",)),
+    ("triggers", ("id",)),
     ("concurrency_slots", ("tenant_id", "environment", "key")),
     ("quarantined_versions", ("tenant_id", "spec_digest")),
     ("workflow_tags", ("tenant_id", "workflow_id", "tag")),
@@ -51,6 +56,7 @@ EMPTIED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("failure_occurrences", ("id",)),
     ("failures", ("id",)),
     ("replay_batches", ("id",)),
+    ("concurrency_slots", ("tenant_id", "environment", "key")),
     ("breakers", ("tenant_id", "environment", "name")),
     ("workers", ("id",)),
     ("unpriced_usage", ("tenant_id", "usage_id")),

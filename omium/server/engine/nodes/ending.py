@@ -28,7 +28,7 @@ from omium.server.engine.nodes.records import (
 from omium.server.engine.nodes.scopes import path_of, read_vector, vector_text
 from omium.server.engine.nodes.slots import release_slot
 from omium.server.engine.nodes.work import Coming, NodeWork, Unhandled
-from omium.server.engine.values import drop_value
+from omium.server.engine.values import copy_value, drop_value
 from omium.server.store import activations, engine_runs, steps
 from omium.server.store.activations import ActivationRow
 from omium.spec.graph import Graph
@@ -144,6 +144,9 @@ def fail_conditions(work: NodeWork, row: ActivationRow, text: str) -> None:
     What it gave stays in the log, and is no result any more: its edges have no state that follows from it.
     """
     progress = read_progress(row)
+    known = steps.find_live_step(work.tx, row.execution_id, row.path)
+    if row.input is None and known is not None and known.input is not None:
+        row = replace(row, input=copy_value(work.tx, row.tenant_id, known.input))  # for another try
     steps.supersede_step(work.tx, row.execution_id, row.path, work.seq)
     row = replace(row, attempt=row.attempt + (1 if int(str(progress["seq"])) else 0))
     error = make_error("EdgeConditionError", text, code="edge-condition-error")
