@@ -46,6 +46,9 @@ def replay(
         list[str] | None,
         typer.Option("--edit-state", metavar="CHECKPOINT=VALUE", help="Change a saved state."),
     ] = None,
+    version: Annotated[
+        int | None, typer.Option("--version", metavar="N", min=1, help="Run it on this version of its spec.")
+    ] = None,
     plan_only: Annotated[bool, typer.Option("--plan", help="Only show what would happen.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until a worker has run it.")] = False,
     reason: Reason = "",
@@ -62,6 +65,7 @@ def replay(
     omium replay last --from publish
     omium replay ex_01mcc5rm00ngqz8ctbd9ygs3xh --edit-output 'plan={"date": "2026-12-01"}' --here
     omium replay ex_01mcc5rm00ngqz8ctbd9ygs3xh --from publish --plan
+    omium replay last --version 3
     """
     from omium.models.replay import PlanReplay, ReplayExecution
 
@@ -73,7 +77,7 @@ def replay(
             *_edits("output", "--edit-output", edit_output or [], reason, client, source),
             *_edits("state", "--edit-state", edit_state or [], reason),
         ]
-        plan = client.plan_replay(source, PlanReplay(from_step=first, edits=edits))
+        plan = client.plan_replay(source, PlanReplay(from_step=first, edits=edits, version=version))
         if plan_only and common.output.as_json:
             common.output.json(plan)
             return
@@ -88,7 +92,9 @@ def replay(
             )
         if common.output.interactive:
             common.output.confirm("Start this replay?", yes=yes, default=True)
-        command = ReplayExecution(from_step=first, edits=edits, plan_token=plan.token, reason=reason)
+        command = ReplayExecution(
+            from_step=first, edits=edits, version=version, plan_token=plan.token, reason=reason
+        )
         started = client.replay_execution(source, command).execution
         go_on(common, client, started.id, plan.runner, here=here, target=target, yes=yes, wait=wait)
 
@@ -155,7 +161,9 @@ def show_plan(output: Output, plan: ReplayPlan) -> None:
     if plan.estimated_microcredits is not None:
         credits_ = format_credits(plan.estimated_microcredits)
         output.show(f"It will cost {credits_} credits, if what runs again costs as the last time.")
-    if not plan.exact:
+    if not plan.exact and plan.version is not None:
+        output.say("A node that takes the same input as before after all is reused, and not run again.")
+    elif not plan.exact:
         output.say("A forecast: the workflow is code, and what it calls next is its own decision.")
 
 
