@@ -39,11 +39,13 @@ from omium.cli import (
     replay,
     resume,
     rollback,
+    schedules,
     secrets,
     serve,
     sessions,
     status,
     tenants,
+    triggers,
     users,
     webhooks,
     worker,
@@ -122,6 +124,8 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(members.app, name="members")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(users.app, name="users")
+app.add_typer(schedules.app, name="schedules")
+app.add_typer(triggers.app, name="triggers")
 app.add_typer(db.app, name="db")
 
 

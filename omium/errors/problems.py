@@ -282,7 +282,7 @@ class TooManyStreams(Problem):
 
 
 class SignatureRefused(Problem):
-    code, status, title = "signature-refused", 400, "This is not proven to come from the payment provider"
+    code, status, title = "signature-refused", 400, "This is not proven to come from its sender"
 
 
 class NoticeTooEarly(Problem):

@@ -52,6 +52,8 @@ class Ids:
     secret: str = "secret_nobody"
     workflow: str = "workflow-nobody"
     webhook: str = field(default_factory=lambda: new_id("wh", 1))
+    schedule: str = field(default_factory=lambda: new_id("sc", 1))
+    trigger: str = field(default_factory=lambda: new_id("tr", 1))
     user: str = field(default_factory=lambda: new_id("us", 1))
     session: str = field(default_factory=lambda: new_id("se", 1))
     invitation: str = field(default_factory=lambda: new_id("in", 1))
@@ -104,6 +106,20 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "get_key": lambda ids: Asked((ids.key,)),
     "update_key": lambda ids: Asked((ids.key,), {"name": "renamed", "spend_cap_usd": 1}),
     "rotate_key": lambda ids: Asked((ids.key,), {}),
+    "create_schedule": lambda ids: Asked(body={"name": "new", "workflow": "w", "cron": "0 9 * * *"}),
+    "list_schedules": lambda ids: Asked(),
+    "get_schedule": lambda ids: Asked((ids.schedule,)),
+    "list_schedule_fires": lambda ids: Asked((ids.schedule,)),
+    "pause_schedule": lambda ids: Asked((ids.schedule,)),
+    "resume_schedule": lambda ids: Asked((ids.schedule,)),
+    "run_schedule": lambda ids: Asked((ids.schedule,)),
+    "delete_schedule": lambda ids: Asked((ids.schedule,)),
+    "create_trigger": lambda ids: Asked(body={"name": "new", "kind": "webhook", "workflow": "w"}),
+    "list_triggers": lambda ids: Asked(),
+    "get_trigger": lambda ids: Asked((ids.trigger,)),
+    "list_trigger_fires": lambda ids: Asked((ids.trigger,)),
+    "rotate_trigger": lambda ids: Asked((ids.trigger,)),
+    "delete_trigger": lambda ids: Asked((ids.trigger,)),
     "analyze_usage": lambda ids: Asked(),
     "analyze_errors": lambda ids: Asked(),
     "analyze_savings": lambda ids: Asked(),
@@ -430,6 +446,10 @@ class Walk:
         ids.rule = self.post("/v1/alerts/rules", rule)["id"]
         ids.delivery = self.post(f"/v1/alerts/rules/{ids.rule}/test", None)["id"]
         self._invite()
+        planned = {"name": PRIVATE, "workflow": PRIVATE, "cron": "0 0 1 1 *", "input": PRIVATE}
+        ids.schedule = self.post("/v1/schedules", planned)["id"]
+        hook = {"name": PRIVATE, "workflow": PRIVATE, "kind": "webhook"}
+        ids.trigger = self.post("/v1/triggers", hook)["id"]
         target = {"name": PRIVATE, "url": "https://example.com/private", "handlers": [PRIVATE]}
         ids.webhook = self.post("/v1/webhooks", target)["id"]
         ids.workflow = "workflow-private"

@@ -9,6 +9,7 @@
     oversight.py    audit log, alerts, named secrets
     workflows.py    documents, their versions and tags
     analytics.py    usage, errors and savings over time
+    automation.py   schedules and triggers
     nodes.py        nodes of specs: tasks, webhooks, signals, approvals
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from omium.sdk.async_client.account import AsyncAccount
 from omium.sdk.async_client.analytics import AsyncAnalytics
+from omium.sdk.async_client.automation import AsyncAutomation
 from omium.sdk.async_client.credits import AsyncCredits
 from omium.sdk.async_client.drivers import AsyncDrivers
 from omium.sdk.async_client.executions import AsyncExecutions
@@ -45,6 +47,7 @@ class AsyncClient(
     AsyncPeople,
     AsyncOversight,
     AsyncAnalytics,
+    AsyncAutomation,
     AsyncNodes,
 ):
     """Talks to one server from async code; see `AsyncCore` for arguments, retries and errors."""

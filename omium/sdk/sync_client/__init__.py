@@ -11,6 +11,7 @@ Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit the
     oversight.py    audit log, alerts, named secrets
     workflows.py    documents, their versions and tags
     analytics.py    usage, errors and savings over time
+    automation.py   schedules and triggers
     nodes.py        nodes of specs: tasks, webhooks, signals, approvals
 
 A method has its endpoint's name. It takes the path's parameters, then the command (optional where every field
@@ -21,6 +22,7 @@ from __future__ import annotations
 
 from omium.sdk.sync_client.account import SyncAccount
 from omium.sdk.sync_client.analytics import SyncAnalytics
+from omium.sdk.sync_client.automation import SyncAutomation
 from omium.sdk.sync_client.credits import SyncCredits
 from omium.sdk.sync_client.drivers import SyncDrivers
 from omium.sdk.sync_client.executions import SyncExecutions
@@ -47,6 +49,7 @@ class Client(
     SyncPeople,
     SyncOversight,
     SyncAnalytics,
+    SyncAutomation,
     SyncNodes,
 ):
     """Talks to one server from sync code; see `SyncCore` for arguments, retries and errors."""

@@ -45,35 +45,38 @@ class WindowQuery(Command):
     """How many values, the largest first."""
 
 
-class UsageQuery(WindowQuery):
+class UsageWindow(WindowQuery):
     """Which window, and by what."""
 
     by: UsageBy | None = None
+    """What `groups` and `points` are of; without it, all together."""
 
 
 class ErrorsQuery(WindowQuery):
     """Which window, and by what."""
 
     by: ErrorsBy = ErrorsBy.TYPE
+    """What `groups` and `points` are of."""
 
 
 class SavingsQuery(WindowQuery):
     """Which window, and by what."""
 
     by: SavingsBy = SavingsBy.CAUSE
+    """What `groups` and `points` are of."""
 
 
 @endpoint(
     "GET",
     "/v1/analytics/usage",
     scope=Scope.READ,
-    query=UsageQuery,
+    query=UsageWindow,
     reply=UsageAnalysis,
     problems=(InvalidRequest,),
     summary="Show executions, tokens and credits over time",
     tags=TAGS,
 )
-async def analyze_usage(call: Call[None, UsageQuery]) -> UsageAnalysis:
+async def analyze_usage(call: Call[None, UsageWindow]) -> UsageAnalysis:
     window = _window(call, call.query, call.query.by or "")
     return await call.read(lambda tx: analyse_usage(tx, window, call.query.limit))
 
