@@ -81,7 +81,8 @@ def record_failed(work: NodeWork, row: ActivationRow, error: PackedError, delay_
     status = StepStatus.FAILED if delay_us is None else StepStatus.RETRYING
     step = make_step(work, row, status, None, error=error.body)
     assert steps.put_step(work.tx, step), f"try {row.attempt} of {row.path} is recorded once"
-    steps.supersede_inside(work.tx, row.execution_id, row.path, seq)
+    if delay_us is None or row.type != "agent_task":  # an agent's next try goes on behind its last turn
+        steps.supersede_inside(work.tx, row.execution_id, row.path, seq)
     work.results[row.path] = (status, error.body)
     return seq
 

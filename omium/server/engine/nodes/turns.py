@@ -1,6 +1,7 @@
 """Turns: records that a task makes of itself while it runs, under its own path, each once per name.
 
-A task that was interrupted finds them again; a try that failed leaves them superseded (semantics 2.4).
+A task that was interrupted finds them again, and so does the next try of an `agent_task`: what its model has
+answered is paid. A node that has failed for good leaves them superseded (semantics 2.4).
 """
 
 from __future__ import annotations
@@ -10,12 +11,10 @@ from collections.abc import Sequence
 from omium.jsonvalue import canonical_bytes, digest
 from omium.models.usage import RecordUsage
 from omium.server.db.tx import Tx
-from omium.server.engine.nodes.settling import settle
-from omium.server.engine.nodes.starting import payer_of
+from omium.server.engine.nodes.settling import charge_usage, settle
 from omium.server.engine.nodes.task_fence import TaskLease, find_granted, lease_lost
 from omium.server.engine.nodes.work import open_work
 from omium.server.engine.parts import EngineParts
-from omium.server.engine.usage import insert_usage
 from omium.server.engine.values import PackedValue, put_value
 from omium.server.store import activations, steps
 from omium.server.store.steps import StepRow
@@ -40,12 +39,11 @@ def record_turn(
     row = find_granted(work, lease)
     if row is None:
         raise lease_lost(lease)
-    for each in usage:
-        insert_usage(tx, work.row, payer_of(work.row), each)
-    if usage and work.row.covered_steps is not None:
-        work.reread()
+    work.usage.extend(usage)
     path = f"{lease.path}/{name}"
     if steps.find_result(tx, lease.execution_id, path) is not None:
+        charge_usage(work)
+        work.save()
         return False
     seq = work.record(EventType.STEP_COMPLETED, {"path": path})
     work.steps += 1
