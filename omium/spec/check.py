@@ -8,6 +8,7 @@ once: what only follows from another is left out where that can be known.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from omium.errors import SpecInvalid
@@ -43,15 +44,34 @@ def check_spec(document: JsonValue) -> Checked:
     unreadable = find_unreadable(document)
     if unreadable is not None:
         return Checked(None, (unreadable,), ())
-    problems: list[SpecProblem] = []
-    warnings: list[SpecProblem] = []
     spec, found = read_part(Spec, document, "")
-    problems += found
-    problems += list_secrets(document)
-    whole = spec if spec is not None else mend_shape(document, found)
-    if whole is not None:
-        _check_parts(whole, problems.append, warnings.append)
+    problems, warnings = _Findings(found), _Findings()
+    with suppress(_Enough):
+        for problem in list_secrets(document):
+            problems.add(problem)
+        whole = spec if spec is not None else mend_shape(document, found)
+        if whole is not None:
+            _check_parts(whole, problems.add, warnings.note)
     return Checked(None if problems else spec, _in_order(problems), _in_order(warnings))
+
+
+class _Enough(Exception):
+    """There are as many problems as anybody reads at once."""
+
+
+class _Findings(list[SpecProblem]):
+    """Problems or warnings, up to a number at which looking for more costs time and tells nothing."""
+
+    def add(self, problem: SpecProblem) -> None:
+        """Take a problem; raises `_Enough` after the last that is told."""
+        self.append(problem)
+        if len(self) >= PROBLEMS_MAX:
+            raise _Enough
+
+    def note(self, warning: SpecProblem) -> None:
+        """Take a warning, if there is room."""
+        if len(self) < PROBLEMS_MAX:
+            self.append(warning)
 
 
 def load_spec(document: JsonValue) -> Spec:

@@ -10,6 +10,8 @@ from typing import Any, Final
 from omium.jsonvalue import JsonValue
 
 SHOWN_CHARACTERS_MAX: Final = 80
+COMPARED_MAX: Final = 50
+"""Names that a misspelled one is compared with: a document may have thousands of each."""
 
 CODES: Final[Mapping[str, str]] = {
     "bad-condition": "A condition has neither or both of `expr` and `ref`.",
@@ -89,12 +91,18 @@ def join_pointer(pointer: str, *parts: str | int) -> str:
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return a sentence with the name that was probably meant, or with what there is, or `otherwise`."""
     names = sorted(known)
-    close = difflib.get_close_matches(name[:SHOWN_CHARACTERS_MAX], names[:2_000], n=1, cutoff=0.6)
+    near = names if len(names) <= COMPARED_MAX else [each for each in names if _may_be_close(each, name)]
+    close = difflib.get_close_matches(name[:SHOWN_CHARACTERS_MAX], near[:COMPARED_MAX], n=1, cutoff=0.6)
     if close:
         return f"Did you mean {close[0]}?"
     if 0 < len(names) <= 12:
         return f"There {'is' if len(names) == 1 else 'are'}: {', '.join(names)}."
     return otherwise
+
+
+def _may_be_close(one: str, other: str) -> bool:
+    """Say whether comparing two names letter by letter is worth its time."""
+    return abs(len(one) - len(other)) <= 2 and (one[:2] == other[:2] or one[-2:] == other[-2:])
 
 
 def shown(value: Any) -> str:

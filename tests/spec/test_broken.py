@@ -351,3 +351,13 @@ def test_loading_a_broken_spec_raises_every_problem():
 
     assert [error["pointer"] for error in refused.value.members["errors"]] == ["/bar", "/foo"]
     assert refused.value.detail == "A spec has no field 'bar'. And 1 more."
+
+
+def test_a_document_with_thousands_of_mistakes_is_told_with_two_hundred():
+    names = [f"node{number}" for number in range(2_000)]
+    wrong = [edge(name, name.replace("node", "nood")) for name in names]
+
+    problems = check_spec(flow(nodes=[function(name) for name in names]) | {"edges": wrong}).problems
+
+    assert len(problems) == 200
+    assert problems[0].suggestion == "Did you mean node0?"
