@@ -31,13 +31,7 @@ def draw_terminal(body: Body, width: int | None = None) -> str:
 
 def _draw(body: Body, width: int) -> Iterator[str]:
     diagram = make_diagram(body)
-    signs = dict(zip((line.id for line in diagram.lines if line.label), SIGNS, strict=False))
-    drawn = _draw_graph(diagram, width, signs)
-    if drawn is None:
-        yield from _outline(diagram, width)
-    else:
-        yield from drawn
-        yield from _legend(diagram, width, signs)
+    yield from _draw_graph(diagram, width) or _outline(diagram, width)
     for node in body.nodes:
         if node.body is not None:
             yield ""
@@ -45,7 +39,7 @@ def _draw(body: Body, width: int) -> Iterator[str]:
             yield from (f"  {line}".rstrip() for line in _draw(node.body, max(width - 2, 18)))
 
 
-def _draw_graph(diagram: Diagram, width: int, signs: dict[str, str]) -> list[str] | None:
+def _draw_graph(diagram: Diagram, width: int) -> list[str] | None:
     if len(diagram.boxes) > BOXES_MAX:
         return None
     layers, boxes = make_layers(diagram), {box.id: box for box in diagram.boxes}
@@ -55,7 +49,10 @@ def _draw_graph(diagram: Diagram, width: int, signs: dict[str, str]) -> list[str
             runs, columns = list_runs(layers, places)
             spaces = [space for each in runs if (space := make_space(each)) is not None]
             if columns <= width and len(spaces) == len(runs):
-                return list(_render(boxes, layers, places, spaces, signs))
+                labelled = _list_labelled(diagram, layers, places)
+                signs = dict(zip((line.id for line in labelled), SIGNS, strict=False))
+                drawn = _render(boxes, layers, places, spaces, signs)
+                return [*drawn, *_legend(labelled, width, signs)]
     return None
 
 
@@ -121,8 +118,16 @@ def _put_box(canvas: Canvas, box: Box, places: Places, top: int) -> None:
     canvas.put(top + 3, left, corners[4] + corners[1] * (width - 2) + corners[5])
 
 
-def _legend(diagram: Diagram, width: int, signs: dict[str, str]) -> Iterator[str]:
-    labelled = [line for line in diagram.lines if line.label]
+def _list_labelled(diagram: Diagram, layers: Layers, places: Places) -> list[Line]:
+    """Return the lines that say something, as they leave their boxes: from the top, from the left."""
+    row_of = {item: at for at, items in enumerate(layers.rows) for item in items}
+    return sorted(
+        (line for line in diagram.lines if line.label),
+        key=lambda line: (row_of[line.source], places.leaving[line.source, line.id]),
+    )
+
+
+def _legend(labelled: list[Line], width: int, signs: dict[str, str]) -> Iterator[str]:
     if labelled:
         yield ""
     for line in labelled:
