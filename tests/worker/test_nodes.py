@@ -18,11 +18,12 @@ from tests.sdk.served import (
     make_running_server,
     running_server,
     server,
+    server_of_long_leases,
     use_server,
     wait_until,
 )
 
-__all__ = ["make_running_server", "running_server", "server"]
+__all__ = ["make_running_server", "running_server", "server", "server_of_long_leases"]
 
 
 @pytest.fixture
@@ -297,6 +298,25 @@ def test_the_node_of_a_killed_worker_is_done_by_another_and_a_late_result_change
         )
         assert (reply.status_code, reply.json()["code"]) == (409, "step-conflict")
         assert server.detail(execution_id)["steps"][0]["output"] == [1, True]
+
+
+def test_a_killed_worker_of_the_same_host_is_not_waited_for(server_of_long_leases, serve):
+    server = server_of_long_leases
+    process = start_worker(server)
+    try:
+        save(server, node("work"))
+        execution_id = start(server)
+        assert "doing" in process.stdout.readline()
+    finally:
+        process.kill()
+        process.communicate()
+
+    @omium.handler
+    def work():
+        return "by another"
+
+    serve(work)
+    assert ended(server, execution_id)["steps"][0]["output"] == "by another"
 
 
 def test_a_worker_that_is_told_to_stop_ends_the_node_that_it_does(server):

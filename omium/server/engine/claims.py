@@ -28,7 +28,7 @@ from omium.server.engine.losses import interrupt
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.transitions import move
 from omium.server.principal import Principal
-from omium.server.store import queues, workers
+from omium.server.store import due, queues, workers
 from omium.server.store.executions import ExecutionRow, lock_execution
 from omium.server.store.workers import WorkerRow
 from omium.states import EventType, ExecutionStatus, PausedReason
@@ -215,14 +215,14 @@ def _take(tx: Tx, principal: Principal, command: ClaimWork, row: ExecutionRow, l
 
 
 def _find_neighbours(tx: Tx, principal: Principal, command: ClaimWork) -> list[Neighbour]:
-    """Return workers of the claimer's own host that hold executions: it can see whether they still live."""
+    """Return workers of the claimer's own host that hold something: it can see whether they still live."""
     found = []
     for row in workers.list_unstopped(tx, principal.tenant_id, principal.environment.value):
         process = ProcessIdentity.model_validate_json(row.process)
         if (
             row.id != command.worker_id
             and is_comparable(process, command.process)
-            and queues.count_held(tx, row.id)
+            and (queues.count_held(tx, row.id) or due.is_held(tx, row.id))
         ):
             found.append(Neighbour(worker_id=row.id, process=process))
     return found
@@ -241,8 +241,8 @@ async def _free_gone(parts: EngineParts, principal: Principal, command: ClaimWor
 def free_one(tx: Tx, principal: Principal, process: ProcessIdentity, worker_id: str) -> bool:
     """Interrupt an execution held by a worker of the same host whose process the claimer has seen to be gone.
 
-    Returns False when it holds none; then it counts as stopped. Ignored for workers that are unknown,
-    stopped, or not comparable: their leases decide.
+    Returns False when it holds none; then it counts as stopped, and the sweep takes its nodes' tasks. Ignored
+    for workers that are unknown, stopped, or not comparable: their leases decide.
     """
     row = workers.find_worker(tx, principal.tenant_id, principal.environment.value, worker_id)
     if row is None or not is_comparable(ProcessIdentity.model_validate_json(row.process), process):
@@ -251,6 +251,7 @@ def free_one(tx: Tx, principal: Principal, process: ProcessIdentity, worker_id: 
     for each in held:
         interrupt(tx, each)
     if not held:
+        due.forget_worker(tx, principal.tenant_id, principal.environment.value, worker_id)
         workers.stop_worker(tx, principal.tenant_id, principal.environment.value, worker_id)
     return bool(held)
 

@@ -157,3 +157,30 @@ OUT_OF_CREDITS = Sql(f"""
 def lock_out_of_credits(tx: Tx, after_id: str, limit: int) -> list[ExecutionRow]:
     """Return executions of specs that are paused for credits, of any tenant, locked."""
     return tx.all(OUT_OF_CREDITS, ExecutionRow, after_id=after_id, limit=limit)
+
+
+# ---- of a worker
+
+HELD = Sql("SELECT 1 FROM activations WHERE worker_id = :worker_id AND state = 'running' LIMIT 1")
+FORGET_WORKER = Sql("""
+    UPDATE activations SET lease_touched_us = :long_ago_us
+     WHERE worker_id = :worker_id AND tenant_id = :tenant_id AND environment = :environment
+       AND state = 'running'
+""")
+LONG_AGO_US = -(2**62)
+
+
+def is_held(tx: Tx, worker_id: str) -> bool:
+    """Say whether a worker does a node now."""
+    return tx.one_or_none(HELD, int, worker_id=worker_id) is not None
+
+
+def forget_worker(tx: Tx, tenant_id: str, environment: str, worker_id: str) -> int:
+    """Let the leases of what a worker does count as run out: it's gone, and the sweep need not wait."""
+    return tx.execute(
+        FORGET_WORKER,
+        worker_id=worker_id,
+        tenant_id=tenant_id,
+        environment=environment,
+        long_ago_us=LONG_AGO_US,
+    )

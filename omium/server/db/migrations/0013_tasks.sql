@@ -56,3 +56,5 @@ CREATE INDEX webhook_pushes_by_age ON webhook_pushes (ended_us) WHERE ended_us I
 -- What waits for a person, the oldest first.
 CREATE INDEX activations_for_people ON activations (tenant_id, ready_us, execution_id, path)
   WHERE state = 'waiting' AND waiting_reason = 'approval';
+
+CREATE INDEX activations_held ON activations (worker_id) WHERE worker_id IS NOT NULL;
