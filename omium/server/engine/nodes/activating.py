@@ -15,8 +15,8 @@ from omium.server.engine.nodes.ending import fail
 from omium.server.engine.nodes.inputs import Place, Unavailable, resolve_at
 from omium.server.engine.nodes.places import place_node
 from omium.server.engine.nodes.rebuild import recall
-from omium.server.engine.nodes.scopes import path_of
 from omium.server.engine.nodes.work import AT_ONCE, Coming, NodeWork
+from omium.server.engine.scopes import path_of
 from omium.server.engine.values import put_value
 from omium.server.store.activations import ActivationRow
 from omium.spec.document import Node

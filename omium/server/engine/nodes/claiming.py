@@ -125,8 +125,8 @@ def _take(
         granted = begin_task(work, row, digests[len(taken)], worker_id)
         if granted is not None:
             taken.append(granted)
-            if len(taken) == limit:
-                break
+            if len(taken) == limit or granted.effect_key is not None:
+                break  # one effect in a transaction: effects are locked before payloads
     return taken
 
 

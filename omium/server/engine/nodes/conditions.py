@@ -17,10 +17,10 @@ from omium.server.engine.nodes.driving import drive
 from omium.server.engine.nodes.ending import fail_conditions, judge_ending
 from omium.server.engine.nodes.inputs import Place, Unavailable, look_up, open_column
 from omium.server.engine.nodes.records import Result, read_progress
-from omium.server.engine.nodes.scopes import read_vector
 from omium.server.engine.nodes.settling import settle
 from omium.server.engine.nodes.work import NodeWork, open_work, work_on
 from omium.server.engine.parts import EngineParts
+from omium.server.engine.scopes import read_vector
 from omium.server.engine.values import fetch_value
 from omium.server.store import activations, claimable, steps
 from omium.server.store.activations import ActivationRow

@@ -25,9 +25,9 @@ from omium.server.engine.nodes.records import (
     record_completed,
     record_failed,
 )
-from omium.server.engine.nodes.scopes import path_of, read_vector, vector_text
 from omium.server.engine.nodes.slots import release_slot
 from omium.server.engine.nodes.work import Coming, NodeWork, Unhandled
+from omium.server.engine.scopes import path_of, read_vector, vector_text
 from omium.server.engine.values import copy_value, drop_value
 from omium.server.store import activations, engine_runs, steps
 from omium.server.store.activations import ActivationRow

@@ -17,10 +17,10 @@ from omium.server.engine.nodes.ending import follow
 from omium.server.engine.nodes.maps import open_window
 from omium.server.engine.nodes.rebuild import begin_anew
 from omium.server.engine.nodes.records import read_progress
-from omium.server.engine.nodes.scopes import read_vector
 from omium.server.engine.nodes.settling import settle
 from omium.server.engine.nodes.work import NodeWork, work_on
 from omium.server.engine.parts import EngineParts
+from omium.server.engine.scopes import read_vector
 from omium.server.store import activations, engine_runs, map_items
 from omium.server.store.activations import ActivationRow
 from omium.server.store.executions import ExecutionRow

@@ -12,8 +12,8 @@ from typing import cast
 
 from omium.errors import CheckpointGone
 from omium.jsonvalue import JsonValue, parse_json
-from omium.server.engine.nodes.scopes import path_of, split_item
 from omium.server.engine.nodes.work import NodeWork
+from omium.server.engine.scopes import path_of, split_item
 from omium.server.engine.values import fetch_value
 from omium.server.store import activations, details, steps
 from omium.spec.references import MISSING, Missing, ReferenceUnavailable, look_inside, resolve

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from omium.server.engine.nodes.scopes import item_scope
 from omium.server.engine.nodes.slots import release_slot
 from omium.server.engine.nodes.work import NodeWork
+from omium.server.engine.scopes import item_scope
 from omium.server.engine.values import drop_value
 from omium.server.store import activations, map_items
 from omium.server.store.activations import ActivationRow

@@ -19,8 +19,8 @@ from omium.server.engine.nodes.ending import begin_scope, fail, succeed
 from omium.server.engine.nodes.inputs import Place, Unavailable, open_column, resolve_at
 from omium.server.engine.nodes.items import forget_scope
 from omium.server.engine.nodes.records import read_error, read_progress, result_of
-from omium.server.engine.nodes.scopes import item_scope, split_item
 from omium.server.engine.nodes.work import NodeWork
+from omium.server.engine.scopes import item_scope, split_item
 from omium.server.engine.values import put_value
 from omium.server.store import activations, map_items, steps
 from omium.server.store.activations import ActivationRow

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from omium.server.engine.nodes.scopes import vector_text
 from omium.server.engine.nodes.work import Coming, NodeWork
+from omium.server.engine.scopes import vector_text
 from omium.server.store.activations import ActivationRow
 from omium.spec.document import Node, Spec
 

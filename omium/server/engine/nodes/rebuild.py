@@ -21,8 +21,8 @@ from omium.server.db.tx import Tx
 from omium.server.engine.live import TasksReady
 from omium.server.engine.nodes.ending import after_success, begin_scope, end_from_record
 from omium.server.engine.nodes.records import read_error
-from omium.server.engine.nodes.scopes import path_of, read_vector
 from omium.server.engine.nodes.work import Coming, NodeWork
+from omium.server.engine.scopes import path_of, read_vector
 from omium.server.engine.values import drop_value
 from omium.server.store import activations, engine_runs, map_items, replays, slots, steps
 from omium.server.store.activations import ActivationRow

@@ -24,12 +24,15 @@ from omium.server.engine.nodes.maps import find_error
 from omium.server.engine.nodes.stopping import drop_nodes
 from omium.server.engine.nodes.work import NodeWork, Unhandled
 from omium.server.engine.transitions import append_event, move
+from omium.server.engine.usage import insert_usage
 from omium.server.engine.values import put_value
+from omium.server.principal import Principal, PrincipalKind
 from omium.server.store import activations, details, engine_runs
 from omium.server.store.executions import ExecutionRow
 from omium.states import (
     ENDED_STATUSES,
     CancelOutcome,
+    Environment,
     EventType,
     ExecutionStatus,
     FailureKind,
@@ -42,14 +45,18 @@ def settle(work: NodeWork) -> ExecutionRow:
     """Save the work, and bring the execution to the status that follows from it."""
     if work.finished and work.may_begin:
         _evaluate_outputs(work)
+    progressed = work.steps > 0
     work.save()
     _record_unhandled(work)
+    charge_usage(work)
     row = work.row
     if row.status in ENDED_STATUSES:
         return row
     if work.finished and work.run.failing is None and row.cancel_requested_us is None:
         work.change(_complete(work))
         return work.row
+    if progressed and row.status == ExecutionStatus.WAITING and work.may_begin:
+        work.change(_go_on(work))  # what was done while it waited is charged, and its next timer told
     _stop_at_limits(work)
     active = work.is_active or activations.is_active(work.tx, row.id)
     work.change(_follow(work, active=active))
@@ -223,6 +230,22 @@ def _record_unhandled(work: NodeWork) -> None:
 
 
 # ---- credits and limits
+
+
+def charge_usage(work: NodeWork) -> None:
+    """Record and charge what was spent, for whoever started the execution; each report once."""
+    payer = Principal(
+        work.row.tenant_id,
+        work.row.started_by,
+        PrincipalKind.KEY,
+        Environment(work.row.environment),
+        frozenset(),
+    )
+    for each in work.usage:
+        insert_usage(work.tx, work.row, payer, each)
+    if work.usage and work.row.covered_steps is not None:
+        work.reread()
+    work.usage.clear()
 
 
 def _stop_at_limits(work: NodeWork) -> None:

@@ -13,13 +13,13 @@ from typing import Final
 
 from omium.errors import InvalidRequest
 from omium.ids import child_execution_id
-from omium.jsonvalue import JsonValue, canonical_bytes, digest, json_bytes, parse_json
+from omium.jsonvalue import JsonValue, canonical_bytes, digest, json_bytes
 from omium.models.execution import Limits
 from omium.server.db.tx import Tx
 from omium.server.engine import metering
+from omium.server.engine.definitions import Definition
 from omium.server.engine.grants import pack_model
 from omium.server.engine.nodes.activating import activate
-from omium.server.engine.nodes.definitions import Definition, define
 from omium.server.engine.nodes.ending import begin_scope
 from omium.server.engine.nodes.settling import settle
 from omium.server.engine.nodes.work import AT_ONCE, NodeWork
@@ -32,7 +32,6 @@ from omium.server.store.details import DetailsRow
 from omium.server.store.engine_runs import RunRow
 from omium.server.store.executions import ExecutionRow, find_execution, insert_execution
 from omium.server.store.workflows import WorkflowVersionRow
-from omium.spec.check import load_spec
 from omium.spec.schemas import check_value
 from omium.states import Driver, Environment, EventType, ExecutionStatus
 
@@ -49,11 +48,7 @@ def find_pinned(tx: Tx, tenant_id: str, workflow: str) -> WorkflowVersionRow | N
 
 def get_definition(parts: EngineParts, version: WorkflowVersionRow) -> Definition:
     """Return a version compiled."""
-    found = parts.definitions.find(version.digest)
-    if found is None:
-        spec = load_spec(parse_json(version.document))
-        found = parts.definitions.keep(define(spec, version.digest))
-    return found
+    return parts.definitions.of_version(version)
 
 
 def as_engine_row(tx: Tx, row: ExecutionRow, definition: Definition) -> ExecutionRow:

@@ -29,6 +29,7 @@ from omium.server.engine.nodes.tasks import (
     give_back_task,
     grant_task,
     pack_output,
+    record_late_usage,
     record_turn,
     touch_task,
 )
@@ -81,9 +82,18 @@ class TaskRun:
             beat.cancel()
             work.cancel()
             await asyncio.gather(beat, work, return_exceptions=True)
-        with contextlib.suppress(LeaseLostProblem):
+        try:
             await self._record(ended)
+        except LeaseLostProblem:
+            await self._record_late(ended)
         self.is_over = True
+
+    async def _record_late(self, ended: TaskDone | TaskFailed | PackedError) -> None:
+        usage = [] if isinstance(ended, PackedError) else list(ended.usage)
+        if usage:
+            await self._parts.db.write(
+                partial(record_late_usage, parts=self._parts, lease=self.lease, usage=usage)
+            )
 
     async def give_back(self) -> None:
         """Let the task be ready again, if nothing is recorded of its end."""

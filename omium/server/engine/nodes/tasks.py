@@ -30,15 +30,13 @@ from omium.server.engine.nodes.places import is_effect
 from omium.server.engine.nodes.records import record_failed, result_of
 from omium.server.engine.nodes.results import find_fault, save_checkpoint
 from omium.server.engine.nodes.retries import find_delay_us, is_not_applied
-from omium.server.engine.nodes.settling import settle
+from omium.server.engine.nodes.settling import charge_usage, settle
 from omium.server.engine.nodes.slots import release_slot
-from omium.server.engine.nodes.starting import payer_of
 from omium.server.engine.nodes.task_fence import TaskLease, find_granted, lease_lost
 from omium.server.engine.nodes.turns import list_turns, record_turn
 from omium.server.engine.nodes.waits import wait
 from omium.server.engine.nodes.work import NodeWork, open_work, work_on
 from omium.server.engine.parts import EngineParts
-from omium.server.engine.usage import insert_usage
 from omium.server.engine.values import PackedValue
 from omium.server.store import activations, steps
 from omium.server.store.activations import ActivationRow
@@ -58,6 +56,7 @@ __all__ = [
     "interrupt_task",
     "list_turns",
     "pack_output",
+    "record_late_usage",
     "record_turn",
     "touch_task",
 ]
@@ -156,7 +155,7 @@ def complete_task(
     `LeaseLostProblem`, `StepConflict` (another result is recorded), `NotFound`.
     """
     work = open_work(tx, parts, lease.tenant_id, lease.execution_id)
-    _record_usage(work, usage)
+    work.usage.extend(usage)
     row = find_granted(work, lease)
     if row is None:
         return _repeat(work, lease, output)
@@ -199,7 +198,7 @@ def fail_task(
     policy names the error in `retry_on`. Raises as `complete_task`.
     """
     work = open_work(tx, parts, lease.tenant_id, lease.execution_id)
-    _record_usage(work, usage)
+    work.usage.extend(usage)
     row = find_granted(work, lease)
     if row is None:
         return _repeat_failure(work, lease)
@@ -304,6 +303,14 @@ def interrupt_task(work: NodeWork, row: ActivationRow) -> State:
     return "retrying"
 
 
+def record_late_usage(tx: Tx, parts: EngineParts, lease: TaskLease, usage: Sequence[RecordUsage]) -> None:
+    """Record what was spent on a task whose grant is over: what was spent was spent (semantics 3.8 d)."""
+    work = open_work(tx, parts, lease.tenant_id, lease.execution_id)
+    work.usage.extend(usage)
+    charge_usage(work)
+    work.save()
+
+
 def give_back_task(tx: Tx, parts: EngineParts, lease: TaskLease) -> None:
     """Let a task be ready again that whoever has it does not go on with; that is no interruption.
 
@@ -322,6 +329,7 @@ def give_back_task(tx: Tx, parts: EngineParts, lease: TaskLease) -> None:
 
 def _repeat(work: NodeWork, lease: TaskLease, output: TaskOutput) -> Ended:
     """Answer a result that changed nothing: as the first time, if it's the same."""
+    charge_usage(work)
     row = work.save()
     known = steps.find_live_step(work.tx, lease.execution_id, lease.path)
     if known is None or known.status != StepStatus.COMPLETED:
@@ -332,6 +340,7 @@ def _repeat(work: NodeWork, lease: TaskLease, output: TaskOutput) -> Ended:
 
 
 def _repeat_failure(work: NodeWork, lease: TaskLease) -> Ended:
+    charge_usage(work)
     live = activations.find_activation(work.tx, lease.execution_id, lease.path)
     if live is None or live.epoch != lease.epoch:
         raise lease_lost(lease)
@@ -349,14 +358,6 @@ def _repeat_failure(work: NodeWork, lease: TaskLease) -> Ended:
 def _settle(work: NodeWork, state: State) -> Ended:
     drive(work)
     return Ended(settle(work), state)
-
-
-def _record_usage(work: NodeWork, usage: Sequence[RecordUsage]) -> None:
-    payer = payer_of(work.row)
-    for each in usage:
-        insert_usage(work.tx, work.row, payer, each)
-    if usage and work.row.covered_steps is not None:
-        work.reread()
 
 
 def _write_logs(work: NodeWork, row: ActivationRow, logs: PackedLines | None) -> None:

@@ -16,10 +16,11 @@ from typing import Any
 
 from omium.errors import IllegalTransition, StorageBusy
 from omium.jsonvalue import JsonValue, json_bytes
+from omium.models.usage import RecordUsage
 from omium.server.db.tx import Tx
+from omium.server.engine.definitions import Definition
 from omium.server.engine.live import TasksReady
 from omium.server.engine.mishaps import PackedError
-from omium.server.engine.nodes.definitions import Definition
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.transitions import announce
 from omium.server.store import activations, engine_runs, events
@@ -123,6 +124,8 @@ class NodeWork:
     is_active: bool = False
     """Something was made ready, so nobody has to look."""
     unhandled: list[Unhandled] = field(default_factory=list)
+    usage: list[RecordUsage] = field(default_factory=list)
+    """What was spent, to be charged when everything but the tenant's funds is locked."""
     finished: bool = False
     """ROOT is quiescent: the outputs may be evaluated."""
     values: dict[bytes, JsonValue] = field(default_factory=dict)
