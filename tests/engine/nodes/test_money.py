@@ -1,0 +1,78 @@
+"""Credits of executions of specs: charged by the step, paused where there are none, gone on after a top-up.
+
+The default book: 0.1 credits for an execution, 0.01 for a step; a tranche is ten steps.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from omium.errors import CreditsExhausted
+from omium.server.engine.nodes.credit_pauses import NodeCreditPauses
+from omium.server.store import meters
+from tests.engine.locks import LockDatabase
+from tests.engine.nodes.specs import chain, spec
+
+CREDIT = 1_000_000
+
+
+@pytest.fixture
+def metered(nodes):
+    engine = nodes.engine
+    engine.parts = replace(engine.parts, metering=True, db=LockDatabase(engine.db))
+    return nodes
+
+
+async def charged(nodes, execution_id):
+    meter = await nodes.engine.read(lambda tx: meters.find_meter(tx, execution_id))
+    return meter.charged_microcredits
+
+
+def usage(id_):
+    return [
+        {"id": id_, "provider": "openai", "model": "gpt-4o", "at_us": 1, "input_tokens": 1000, "path": "a"}
+    ]
+
+
+async def test_an_execution_is_charged_for_its_steps_and_holds_nothing_while_it_waits(metered):
+    from omium.models.usage import RecordUsage
+
+    await metered.engine.fund(10 * CREDIT)
+    document = chain("a", "b")
+    document["nodes"].append({"id": "w", "type": "wait", "parameters": {"seconds": 60}})
+    document["edges"].append({"from": "b", "to": "w"})
+    run = await metered.start(document)
+    spent = [RecordUsage.model_validate(each) for each in usage("us_1")]
+    await metered.complete(await metered.claim(), 1, usage=spent)
+    await metered.do(2)
+    assert await metered.status(run) == ("waiting", "timer")
+    await metered.advance(61)
+    assert await metered.status(run) == ("completed", None)
+    assert await charged(metered, run) > CREDIT // 10 + 3 * (CREDIT // 100)
+
+
+async def test_without_credits_nothing_begins(metered):
+    await metered.store(chain("a"))
+    with pytest.raises(CreditsExhausted):
+        await metered.start("flow")
+
+
+async def test_an_execution_is_paused_at_the_end_of_its_credits_and_goes_on_after_a_top_up(metered):
+    await metered.engine.fund(CREDIT // 10 + 10 * (CREDIT // 100))
+    ids = [f"w{at}" for at in range(30)]
+    edges = [{"from": one, "to": other} for one, other in zip(ids, ids[1:], strict=False)]
+    document = spec([{"id": each, "type": "wait", "parameters": {"seconds": 1}} for each in ids], edges)
+    run = await metered.start(document)
+    for _ in range(40):
+        await metered.advance(2)
+    assert await metered.status(run) == ("paused", "credits")
+    before = len(await metered.engine.steps(run))
+    assert before < 30
+
+    pauses = NodeCreditPauses(metered.parts)
+    assert await metered.engine.write(pauses.sweep) == 0
+    await metered.engine.fund(10 * CREDIT)
+    assert await metered.engine.write(pauses.sweep) == 1
+    for _ in range(40):
+        await metered.advance(2)
+    assert await metered.status(run) == ("completed", None)
