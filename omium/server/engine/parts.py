@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from omium.server.db.tx import Database
-from omium.server.engine.nodes.definitions import Definitions
+from omium.server.engine.definitions import Definitions
 from omium.server.engine.policy import Policy
 from omium.server.engine.values import Vault
 

@@ -11,78 +11,20 @@ starting the replay is replay.py, the token plan_token.py. Rules: semantics 2.6.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
 
 from omium.errors import InvalidRequest
 from omium.models.replay import Decision, PlannedStep, PlanReplay
 from omium.server.engine.source import Source
 from omium.server.engine.spec_plan import refuse_state_edits, sharpen
+from omium.server.engine.verdicts import Plan, Verdict
 from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.steps import StepRow
-from omium.states import EffectDecision, EffectState, ExecutionStatus, StepStatus
+from omium.states import EffectDecision, EffectState, StepStatus
 
 START = ""
 ALL = 2**62
 
 _OPEN_STATES = frozenset({EffectState.UNKNOWN, EffectState.INTENDED})
-
-Disposition = Literal["reuse", "rerun", "blocked"]
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What becomes of one path; `record` is what the new execution begins with there."""
-
-    path: str
-    disposition: Disposition
-    reason: str
-    record: StepRow | None = None
-    edited: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a replay does; `cutoff` is the first event whose record is not taken over (prefix)."""
-
-    source: Source
-    command: PlanReplay
-    cutoff: int
-    verdicts: list[Verdict] = field(default_factory=list)
-
-    @property
-    def reused(self) -> list[Verdict]:
-        return [verdict for verdict in self.verdicts if verdict.record is not None]
-
-    @property
-    def needs_token(self) -> bool:
-        """Whether a person must have seen it: something is blocked, or an effect happens again."""
-        return any(
-            verdict.disposition == "blocked" or self.repeats_effect(verdict) for verdict in self.verdicts
-        )
-
-    def repeats_effect(self, verdict: Verdict) -> bool:
-        """Say whether an effect that may have happened is called again."""
-        effect = self.source.effects.get(verdict.path)
-        happened = effect is not None and effect.state not in {EffectState.NOT_APPLIED, EffectState.INTENDED}
-        return verdict.disposition == "rerun" and happened
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether nothing is left to guess: all is reused, nothing was changed."""
-        return (
-            self.source.row.status == ExecutionStatus.COMPLETED
-            and not self.command.edits
-            and all(verdict.disposition == "reuse" for verdict in self.verdicts)
-        )
-
-    @property
-    def is_certain(self) -> bool:
-        """Whether it says what will run: a spec's plan does, but for what may take the same input again."""
-        certain = self.source.pinned is not None and not any(
-            verdict.disposition == "rerun" and verdict.record is not None for verdict in self.verdicts
-        )
-        return self.is_exact or certain
 
 
 def make_plan(source: Source, command: PlanReplay) -> Plan:

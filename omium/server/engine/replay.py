@@ -21,7 +21,7 @@ from omium.server.engine.nodes.driving import drive
 from omium.server.engine.nodes.settling import settle
 from omium.server.engine.nodes.starting import as_engine_row, begin_run, describe_code
 from omium.server.engine.parts import EngineParts
-from omium.server.engine.plan import Plan, make_plan
+from omium.server.engine.plan import make_plan
 from omium.server.engine.plan_token import check_token
 from omium.server.engine.replay_packing import PackedReplay
 from omium.server.engine.replay_records import Draft, draft_records, write_records
@@ -30,6 +30,7 @@ from omium.server.engine.savings import save_replay
 from omium.server.engine.source import Source, is_current, read_source, refuse_source
 from omium.server.engine.transitions import append_event, record_first_event
 from omium.server.engine.values import copy_value, put_value
+from omium.server.engine.verdicts import Plan
 from omium.server.seal import KeyFile
 from omium.server.store import details as detail_store
 from omium.server.store import effects

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from omium.errors import UnknownPrice
 from omium.pricing.book import PriceBook
 from omium.server.db.tx import Tx
-from omium.server.engine.plan import Plan, Verdict
+from omium.server.engine.verdicts import Plan, Verdict
 from omium.server.ledger.prices import find_book
 from omium.server.store import usage as store
 from omium.server.store.executions import ExecutionRow

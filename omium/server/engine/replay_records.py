@@ -13,9 +13,10 @@ from omium.errors import CheckpointGone, StorageBusy
 from omium.ids import derived_id
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.server.db.tx import Tx
-from omium.server.engine.plan import Plan, Verdict, newest_checkpoints
+from omium.server.engine.plan import newest_checkpoints
 from omium.server.engine.replay_packing import PackedReplay
 from omium.server.engine.values import PackedValue, address_of, put_value
+from omium.server.engine.verdicts import Plan, Verdict
 from omium.server.store import replays
 from omium.server.store.checkpoints import CheckpointRow, insert_checkpoint
 from omium.server.store.executions import ExecutionRow, update_execution

@@ -13,7 +13,7 @@ from omium.money import to_credits
 from omium.server.db.tx import Tx
 from omium.server.engine.grants import build_grant
 from omium.server.engine.parts import EngineParts
-from omium.server.engine.plan import Plan, make_plan, planned_steps
+from omium.server.engine.plan import make_plan, planned_steps
 from omium.server.engine.plan_token import make_token
 from omium.server.engine.replay import Replayed, prepare_replay, start_replay
 from omium.server.engine.replay_costs import SourceCosts, price_plan, read_costs
@@ -22,6 +22,7 @@ from omium.server.engine.replay_versions import read_pinned, settle_mode
 from omium.server.engine.runners import find_runner
 from omium.server.engine.source import Source, read_source, refuse_source
 from omium.server.engine.values import StoredValue, fetch_value
+from omium.server.engine.verdicts import Plan
 from omium.server.engine.views import view_execution
 from omium.server.principal import Principal
 from omium.server.seal import KeyFile

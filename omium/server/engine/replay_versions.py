@@ -12,8 +12,7 @@ from typing import TypeVar
 from omium.errors import InvalidRequest
 from omium.models.replay import PlanReplay
 from omium.server.db.tx import Tx
-from omium.server.engine.nodes.definitions import Definition
-from omium.server.engine.nodes.starting import ENGINE, get_definition
+from omium.server.engine.definitions import Definition
 from omium.server.engine.parts import EngineParts
 from omium.server.store import engine_runs, workflows
 from omium.server.store.executions import ExecutionRow
@@ -52,8 +51,8 @@ def read_pinned(tx: Tx, parts: EngineParts, row: ExecutionRow, number: int | Non
     run = engine_runs.get_run(tx, row.id)
     was = parts.definitions.get(tx, run)
     version = workflows.get_version(tx, run.tenant_id, run.workflow_id, number or run.version)
-    if version.mode != ENGINE:
+    if version.mode != Driver.ENGINE:
         raise InvalidRequest(
             f"Version {version.number} of {row.workflow} is run by workers; replay on one in engine mode."
         )
-    return Pinned(was, version, get_definition(parts, version))
+    return Pinned(was, version, parts.definitions.of_version(version))

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from omium.server.db.tx import Tx
-from omium.server.engine.plan import Plan
 from omium.server.engine.replay_costs import SourceCosts, read_costs
+from omium.server.engine.verdicts import Plan
 from omium.server.store import savings
 from omium.server.store.executions import ExecutionRow
 

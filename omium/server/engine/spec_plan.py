@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from omium.errors import InvalidRequest
 from omium.jsonvalue import JsonValue
 from omium.models.replay import PlanReplay
-from omium.server.engine.nodes.definitions import Definition
-from omium.server.engine.nodes.scopes import find_place, split_item
+from omium.server.engine.definitions import Definition
 from omium.server.engine.replay_versions import Pinned
+from omium.server.engine.scopes import find_place, split_item
+from omium.server.engine.verdicts import Plan, Verdict
 from omium.spec.references import Reference, list_references
-
-if TYPE_CHECKING:
-    from omium.server.engine.plan import Plan, Verdict
 
 Place: TypeAlias = tuple[str, str]
 """The scope of a node, and its id: all iterations of a loop together."""

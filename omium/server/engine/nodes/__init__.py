@@ -1,6 +1,6 @@
 """Nodes: executions of specs, scheduled node by node by the server (driver `engine`).
 
-    definitions.py   the pinned version, compiled      scopes.py       paths, scopes, vectors
+    places.py        who does a node                   rebuild.py      records instead of nodes (undoing.py)
     work.py          one execution, one transaction    settling.py     the status that follows
     activating.py    a node takes its inputs           inputs.py       references become values
     driving.py       goes through what follows         ending.py       a node's end, the scheduler's word
