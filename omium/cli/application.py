@@ -22,6 +22,7 @@ from omium.cli import (
     doctor,
     effects,
     estimate,
+    execution_diff,
     executions,
     failure_rollback,
     failures,
@@ -35,6 +36,7 @@ from omium.cli import (
     price_changes,
     prices,
     profiles,
+    providers,
     recorded,
     replay,
     resume,
@@ -87,6 +89,7 @@ app.command("pause")(cancel.pause)
 app.command("cancel")(cancel.cancel)
 app.command("logs")(logs.show_logs)
 credits.app.command("estimate")(estimate.estimate)
+executions.app.command("diff")(execution_diff.diff_executions)
 executions.app.command("output")(recorded.show_output)
 executions.app.command("effects")(effects.list_effects)
 executions.app.command("compensations")(effects.list_compensations)
@@ -113,6 +116,7 @@ app.add_typer(workers.app, name="breakers")
 app.add_typer(keys.app, name="keys")
 app.add_typer(credits.app, name="credits")
 app.add_typer(prices.app, name="prices")
+app.add_typer(providers.app, name="providers")
 app.add_typer(secrets.app, name="secrets")
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(approvals.app, name="approvals")
