@@ -9,6 +9,7 @@
     prompts.py        from a spec to messages, from an answer to an output
     llm_call.py       one call of a model          agent_task.py    turns of a model and its tools, journaled
     http_tools.py     one HTTP request, with named secrets
+    trying.py         one question to a provider, without a server
 
 Nothing in here knows a transaction's order or a node's successors; that is the engine's.
 """
