@@ -46,13 +46,14 @@ def make_json_schema() -> Object:
 
 
 @cache
-def _read_published() -> str:
-    return resources.files("omium.spec").joinpath(FILE_NAME).read_text(encoding="utf-8")
+def published_bytes() -> bytes:
+    """Return the published JSON Schema of a spec as the package holds it."""
+    return resources.files("omium.spec").joinpath(FILE_NAME).read_bytes()
 
 
 def spec_json_schema() -> Object:
     """Return the published JSON Schema of a spec."""
-    schema: Object = json.loads(_read_published())
+    schema: Object = json.loads(published_bytes())
     return schema
 
 

@@ -11,6 +11,7 @@ from omium.server.web.declared import list_problems
 from omium.server.web.endpoint import Endpoint, Idempotency
 from omium.server.web.openapi import build_openapi
 from omium.server.web.router import Router
+from omium.spec.published import spec_json_schema
 
 DOCUMENT = json.loads(build_openapi(list_endpoints()))
 EACH = pytest.mark.parametrize("endpoint", list_endpoints(), ids=lambda endpoint: endpoint.name)
@@ -74,3 +75,9 @@ def test_a_handlers_annotation_says_what_its_declaration_says(endpoint: Endpoint
 def test_paths_are_versioned(endpoint: Endpoint):
     assert endpoint.path.startswith("/v1/") or endpoint.tags in {("server",), ("docs",)}
     assert endpoint.summary[0].isupper()
+
+
+async def test_the_schema_of_workflow_specs_is_served_to_everybody(app_client):
+    reply = await app_client.as_nobody().get("/schemas/workflow-spec-v0.json")
+
+    assert reply.json() == spec_json_schema()

@@ -47,6 +47,13 @@ class AsyncAccount(AsyncCore):
         )
         return document
 
+    async def get_spec_schema(self) -> dict[str, object]:
+        """Return the JSON Schema of a workflow spec; needs no key."""
+        schema: dict[str, object] = json.loads(
+            await self._exchange("GET", "/schemas/workflow-spec-v0.json", None, None, None)
+        )
+        return schema
+
     async def get_whoami(self) -> WhoAmI:
         """Return whom the key belongs to and what it may do."""
         return await self._get("/v1/whoami", WhoAmI)

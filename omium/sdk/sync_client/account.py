@@ -48,6 +48,13 @@ class SyncAccount(SyncCore):
         document: dict[str, object] = json.loads(self._exchange("GET", "/openapi.json", None, None, None))
         return document
 
+    def get_spec_schema(self) -> dict[str, object]:
+        """Return the JSON Schema of a workflow spec; needs no key."""
+        schema: dict[str, object] = json.loads(
+            self._exchange("GET", "/schemas/workflow-spec-v0.json", None, None, None)
+        )
+        return schema
+
     def get_whoami(self) -> WhoAmI:
         """Return whom the key belongs to and what it may do."""
         return self._get("/v1/whoami", WhoAmI)

@@ -25,6 +25,7 @@ from omium.server.store import api_keys, census, tenants, users
 from omium.server.web.endpoint import Answer, Call, endpoint
 from omium.server.web.hosts import is_loopback
 from omium.server.web.metrics import MEDIA_TYPE
+from omium.spec.published import published_bytes
 from omium.states import Scope
 
 
@@ -91,6 +92,18 @@ async def get_openapi(call: Call[None]) -> Answer:
 
 @endpoint(
     "GET",
+    "/schemas/workflow-spec-v0.json",
+    scope=None,
+    status=200,
+    summary="Give the JSON Schema of a workflow spec",
+    tags=("server",),
+)
+async def get_spec_schema(_call: Call[None]) -> Answer:
+    return Answer(await asyncio.to_thread(published_bytes))
+
+
+@endpoint(
+    "GET",
     "/v1/whoami",
     scope=None,
     any_key=True,
@@ -125,4 +138,4 @@ def read_whoami(tx: Tx, principal: Principal, *, metering: bool) -> WhoAmI:
     )
 
 
-ENDPOINTS = [get_health, get_readiness, get_metrics, get_openapi, get_whoami]
+ENDPOINTS = [get_health, get_readiness, get_metrics, get_openapi, get_spec_schema, get_whoami]
