@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from omium.errors import InvalidRequest
@@ -224,3 +226,24 @@ async def judge(nodes, execution_id, conditions):
         return settle(work)
 
     return await nodes.engine.write(write)
+
+
+async def test_many_records_are_taken_in_portions(nodes, key_file):
+    ids = [f"w{at}" for at in range(200)]
+    edges = [{"from": one, "to": other} for one, other in pairwise(ids)]
+    waits = [{"id": each, "type": "wait", "parameters": {"seconds": 0}} for each in ids]
+    run = await nodes.start(spec([*waits, function("a")], [*edges, {"from": ids[-1], "to": "a"}]))
+    await nodes.sweep()
+    await nodes.do("done")
+
+    answer = await again(nodes, key_file, run)
+    replayed = answer.execution.id
+    assert len(await nodes.engine.steps(replayed)) == 64
+    assert (await nodes.status(replayed))[0] == "running"
+    assert [state for state, _ in (await nodes.live(replayed)).values()] == ["ready"]
+    assert await nodes.sweep() == 3
+
+    assert (await nodes.status(replayed))[0] == "completed"
+    steps = await nodes.engine.steps(replayed)
+    assert len(steps) == 201
+    assert all(step.reused_from == run for step in steps.values())

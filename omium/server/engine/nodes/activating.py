@@ -14,7 +14,7 @@ from omium.server.engine.mishaps import make_error
 from omium.server.engine.nodes.ending import fail
 from omium.server.engine.nodes.inputs import Place, Unavailable, resolve_at
 from omium.server.engine.nodes.places import place_node
-from omium.server.engine.nodes.rebuild import recall
+from omium.server.engine.nodes.rebuild import postpone, recall
 from omium.server.engine.nodes.work import AT_ONCE, Coming, NodeWork
 from omium.server.engine.scopes import path_of
 from omium.server.engine.values import put_value
@@ -27,6 +27,8 @@ ACTIVATION_LIMIT: Final = "activation-limit"
 
 def activate(work: NodeWork, coming: Coming) -> None:
     """Resolve what the node takes, and begin it, or leave it ready for whoever does it."""
+    if postpone(work, coming):
+        return
     scope, node_id, vector = coming.scope, coming.node, coming.vector
     path = path_of(scope, node_id, vector)
     work.run = replace(work.run, activations=work.run.activations + 1)

@@ -17,11 +17,11 @@ from omium.server.engine.nodes.child_starts import begin_child
 from omium.server.engine.nodes.ending import succeed
 from omium.server.engine.nodes.inputs import open_column
 from omium.server.engine.nodes.maps import begin_map, look_at_item
-from omium.server.engine.nodes.rebuild import take_next
+from omium.server.engine.nodes.rebuild import take_next, take_up
 from omium.server.engine.nodes.records import result_of
 from omium.server.engine.nodes.waits import begin_approval, begin_wait
 from omium.server.engine.nodes.work import AT_ONCE, NodeWork
-from omium.server.store import activations
+from omium.server.store import claimable
 from omium.server.store.activations import ActivationRow
 
 
@@ -61,12 +61,10 @@ def begin_node(work: NodeWork, row: ActivationRow, given: JsonValue, *, stored: 
 
 def proceed(work: NodeWork) -> int:
     """Begin what was left ready for a transaction; returns how many nodes there were."""
-    left = [
-        each
-        for each in activations.list_in_state(work.tx, work.row.id, "ready", AT_ONCE * 4)
-        if each.executor == "transaction"
-    ][:AT_ONCE]
+    left = claimable.list_ready(work.tx, work.row.id, "transaction", AT_ONCE)
     for row in left:
+        if take_up(work, row):
+            continue
         assert row.input is not None
         work.inline.append((row, open_column(work, row.input), True))
     work.begun += len(left)

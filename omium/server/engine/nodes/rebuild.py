@@ -9,19 +9,23 @@ A rollback takes records away and clears; resume begins anew. A replay is begun 
 source laid by (`replays.RESERVED`): each becomes a record of the replay when a node at its path takes the
 same input. Either way the scheduler is told the same endings in the order in which they were recorded, so
 that under `any` the same edge wins, and nothing that has a record is done again.
+
+At most `AT_ONCE` nodes end from their records in one transaction; the others come in the next ones.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from heapq import heappop, heappush
+from typing import Final
 
 from omium.jsonvalue import JsonValue, parse_json
 from omium.server.db.tx import Tx
 from omium.server.engine.live import TasksReady
 from omium.server.engine.nodes.ending import after_success, begin_scope, end_from_record
+from omium.server.engine.nodes.places import place_node
 from omium.server.engine.nodes.records import read_error
-from omium.server.engine.nodes.work import Coming, NodeWork
+from omium.server.engine.nodes.work import AT_ONCE, Coming, NodeWork
 from omium.server.engine.scopes import path_of, read_vector
 from omium.server.engine.values import drop_value
 from omium.server.store import activations, engine_runs, map_items, replays, slots, steps
@@ -32,7 +36,9 @@ from omium.spec.graph import Graph
 from omium.spec.schedule import Ended, handles, needed_conditions
 from omium.states import EventType, StepStatus
 
-LAST = 2**62
+POSTPONED: Final = b'{"postponed":true}'
+"""What an activation notes of itself that only waits for the next transaction."""
+LAST: Final = 2**62
 """Stands for the place of a node without a record: behind all that have one."""
 
 
@@ -57,6 +63,25 @@ def take_next(work: NodeWork) -> Coming:
         work.arrivals += 1
         heappush(work.recalled, (seq, work.arrivals, coming))
     return heappop(work.recalled)[2]
+
+
+def postpone(work: NodeWork, coming: Coming) -> bool:
+    """Leave a node for the next transaction if this one has ended as many from their records as it may."""
+    if work.recalls < AT_ONCE or not may_recall(work):
+        return False
+    path = path_of(coming.scope, coming.node, coming.vector)
+    row = place_node(work, work.definition.node(coming.scope, coming.node), coming, path)
+    work.put(replace(row, executor="transaction", progress=POSTPONED), stored=False)
+    return True
+
+
+def take_up(work: NodeWork, row: ActivationRow) -> bool:
+    """Let a node that was postponed come now; False for another one."""
+    if row.progress != POSTPONED:
+        return False
+    activations.delete_activation(work.tx, row.execution_id, row.path)
+    work.coming.append(Coming(row.scope, row.node, read_vector(row.vector), row.trigger_edge))
+    return True
 
 
 # ---- the records
@@ -108,6 +133,7 @@ def _take_reserved(work: NodeWork, row: ActivationRow) -> ActivationRow | None:
 def _end_completed(work: NodeWork, row: ActivationRow, known: StepRow, seq: int) -> bool:
     """Go on behind a recorded result; False for a decision whose conditions nobody knows any more."""
     row = replace(row, input=None)
+    work.recalls += 1
     work.results[row.path] = (known.status, known.output)
     if not needed_conditions(_graph(work, row), row.node, "success"):
         end_from_record(work, row, "success", {})
@@ -136,6 +162,7 @@ def _end_handled(work: NodeWork, row: ActivationRow, known: StepRow) -> bool:
     if not handles(graph, ended):
         return False
     assert known.error is not None
+    work.recalls += 1
     work.results[row.path] = (known.status, known.error)
     end_from_record(work, replace(row, input=None), "failure", conditions, error=read_error(known.error))
     return True

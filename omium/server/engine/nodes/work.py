@@ -119,6 +119,8 @@ class NodeWork:
     recalled: list[tuple[int, int, Coming]] = field(default_factory=list)
     """A heap of what is to come, by the place of its record; rebuild.py keeps it."""
     arrivals: int = 0
+    recalls: int = 0
+    """Nodes that this transaction has ended from their record."""
     begun: int = 0
     """Activations that this transaction has begun."""
     is_active: bool = False
