@@ -331,3 +331,38 @@ async def test_checking_tells_what_would_change(app_client):
     body = {"document": spec(description="other")}
     answer = (await app_client.post("/v1/workflows/check", json=body)).json()
     assert (answer["active_version"], [each["what"] for each in answer["changes"]]) == (1, ["spec"])
+
+
+async def queue(client, key=None, **fields):
+    body = {"workflow": "research", "driver": "worker", "input_digest": DIGEST, "input": {"topic": "x"}}
+    return await client.post_keyed("/v1/executions", body | fields, key)
+
+
+async def test_an_archived_workflow_is_not_started_but_what_was_started_is_found(each_app_client):
+    client = each_app_client
+    await saved(client)
+    first = await queue(client, "k1")
+    assert (first.status_code, first.json()["driver"]) == (200, "engine")
+    await client.post("/v1/workflows/research/archive")
+
+    refused = await queue(client)
+    assert (refused.status_code, refused.json()["code"]) == (409, "workflow-archived")
+    assert len((await client.get("/v1/executions")).json()["items"]) == 1
+    again = await queue(client, "k1")
+    assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+    assert (await queue(client, workflow="of code only")).status_code == 200
+
+
+async def test_an_execution_keeps_the_version_that_it_began_with(each_app_client):
+    client = each_app_client
+    versions = Sql("SELECT version FROM engine_runs WHERE execution_id = :id")
+
+    async def pinned(answer):
+        found = answer.json()["id"]
+        return await client.server.db.read(lambda tx: tx.one(versions, int, id=found))
+
+    await saved(client)
+    first = await queue(client)
+    await saved(client, spec(description="other"))
+    second = await queue(client)
+    assert (await pinned(first), await pinned(second)) == (1, 2)

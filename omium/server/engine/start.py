@@ -20,6 +20,7 @@ from omium.errors import (
     IllegalTransition,
     ParentFinal,
     SecretNotRepeatable,
+    WorkflowArchived,
 )
 from omium.ids import child_execution_id
 from omium.jsonvalue import JsonValue
@@ -40,6 +41,7 @@ from omium.server.principal import Principal
 from omium.server.store import details, epochs, labels
 from omium.server.store.details import DetailsRow
 from omium.server.store.executions import ExecutionRow, find_execution, insert_execution, lock_execution
+from omium.server.store.workflows import find_workflow
 from omium.states import FINAL_STATUSES, Driver, Durability, EventType, ExecutionStatus
 
 
@@ -57,7 +59,8 @@ async def start(
     """Begin an execution, and return a grant for the driver `local`, the queued execution for `worker`.
 
     Raises `ExecutionExists` (the id is in use for something else), `IdempotencyMismatch`, `ParentFinal`,
-    `InvalidRequest`, `PayloadTooLarge`, `NotFound` (the parent), `CreditsExhausted`, `LimitReached`.
+    `InvalidRequest`, `PayloadTooLarge`, `NotFound` (the parent), `CreditsExhausted`, `LimitReached`,
+    `WorkflowArchived`.
     """
     packed = pack_start(parts.vault, principal, command, idempotency_key, metered=parts.metering)
     started = await parts.db.write(lambda tx: start_execution(tx, packed, parts))
@@ -91,6 +94,8 @@ def start_execution(tx: Tx, packed: PackedStart, parts: EngineParts | None = Non
         return Started(_find_same(tx, packed, row.id), fresh=False)
     _refuse_ended_parent(parent)
     command = packed.command
+    if version is None and command.driver is Driver.WORKER:
+        _refuse_archived(tx, row)
     code = packed.taker.code
     if parts is not None and version is not None:
         starting.refuse_input(starting.get_definition(parts, version), cast("JsonValue", command.input))
@@ -137,6 +142,15 @@ def start_execution(tx: Tx, packed: PackedStart, parts: EngineParts | None = Non
         drive(work)
         row = settle(work)
     return Started(row, fresh=True)
+
+
+def _refuse_archived(tx: Tx, row: ExecutionRow) -> None:
+    """Refuse a new execution of a workflow that was taken out of use; raising takes its row with it."""
+    stored = find_workflow(tx, row.tenant_id, row.workflow)
+    if stored is not None and stored.archived_us is not None:
+        raise WorkflowArchived(
+            f"{stored.name} is archived; take it back first: omium workflows unarchive {stored.name}"
+        )
 
 
 def _make_row(tx: Tx, packed: PackedStart, parent: ExecutionRow | None) -> ExecutionRow:

@@ -21,6 +21,7 @@ from omium.errors import (
     PayloadTooLarge,
     SecretNotRepeatable,
     UnknownPrice,
+    WorkflowArchived,
 )
 from omium.models.driver import Grant, RecordValue, ResumeReply, StartAnswer
 from omium.models.execution import (
@@ -80,6 +81,7 @@ TAGS = ("executions",)
         ParentFinal,
         PayloadTooLarge,
         SecretNotRepeatable,
+        WorkflowArchived,
     ),
     summary="Start an execution, here or on a worker",
     optional_key=True,
