@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 Kind = Literal["name", "string", "number", "sign"]
 
@@ -70,8 +70,8 @@ def read_tokens(source: str) -> list[Token]:
             )
         if kind in {"name", "number"} and touching and found[-1].kind in {"name", "number"}:
             raise ExpressionInvalid(f"At character {position + 1}: a sign is missing before {text[:40]}.")
-        if kind == "name" or kind == "string" or kind == "number" or kind == "sign":  # noqa: PLR1714  # narrows
-            found.append(Token(kind, text, position + 1))
+        if kind in {"name", "string", "number", "sign"}:
+            found.append(Token(cast("Kind", kind), text, position + 1))
         position = match.end()
     return found
 

@@ -101,7 +101,7 @@ def _digest_request(principal: Principal, command: StartExecution, packed: Packe
         "limits": dict(digested(command.limits)),
     }
     if command.tags or command.business_key is not None:
-        asked["labels"] = [sorted(set(command.tags)), command.business_key]
+        asked["labels"] = [[*sorted(set(command.tags))], command.business_key]
     return digest(canonical_bytes(asked))
 
 

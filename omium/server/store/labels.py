@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from omium.server.db.tx import Sql, Tx
+from omium.server.db.tx import Sql, SqlValue, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,11 @@ def insert_labels(
     if business_key is None and not tags:
         return
     distinct = sorted(set(tags))
-    common = {"tenant_id": tenant_id, "execution_id": execution_id, "created_us": created_us}
+    common: dict[str, SqlValue] = {
+        "tenant_id": tenant_id,
+        "execution_id": execution_id,
+        "created_us": created_us,
+    }
     tx.execute(
         INSERT,
         business_key=business_key,
