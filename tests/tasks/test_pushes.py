@@ -1,6 +1,7 @@
 """Nodes pushed to webhooks: reply, callback, failure, rotation, cancel, dead targets."""
 
 import asyncio
+import contextlib
 import json
 from dataclasses import dataclass
 
@@ -73,12 +74,16 @@ async def no_sleep(_seconds):
     await asyncio.sleep(0)
 
 
-@pytest.fixture
-async def pushing(tmp_path):
+@contextlib.asynccontextmanager
+async def open_pushing(tmp_path, database_url=None):
     async with open_target() as target, open_target() as other:
         target.body = b'{"output": {"facts": 3}}'
-        allowed = (target.allowed, other.allowed)
-        settings = test_settings(tmp_path, outbound_allow=allowed, outbound_timeout_s=5.0)
+        settings = test_settings(
+            tmp_path,
+            outbound_allow=(target.allowed, other.allowed),
+            outbound_timeout_s=5.0,
+            database_url=database_url,
+        )
         async with open_app_client(settings) as client:
             server = client.server
             parts = (server.engine, server.webhooks, server.known_secrets)
@@ -89,7 +94,23 @@ async def pushing(tmp_path):
             await pusher.stop()
 
 
-async def test_a_node_is_done_by_the_reply_of_a_target(pushing):
+@pytest.fixture
+async def pushing(tmp_path):
+    async with open_pushing(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def each_pushing(tmp_path, database_url):
+    """The same on SQLite and on PostgreSQL."""
+    async with open_pushing(
+        tmp_path, database_url if database_url.startswith("postgresql://") else None
+    ) as opened:
+        yield opened
+
+
+async def test_a_node_is_done_by_the_reply_of_a_target(each_pushing):
+    pushing = each_pushing
     await pushing.create()
     execution_id = await pushing.start()
 
@@ -114,7 +135,8 @@ async def test_a_target_is_given_nothing_of_other_handlers_environments_and_queu
     assert pushing.target.received == []
 
 
-async def test_a_target_that_accepts_calls_back_with_the_tasks_own_token(pushing):
+async def test_a_target_that_accepts_calls_back_with_the_tasks_own_token(each_pushing):
+    pushing = each_pushing
     await pushing.create()
     execution_id = await pushing.start()
     pushing.target.status, pushing.target.body = "202 Accepted", b""
@@ -217,7 +239,8 @@ async def test_a_target_that_is_busy_is_asked_again_under_the_same_id_and_token(
     assert len({asked["token"] for asked in pushing.sent()}) == 1
 
 
-async def test_a_slow_target_holds_up_no_other_and_has_no_more_than_its_concurrency(pushing):
+async def test_a_slow_target_holds_up_no_other_and_has_no_more_than_its_concurrency(each_pushing):
+    pushing = each_pushing
     slow = pushing.other
     slow.hold.clear()
     await pushing.create(url=slow.url, handlers=["slow"], concurrency=2)
@@ -240,7 +263,8 @@ async def test_a_slow_target_holds_up_no_other_and_has_no_more_than_its_concurre
     assert [(await pushing.detail(each))["status"] for each in stuck] == ["completed"] * 4
 
 
-async def test_what_runs_long_keeps_its_lease_and_is_told_when_it_is_cancelled(pushing):
+async def test_what_runs_long_keeps_its_lease_and_is_told_when_it_is_cancelled(each_pushing):
+    pushing = each_pushing
     await pushing.create()
     execution_id = await pushing.start()
     pushing.target.status, pushing.target.body = "202 Accepted", b""
