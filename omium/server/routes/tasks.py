@@ -6,6 +6,7 @@ whose worker speaks. A repeat changes nothing and is answered as the first time.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar, cast
 
 from omium.errors import IllegalTransition, LeaseLostProblem, NotFound, PayloadTooLarge, StepConflict
@@ -60,8 +61,7 @@ async def complete_task(call: Call[CompleteTask]) -> TaskEnded:
     lease = _lease(call.principal, said)
     output = tasks.pack_output(parts, lease, cast("JsonValue", said.output))
     logs = pack_lines(said.logs) if said.logs else None
-    ended = await call.write(lambda tx: tasks.complete_task(tx, parts, lease, output, said.usage, logs))
-    return TaskEnded(state=ended.state)
+    return await _end(call, lease, lambda tx: tasks.complete_task(tx, parts, lease, output, said.usage, logs))
 
 
 @endpoint(
@@ -79,7 +79,9 @@ async def fail_task(call: Call[FailTask]) -> TaskEnded:
     parts, said = call.server.engine, await _mask(call)
     lease, error = _lease(call.principal, said), pack_error(parts.vault, said.error)
     logs = pack_lines(said.logs) if said.logs else None
-    ended = await call.write(
+    return await _end(
+        call,
+        lease,
         lambda tx: tasks.fail_task(
             tx,
             parts,
@@ -90,8 +92,21 @@ async def fail_task(call: Call[FailTask]) -> TaskEnded:
             said.usage,
             logs,
             not_applied=said.not_applied,
-        )
+        ),
     )
+
+
+async def _end(
+    call: Call[CompleteTask] | Call[FailTask], lease: tasks.TaskLease, work: Callable[[Tx], tasks.Ended]
+) -> TaskEnded:
+    """Record an end; where the grant is over, only what was spent, which stays spent."""
+    try:
+        ended = await call.write(work)
+    except LeaseLostProblem:
+        parts, usage = call.server.engine, call.body.usage
+        if usage:
+            await call.write(lambda tx: tasks.record_late_usage(tx, parts, lease, usage))
+        raise
     return TaskEnded(state=ended.state)
 
 

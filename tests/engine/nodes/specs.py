@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from omium.ids import new_id
@@ -45,7 +46,7 @@ def function(node_id: str, **fields: Any) -> dict[str, Any]:
 
 def chain(*ids: str, **fields: Any) -> dict[str, Any]:
     """Return a spec of functions, one after the other."""
-    edges = [{"from": one, "to": other} for one, other in zip(ids, ids[1:], strict=False)]
+    edges = [{"from": one, "to": other} for one, other in pairwise(ids)]
     return spec([function(each) for each in ids], edges, **fields)
 
 

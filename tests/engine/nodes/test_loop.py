@@ -1,6 +1,7 @@
 """The loop of a server: it sweeps, judges conditions, and runs the tasks that the server does itself."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
 
@@ -62,7 +63,7 @@ LLM = {"provider": "local", "model": "m"}
 
 
 def calls(*ids, **fields):
-    edges = [{"from": one, "to": other} for one, other in zip(ids, ids[1:], strict=False)]
+    edges = [{"from": one, "to": other} for one, other in pairwise(ids)]
     each = [call(name) | {"parameters": {"prompt": "Say", "llm": LLM}} for name in ids]
     return spec(each, edges, outputs={"said": {"$from": f"nodes.{ids[-1]}.output"}}, **fields)
 
@@ -166,9 +167,10 @@ async def test_a_start_wakes_the_loop_and_its_hub_ends_it(nodes, make_loop, hub)
     loop = make_loop(answer)
     loop.start()
     run = await nodes.start(calls("a"))
-    async with asyncio.timeout(60):
-        while (await nodes.status(run))[0] != "completed":
-            await asyncio.sleep(0.02)
+    with hub.watch("execution", nodes.engine.who.tenant_id, run) as watcher:
+        async with asyncio.timeout(60):
+            while (await nodes.status(run))[0] != "completed":
+                await watcher.wait(1.0)
     hub.close()
     await loop.stop()
 
@@ -181,3 +183,33 @@ async def test_an_idle_loop_writes_nothing(nodes, make_loop):
         assert await loop.run_once() == 0
     await loop.settle()
     assert nodes.engine.db.counters().works == before
+
+
+async def test_two_servers_on_one_database_run_no_task_twice(nodes, make_loop):
+    begun: list[str] = []
+
+    async def count(context, grant):
+        begun.append(f"{grant.path}:{grant.epoch}")
+        await asyncio.sleep(0)
+        return TaskDone(grant.path)
+
+    each = call("each", parameters={"prompt": "Say", "llm": LLM})
+    document = spec(
+        [
+            {
+                "id": "m",
+                "type": "map",
+                "parameters": {"items": {"$from": "inputs.items"}, "concurrency": 10},
+                "body": {"nodes": [each], "outputs": {"y": {"$from": "nodes.each.output"}}},
+            }
+        ],
+        outputs={"all": {"$from": "nodes.m.output"}},
+    )
+    run = await nodes.start(document, {"items": list(range(30))})
+    loops = [make_loop(count, concurrency=4) for _ in range(2)]
+    await asyncio.gather(*(loop.settle() for loop in loops))
+    for loop in loops:
+        await loop.settle()
+
+    assert sorted(begun) == sorted(f"m[{at}]/each:1" for at in range(30))
+    assert (await nodes.output(run))["all"] == [{"y": f"m[{at}]/each"} for at in range(30)]

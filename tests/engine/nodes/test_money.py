@@ -4,11 +4,14 @@ The default book: 0.1 credits for an execution, 0.01 for a step; a tranche is te
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
-from omium.errors import CreditsExhausted
+from omium.errors import CreditsExhausted, LeaseLostProblem
+from omium.models.usage import RecordUsage
 from omium.server.engine.nodes.credit_pauses import NodeCreditPauses
+from omium.server.engine.nodes.tasks import record_late_usage
 from omium.server.store import meters
 from tests.engine.locks import LockDatabase
 from tests.engine.nodes.specs import chain, spec
@@ -29,21 +32,17 @@ async def charged(nodes, execution_id):
 
 
 def usage(id_):
-    return [
-        {"id": id_, "provider": "openai", "model": "gpt-4o", "at_us": 1, "input_tokens": 1000, "path": "a"}
-    ]
+    report = {"id": id_, "provider": "openai", "model": "gpt-4o", "at_us": 1, "input_tokens": 1000}
+    return [RecordUsage.model_validate(report | {"path": "a"})]
 
 
 async def test_an_execution_is_charged_for_its_steps_and_holds_nothing_while_it_waits(metered):
-    from omium.models.usage import RecordUsage
-
     await metered.engine.fund(10 * CREDIT)
     document = chain("a", "b")
     document["nodes"].append({"id": "w", "type": "wait", "parameters": {"seconds": 60}})
     document["edges"].append({"from": "b", "to": "w"})
     run = await metered.start(document)
-    spent = [RecordUsage.model_validate(each) for each in usage("us_1")]
-    await metered.complete(await metered.claim(), 1, usage=spent)
+    await metered.complete(await metered.claim(), 1, usage=usage("us_1"))
     await metered.do(2)
     assert await metered.status(run) == ("waiting", "timer")
     await metered.advance(61)
@@ -60,7 +59,7 @@ async def test_without_credits_nothing_begins(metered):
 async def test_an_execution_is_paused_at_the_end_of_its_credits_and_goes_on_after_a_top_up(metered):
     await metered.engine.fund(CREDIT // 10 + 10 * (CREDIT // 100))
     ids = [f"w{at}" for at in range(30)]
-    edges = [{"from": one, "to": other} for one, other in zip(ids, ids[1:], strict=False)]
+    edges = [{"from": one, "to": other} for one, other in pairwise(ids)]
     document = spec([{"id": each, "type": "wait", "parameters": {"seconds": 1}} for each in ids], edges)
     run = await metered.start(document)
     for _ in range(40):
@@ -75,4 +74,20 @@ async def test_an_execution_is_paused_at_the_end_of_its_credits_and_goes_on_afte
     assert await metered.engine.write(pauses.sweep) == 1
     for _ in range(40):
         await metered.advance(2)
+    assert await metered.status(run) == ("completed", None)
+
+
+async def test_what_a_lost_task_has_spent_is_charged_all_the_same(metered):
+    await metered.engine.fund(10 * CREDIT)
+    run = await metered.start(chain("a"))
+    lost = await metered.claim()
+    await metered.advance(36)
+    with pytest.raises(LeaseLostProblem):
+        await metered.complete(lost, 1, usage=usage("us_1"))
+    lease = metered.lease(lost)
+    before = await charged(metered, run)
+    for _ in range(2):
+        await metered.engine.write(lambda tx: record_late_usage(tx, metered.parts, lease, usage("us_1")))
+    assert await charged(metered, run) > before
+    await metered.do(1)
     assert await metered.status(run) == ("completed", None)

@@ -7,12 +7,11 @@ from tests.engine.nodes.specs import function, spec
 
 
 def waits(**parameters):
-    document = spec(
+    return spec(
         [{"id": "w", "type": "wait", "parameters": parameters}, function("a")],
         [{"from": "w", "to": "a"}],
         outputs={"got": {"$from": "nodes.w.output", "default": "none"}},
     )
-    return document
 
 
 async def test_a_timer_fires_once_when_its_time_has_come(nodes):
