@@ -15,14 +15,13 @@ from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.output import Output, width_of_stdout
 from omium.cli.recorded import with_whole_outputs
 from omium.cli.table import Column
-from omium.cli.words import ago, count, local_time, now_us, size, state
+from omium.cli.words import ago, local_time, now_us, size, state
 from omium.states import ExecutionStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from omium.models.execution import Event, Execution, Step
-    from omium.sdk.sync_client import Client
+    from omium.models.execution import Event, Execution
 
 NARROW: Final = 80
 
@@ -185,53 +184,3 @@ def list_checkpoints(common: Common, execution_id: ExecutionId) -> None:
         found,
         empty="It saved no state. Steps are recorded anyway: omium executions show ID",
     )
-
-
-@app.command("diff")
-@for_server
-def diff_executions(common: Common, first: ExecutionId, second: ExecutionId) -> None:
-    """Compare two executions step by step. Inputs, outputs and outcomes that differ are named.
-
-    \b
-    omium executions diff ex_01mcc5rm00ngqz8ctbd9ygs3xh last
-    """
-    with common.client() as client:
-        ids = [find_execution_id(client, first), find_execution_id(client, second)]
-        sides = [_current_steps(client, each) for each in ids]
-    rows = [
-        {"key": key, "difference": _difference(sides[0].get(key), sides[1].get(key))}
-        for key in {**sides[0], **sides[1]}
-    ]
-    if common.output.as_json:
-        common.output.json({"first": ids[0], "second": ids[1], "steps": rows})
-        return
-    common.output.table(
-        [
-            Column("STEP", lambda row: row["key"], give="cut", width_min=16),
-            Column("DIFFERENCE", lambda row: row["difference"], give="cut"),
-        ],
-        rows,
-        empty="Neither has a recorded step.",
-    )
-    differing = sum(not row["difference"].startswith("same") for row in rows)
-    common.output.say(f"{count(differing, 'step differs', 'steps differ')} of {len(rows)}.")
-
-
-def _current_steps(client: Client, execution_id: str) -> dict[str, Step]:
-    steps = client.each(client.list_steps, execution_id, limit=200)
-    return {step.key: step for step in steps if step.superseded_seq is None}
-
-
-def _difference(first: Step | None, second: Step | None) -> str:
-    if first is None:
-        return "only in the second"
-    if second is None:
-        return "only in the first"
-    parts = []
-    if first.status is not second.status:
-        parts.append(f"{first.status.value}, then {second.status.value}")
-    if first.input_digest != second.input_digest:
-        parts.append("another input")
-    if first.output != second.output:
-        parts.append("another output")
-    return "; ".join(parts) or ("same (reused)" if second.reused_from else "same")

@@ -42,3 +42,19 @@ def test_columns_are_as_high_as_their_numbers_and_small_ones_are_seen():
     assert bars.columns([1_000, 1], rows=2) == ["█", "█▁"]
     assert bars.columns([0, 0]) == bars.columns([]) == []
     assert (bars.line(1, 2, width=2), bars.line(0, 2), bars.line(1e-9, 2)) == ("█", "", "▏")
+
+
+def test_two_executions_are_compared_step_by_step(cli):
+    for topic in ("tea", "tea", "coffee"):
+        assert cli("run", "my_agents.py:report", "-i", f"topic={topic}").code == 0
+    ids = [each["id"] for each in reversed(cli("executions", "list", "--json").json)]
+
+    same = cli("executions", "diff", ids[0], ids[1])
+    other = cli("executions", "diff", ids[0], ids[2], "--json").json
+
+    assert "nothing as a whole" in same.out
+    assert "0 steps differ of 3" in same.err
+    assert other["differs"] == {"workflow": False, "status": False, "input": True, "output": True}
+    assert [step["difference"] for step in other["steps"]] == ["another input; another output"] * 3
+    assert all(len(step["took_us"]) == 2 for step in other["steps"])
+    assert [side["steps"] for side in other["totals"]] == [3, 3]
