@@ -11,6 +11,7 @@ from omium.server.webhooks.keeping import Keeper
 from omium.server.webhooks.pusher import TRIES_MAX, Pusher
 from tests.alerts.targets import HttpTarget, open_target
 from tests.serverfixture import AppClient, open_app_client, test_settings
+from tests.tasks.specs import start_node
 
 
 @dataclass
@@ -29,25 +30,9 @@ class Pushing:
         assert reply.status_code == 201, reply.text
         return reply.json()
 
-    async def start(self, *, retry=None, handler="enrich", **node):
+    async def start(self, **node):
         """Start a workflow of one node; returns the execution's id."""
-        node = {"id": "n", "type": "function", "parameters": {"handler": handler}, **node}
-        node["inputs"] = {"topic": "tea"}
-        if retry is not None:
-            node["retry"] = retry
-        name = f"spec-{handler}"
-        document = {
-            "omium": "0",
-            "name": name,
-            "nodes": [node],
-            "outputs": {"said": {"$from": "nodes.n.output"}},
-        }
-        saved = await self.client.post_keyed("/v1/workflows", {"document": document})
-        assert saved.status_code < 300, saved.text
-        body = {"workflow": name, "driver": "worker", "input": {}, "input_digest": "0" * 64}
-        reply = await self.client.post_keyed("/v1/executions", body)
-        assert reply.status_code < 300, reply.text
-        return reply.json()["id"]
+        return await start_node(self.client, **node)
 
     async def push(self):
         """Send what is ready, and wait until it is recorded."""
