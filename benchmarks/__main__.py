@@ -27,6 +27,7 @@ MODULES = (
     "postgres_against_sqlite",
     "sdk_cpu",
     "long_execution",
+    "engine_nodes",
     "recovery",
     "metered_start",
     "holds",
