@@ -71,6 +71,20 @@ def test_a_document_that_reads_only_what_it_may_is_valid():
         ), seed
 
 
+def test_a_document_that_reads_what_it_may_not_is_refused_there():
+    for seed in range(WORKFLOWS):
+        chance = random.Random(seed)
+        spec, _ = random_workflow(chance, LARGE)
+        naive = Static(spec)
+        at = chance.randrange(len(spec["nodes"]))
+        reader = spec["nodes"][at]
+        forbidden = sorted(set(naive.nodes) - naive.readable(reader["id"]))
+        read = {"$from": f"nodes.{chance.choice(forbidden)}.output", "default": 0}
+        reader.setdefault("inputs", {})["more"] = read
+        pointers = [problem.pointer for problem in check_spec(spec).problems]
+        assert any(pointer.startswith(f"/nodes/{at}/inputs/more") for pointer in pointers), (seed, pointers)
+
+
 def plant_any_reads_all(monkeypatch):
     """Let an `any` join read what only one of its edges promises."""
     monkeypatch.setattr(
