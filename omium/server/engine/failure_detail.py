@@ -160,7 +160,10 @@ def say_next(group: FailureRow, row: ExecutionRow, runner: RunnerAnswer, found: 
     if not judge_retry(found)[0]:
         return f"Decide about the effect: confirm, redo or skip it (`omium executions show {row.id}`)."
     if group.kind == FailureKind.COMPENSATION_FAILED:
-        return f"Try again (`omium worker --once --execution {row.id}`), or skip what is left to compensate."
+        again = (
+            f"resume {row.id}" if runner.runner is Runner.ENGINE else f"worker --once --execution {row.id}"
+        )
+        return f"Try again (`omium {again}`), or skip what is left to compensate."
     if row.status == ExecutionStatus.COMPLETED:
         return f"It was completed all the same; resolve it (`omium failures resolve {group.id}`)."
     if row.status not in {ExecutionStatus.FAILED, ExecutionStatus.PAUSED}:
