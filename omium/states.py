@@ -297,3 +297,41 @@ class DeliveryStatus(StrEnum):
     RETRYING = "retrying"
     SENT = "sent"
     DEAD = "dead"
+
+
+class Span(StrEnum):
+    """How wide a point of time is."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+
+class UsageBy(StrEnum):
+    """What figures are shown by."""
+
+    WORKFLOW = "workflow"
+    ENVIRONMENT = "environment"
+    KEY = "key"
+    STATUS = "status"
+    MODEL = "model"
+    PROVIDER = "provider"
+
+
+class ErrorsBy(StrEnum):
+    """What failures are shown by."""
+
+    TYPE = "type"
+    KIND = "kind"
+    STEP = "step"
+    WORKFLOW = "workflow"
+    ENVIRONMENT = "environment"
+    KEY = "key"
+
+
+class SavingsBy(StrEnum):
+    """What savings are shown by."""
+
+    CAUSE = "cause"
+    WORKFLOW = "workflow"
+    ENVIRONMENT = "environment"
+    KEY = "key"

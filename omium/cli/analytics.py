@@ -17,11 +17,10 @@ from omium.cli.spans import parse_past
 from omium.cli.spreadsheet import write_csv
 from omium.cli.table import Column
 from omium.cli.words import now_us
-from omium.models.analytics import ErrorsBy, SavingsBy, Span, UsageBy, UsageFigures
-from omium.states import Environment
+from omium.states import Environment, ErrorsBy, SavingsBy, Span, UsageBy
 
 if TYPE_CHECKING:
-    from omium.models.analytics import ErrorAnalysis, SavingAnalysis, UsageAnalysis
+    from omium.models.analytics import ErrorAnalysis, SavingAnalysis, UsageAnalysis, UsageFigures
 
 app = typer.Typer(no_args_is_help=True, help="Usage, errors and savings over time.")
 

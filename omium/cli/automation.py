@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from omium.cli.context import Common
 from omium.cli.ending import WrongUse
 from omium.cli.table import Column
 from omium.cli.words import local_time, state
-from omium.ids import is_id
 
 if TYPE_CHECKING:
     from omium.models.schedules import Fire
+
+
+_ID_CHARACTERS: Final = 29  # `omium.ids` is slow to load for a look at a length
 
 
 class Named(Protocol):
@@ -26,7 +28,7 @@ class Named(Protocol):
 
 def find_named(given: str, prefix: str, listed: Iterable[Named], noun: str) -> str:
     """Return the id that is meant by an id or a name; raises `WrongUse`."""
-    if is_id(given, prefix):
+    if given.startswith(f"{prefix}_") and len(given) == _ID_CHARACTERS:
         return given
     found = [each.id for each in listed if each.name == given]
     if len(found) == 1:

@@ -120,7 +120,7 @@ def show(
     which: Which,
     limit: Annotated[int, typer.Option("--limit", min=1, max=200, help="How many of its last times.")] = 20,
 ) -> None:
-    """Show a schedule, its next times, and what became of the last ones.
+    """Show a schedule, its next times, and the last ones.
 
     \b
     omium schedules show morning

@@ -52,7 +52,7 @@ def create(
     """Start a workflow for a webhook, or after another one. A webhook's secret is shown this once.
 
     \b
-    omium triggers create orders --workflow order --webhook --inputs '{"id": {"$from": "body.order.id"}}'
+    omium triggers create orders --workflow order --webhook --inputs '{"id": {"$from": "body.id"}}'
     omium triggers create alarm --workflow tell --after report --on failed
     """
     from omium.models.schedules import CreateTrigger

@@ -5,47 +5,8 @@ Times are the starts of hours or days of UTC. Amounts are whole micro-credits; `
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from omium.models.wire import Reply
-
-
-class Span(StrEnum):
-    """How wide a point of time is."""
-
-    HOUR = "hour"
-    DAY = "day"
-
-
-class UsageBy(StrEnum):
-    """What figures are shown by."""
-
-    WORKFLOW = "workflow"
-    ENVIRONMENT = "environment"
-    KEY = "key"
-    STATUS = "status"
-    MODEL = "model"
-    PROVIDER = "provider"
-
-
-class ErrorsBy(StrEnum):
-    """What failures are shown by."""
-
-    TYPE = "type"
-    KIND = "kind"
-    STEP = "step"
-    WORKFLOW = "workflow"
-    ENVIRONMENT = "environment"
-    KEY = "key"
-
-
-class SavingsBy(StrEnum):
-    """What savings are shown by."""
-
-    CAUSE = "cause"
-    WORKFLOW = "workflow"
-    ENVIRONMENT = "environment"
-    KEY = "key"
+from omium.states import ErrorsBy, SavingsBy, Span, UsageBy
 
 
 class UsageFigures(Reply):

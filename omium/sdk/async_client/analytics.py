@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from omium.models.analytics import (
-    ErrorAnalysis,
-    ErrorsBy,
-    SavingAnalysis,
-    SavingsBy,
-    Span,
-    UsageAnalysis,
-    UsageBy,
-)
+from omium.models.analytics import ErrorAnalysis, SavingAnalysis, UsageAnalysis
 from omium.sdk.async_client.core import AsyncCore
-from omium.states import Environment
+from omium.states import Environment, ErrorsBy, SavingsBy, Span, UsageBy
 
 
 class AsyncAnalytics(AsyncCore):

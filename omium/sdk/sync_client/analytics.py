@@ -5,17 +5,9 @@ Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit the
 
 from __future__ import annotations
 
-from omium.models.analytics import (
-    ErrorAnalysis,
-    ErrorsBy,
-    SavingAnalysis,
-    SavingsBy,
-    Span,
-    UsageAnalysis,
-    UsageBy,
-)
+from omium.models.analytics import ErrorAnalysis, SavingAnalysis, UsageAnalysis
 from omium.sdk.sync_client.core import SyncCore
-from omium.states import Environment
+from omium.states import Environment, ErrorsBy, SavingsBy, Span, UsageBy
 
 
 class SyncAnalytics(SyncCore):

@@ -19,6 +19,7 @@ from omium.server.db.tx import Tx
 from omium.server.store import api_keys, savings, sum_reading, unsummed
 from omium.server.store.sum_reading import Ended, Failed, Used, Window
 from omium.server.store.sums import ExecutionSum, FailureSum, UsageSum
+from omium.states import ErrorsBy, SavingsBy, Span, UsageBy
 
 UNSUMMED_MAX: Final = 5_000
 """Rows of each sort that a reader adds up itself; a sweep has nearly always left fewer."""
@@ -88,7 +89,7 @@ def analyse_usage(tx: Tx, window: Window, limit: int) -> m.UsageAnalysis:
         from_us=window.from_us,
         until_us=window.until_us,
         bucket=_span(window),
-        by=m.UsageBy(window.by) if window.by else None,
+        by=UsageBy(window.by) if window.by else None,
         total=total.figures(),
         groups=[
             m.UsageGroup(value=value, name=names.get(value), figures=values[value].figures())
@@ -124,7 +125,7 @@ def analyse_errors(tx: Tx, window: Window, limit: int) -> m.ErrorAnalysis:
         from_us=window.from_us,
         until_us=window.until_us,
         bucket=_span(window),
-        by=m.ErrorsBy(window.by),
+        by=ErrorsBy(window.by),
         total=values.total(),
         groups=[m.CountGroup(value=value, name=names.get(value), failures=values[value]) for value in shown],
         groups_left_off=left_off,
@@ -156,7 +157,7 @@ def analyse_savings(tx: Tx, window: Window, limit: int) -> m.SavingAnalysis:
         from_us=window.from_us,
         until_us=window.until_us,
         bucket=_span(window),
-        by=m.SavingsBy(window.by),
+        by=SavingsBy(window.by),
         total=_saved(rows),
         groups=[
             m.SavingGroup(value=value, name=names.get(value), figures=_saved(values[value]))
@@ -215,8 +216,8 @@ def _start(window: Window, start_us: int) -> int:
     return start_us - start_us % window.step_us
 
 
-def _span(window: Window) -> m.Span:
-    return m.Span.HOUR if window.step_us < 24 * 3_600_000_000 else m.Span.DAY
+def _span(window: Window) -> Span:
+    return Span.HOUR if window.step_us < 24 * 3_600_000_000 else Span.DAY
 
 
 def _largest(weights: Mapping[str, object], limit: int) -> tuple[list[str], int]:

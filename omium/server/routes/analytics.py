@@ -7,21 +7,13 @@ from typing import Annotated, Final, TypeVar
 from pydantic import Field
 
 from omium.errors import InvalidRequest
-from omium.models.analytics import (
-    ErrorAnalysis,
-    ErrorsBy,
-    SavingAnalysis,
-    SavingsBy,
-    Span,
-    UsageAnalysis,
-    UsageBy,
-)
+from omium.models.analytics import ErrorAnalysis, SavingAnalysis, UsageAnalysis
 from omium.models.wire import Command, TimestampUs
 from omium.server.analytics.queries import analyse_errors, analyse_savings, analyse_usage
 from omium.server.store.sum_reading import Window
 from omium.server.store.sums import DAY_US, HOUR_US
 from omium.server.web.endpoint import Call, endpoint
-from omium.states import Environment, Scope
+from omium.states import Environment, ErrorsBy, SavingsBy, Scope, Span, UsageBy
 
 TAGS = ("analytics",)
 DAYS_DEFAULT: Final = 7
