@@ -53,6 +53,7 @@ CHANGED = [
     (f"{BODY}/nodes/0/agnet", "", HERE, "unknown-field"),
     ("/runtime/engine", "", HERE, "unknown-field"),
     ("/a~1b~0c", 1, HERE, "unknown-field"),
+    ("/xyz", 1, HERE, "unknown-field"),
     ("/omium", GONE, HERE, "missing-field"),
     ("/name", GONE, HERE, "missing-field"),
     ("/nodes", GONE, HERE, "missing-field"),

@@ -73,6 +73,13 @@ def test_what_a_node_may_read_depends_on_its_join():
     }
 
 
+def test_a_node_that_may_begin_by_itself_reads_nothing_for_certain_under_any():
+    starts = [function("a", start=True), function("b", start=True, join="any")]
+
+    assert graph_of("ab", nodes=starts).readable("b") == frozenset()
+    assert graph_of("bc", nodes=[function("b", join="any")]).readable("b") == frozenset()
+
+
 def test_inside_a_loop_all_that_it_began_with_can_be_read_and_outside_what_led_there():
     graph = nested()
 

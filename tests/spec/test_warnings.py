@@ -18,6 +18,8 @@ def decision(name):
     return {"id": name, "type": "decision"}
 
 
+READS_A = "nodes.a.output.x > 1"
+HANDLED = ("ab", edge("a", "b", on="failure"))
 DIAMOND = ("ab", "ac", "bd", "cd")
 ANY_OF = {"properties": {"t": {"anyOf": [{}]}}, "required": ["t"]}
 IF = {"when": {"expr": "output.x"}}
@@ -34,6 +36,10 @@ CASES = [
     (flow(edge("a", "b", on="always"), nodes=[reads("b", "nodes.a.output", default=1)]), []),
     (flow(edge("a", "b", **IF), nodes=[reads("b", "nodes.a.output")]), []),
     (flow(edge("a", "b", kind="context"), nodes=[reads("b", "nodes.a.output")]), []),
+    # a condition reads
+    (flow("ab", edge("b", "c", when={"expr": READS_A})), []),
+    (flow(*HANDLED, edge("b", "c", when={"expr": READS_A})), [("/edges/2/when/expr", MISSING)]),
+    (flow(*HANDLED, edge("b", "c", when={"expr": f"has(nodes.a.output.x) && {READS_A}"})), []),
     # a diamond: d reads what both sides do, unless one may have gone another way
     (flow("ab", "ac", "bd", "cd", nodes=[reads("d", "nodes.b.output")]), []),
     (flow(edge("a", "b", **IF), "ac", "bd", "cd", nodes=[reads("d", "nodes.b.output")]), [(AT_B, MISSING)]),
