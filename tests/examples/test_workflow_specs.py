@@ -181,7 +181,8 @@ def test_a_signal_that_comes_is_thanked_for(automation):
     made = automation.start("wait_for_payment", customer="Ada")
     automation.wait_for(made, "waiting")
     automation.server.post(
-        f"/v1/executions/{made}/signals", {"name": "paid", "payload": {"usd": 5}, "signal_id": uuid.uuid4().hex}
+        f"/v1/executions/{made}/signals",
+        {"name": "paid", "payload": {"usd": 5}, "signal_id": uuid.uuid4().hex},
     )
     done = automation.end(made)["output"]
 
