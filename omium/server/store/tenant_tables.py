@@ -15,8 +15,6 @@ WITH_EXECUTIONS: Final = frozenset(
         "activations",
         "engine_runs",
         "execution_labels",
-        "activations",
-        "engine_runs",
         "execution_meters",
         "execution_tags",
         "executions",
