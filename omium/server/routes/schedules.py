@@ -139,8 +139,10 @@ async def resume_schedule(call: Call[None]) -> Answer:
     tags=TAGS,
 )
 async def run_schedule(call: Call[None]) -> Answer:
-    schedule_id, parts, key = call.path["schedule_id"], call.server.engine, call.request_id
-    return await call.mutate(lambda tx: planning.run_now(tx, parts, call.principal, schedule_id, key))
+    schedule_id, parts = call.path["schedule_id"], call.server.engine
+    return await call.mutate(
+        lambda tx: planning.run_now(tx, parts, call.principal, schedule_id, tx.new_id("fi"))
+    )
 
 
 @endpoint(
