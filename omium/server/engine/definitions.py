@@ -18,7 +18,7 @@ from omium.server.store import workflows
 from omium.server.store.engine_runs import RunRow
 from omium.server.store.workflows import WorkflowVersionRow
 from omium.spec.canonical import node_digest
-from omium.spec.check import load_spec
+from omium.spec.check import restore_spec
 from omium.spec.compile import compile_spec
 from omium.spec.document import Body, Node, Spec
 from omium.spec.graph import Graph
@@ -104,7 +104,7 @@ class Definitions:
         """Return a version compiled."""
         found = self.find(version.digest)
         if found is None:
-            found = self.keep(define(load_spec(parse_json(version.document)), version.digest))
+            found = self.keep(define(restore_spec(parse_json(version.document)), version.digest))
         return found
 
     def find(self, digest: str) -> Definition | None:

@@ -19,7 +19,7 @@ from omium.server.engine.workflow_versions import Saved
 from omium.server.store.workflow_lists import LastRun, ListedWorkflow, OpenFailures
 from omium.server.store.workflows import TagRow, VersionFacts, WorkflowVersionRow
 from omium.spec.changes import diff_specs
-from omium.spec.check import load_spec
+from omium.spec.check import restore_spec
 from omium.spec.document import Spec
 from omium.spec.problems import SpecProblem
 from omium.states import Environment, ExecutionStatus
@@ -112,6 +112,6 @@ def view_findings(problems: Iterable[SpecProblem]) -> list[SpecFinding]:
 
 def view_changes(before: bytes, after: Spec | bytes) -> list[WorkflowChange]:
     """Return what changed from a stored document to another, or to a spec. Takes long for large ones."""
-    old = load_spec(parse_json(before))
-    new = load_spec(parse_json(after)) if isinstance(after, bytes) else after
+    old = restore_spec(parse_json(before))
+    new = restore_spec(parse_json(after)) if isinstance(after, bytes) else after
     return [WorkflowChange.model_validate(each.to_json()) for each in diff_specs(old, new)]
