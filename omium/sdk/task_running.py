@@ -14,8 +14,9 @@ import contextlib
 import functools
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Final
 
 from omium.errors import Cancelled, ConnectionLost, LeaseLostProblem, Problem, StepTimeout
 from omium.sdk import capture, carrying
@@ -28,6 +29,8 @@ from omium.sdk.session import Session
 from omium.sdk.task_beats import TaskBeats
 from omium.sdk.task_context import LOST, TaskContext
 from omium.sdk.task_ending import End, complete, fail
+
+TURN_S: Final = 5.0
 
 _log = logging.getLogger("omium.worker")
 
@@ -43,6 +46,7 @@ class DoingTasks:
         self._interrupts: dict[TaskContext, Callable[[], object]] = {}
         self._beats = TaskBeats(session.link.ports, self._interrupt)
         self._loop: LoopThread | None = None
+        self._draining = False
         self.left: list[TaskContext] = []
         """What ended here without the server having been told."""
 
@@ -61,6 +65,10 @@ class DoingTasks:
         else:
             work = functools.partial(self._do, handler, context, release)
             threading.Thread(target=work, name=f"omium-{context.path}", daemon=True).start()
+
+    def drain(self) -> None:
+        """Let what runs end, and wait no longer than a moment for a server that is away."""
+        self._draining = True
 
     def wait(self) -> None:
         """Return when nothing runs any more."""
@@ -149,18 +157,16 @@ class DoingTasks:
         if context.lost:
             _log.info("%s: %s", _name(context), LOST)
             return
-        ports = self._session.link.ports
         try:
             try:
-                drive_sync(end.send(self._session.settings.unavailable_after_s), ports)
+                self._send(end)
             except LeaseLostProblem:
                 raise
             except Problem as problem:
                 if end.failed:
                     raise
                 # The output was refused (too large): that is how the node failed, and another try would too.
-                refused = fail(context, problem, retryable=False)
-                drive_sync(refused.send(self._session.settings.unavailable_after_s), ports)
+                self._send(fail(context, problem, retryable=False))
         except LeaseLostProblem:
             context.lost = True
             _log.info("%s: %s", _name(context), LOST)
@@ -169,6 +175,19 @@ class DoingTasks:
             _log.warning("%s could not be reported, and will be done again: %s", _name(context), error)
         if end.error is not None:
             _log.warning("%s failed: %s: %s", _name(context), type(end.error).__name__, end.error)
+
+    def _send(self, end: End) -> None:
+        """Send a report until it is answered; in short turns, so that a worker can stop in between."""
+        patience_s = self._session.settings.unavailable_after_s
+        give_up_s = time.monotonic() + patience_s
+        while True:
+            try:
+                drive_sync(end.send(min(TURN_S, patience_s)), self._session.link.ports)
+            except ConnectionLost:
+                if self._draining or time.monotonic() >= give_up_s:
+                    raise
+            else:
+                return
 
     def _let_interrupt(
         self, context: TaskContext, loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]

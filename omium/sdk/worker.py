@@ -93,6 +93,7 @@ class Worker:
             pass
         self._running.left.clear()  # what came before was said when it happened
         self._running.drain()
+        self._doing.drain()
         self._session.transport.hurry(STOPPING_S)
         poll.join(CLOSING_S if self._say_goodbye() else 0)  # it may bring a grant, which is given back
         self._running.wait()
