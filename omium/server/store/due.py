@@ -38,12 +38,12 @@ LOOK_LATER = Sql("""
 """)
 LATE = Sql("""
     SELECT tenant_id, execution_id, path FROM activations
-     WHERE state = 'running' AND deadline_us IS NOT NULL AND deadline_us <= :now_us
+     WHERE state = 'running' AND deadline_us IS NOT NULL AND deadline_us <= :lease_now_us
      ORDER BY deadline_us LIMIT :limit
 """)
 FIND_LATE = Sql(f"""
     SELECT {COLUMNS} FROM activations
-     WHERE execution_id = :execution_id AND path = :path AND state = 'running' AND deadline_us <= :now_us
+     WHERE execution_id = :execution_id AND path = :path AND state = 'running' AND deadline_us <= :lease_now_us
 """)
 LOST = Sql("""
     SELECT tenant_id, execution_id, path FROM activations
@@ -82,9 +82,9 @@ def is_anything_ending(tx: Tx) -> bool:
 
 def is_anything_due(tx: Tx, lost_before_us: int) -> bool:
     """Say whether a sweep would find anything: a few looks into small indexes, and no write."""
-    next_us, touched_us = find_next_us(tx), tx.value(OLDEST_TOUCH)
+    pause_us, touched_us = find_pause_us(tx), tx.value(OLDEST_TOUCH)
     return (
-        (next_us is not None and next_us <= tx.now_us)
+        (pause_us is not None and pause_us <= 0)
         or (isinstance(touched_us, int) and touched_us < lost_before_us)
         or tx.value(IS_LEFT) is not None
         or tx.value(IS_FREED) is not None
@@ -99,9 +99,17 @@ def list_due_of(tx: Tx, execution_id: str, now_us: int, limit: int) -> list[Acti
     return tx.all(DUE_OF, ActivationRow, execution_id=execution_id, now_us=now_us, limit=limit)
 
 
-def find_next_us(tx: Tx) -> int | None:
-    """Return when the next timer or timeout is due, of all tenants."""
-    found = [at for at in (tx.value(NEXT_DUE), tx.value(NEXT_LATE)) if isinstance(at, int)]
+def find_pause_us(tx: Tx) -> int | None:
+    """Return how long it is until the next timer or timeout of any tenant; None where there is none.
+
+    Timers are wall time, timeouts are measured by the lease clock.
+    """
+    due_us, late_us = tx.value(NEXT_DUE), tx.value(NEXT_LATE)
+    found = []
+    if isinstance(due_us, int):
+        found.append(due_us - tx.now_us)
+    if isinstance(late_us, int):
+        found.append(late_us - tx.lease_now_us)
     return min(found, default=None)
 
 
@@ -110,12 +118,14 @@ def look_later(tx: Tx, execution_id: str, path: str) -> None:
     tx.execute(LOOK_LATER, execution_id=execution_id, path=path)
 
 
-def list_late(tx: Tx, now_us: int, limit: int) -> list[DueNode]:
-    return tx.all(LATE, DueNode, now_us=now_us, limit=limit)
+def list_late(tx: Tx, lease_now_us: int, limit: int) -> list[DueNode]:
+    return tx.all(LATE, DueNode, lease_now_us=lease_now_us, limit=limit)
 
 
-def find_late(tx: Tx, execution_id: str, path: str, now_us: int) -> ActivationRow | None:
-    return tx.one_or_none(FIND_LATE, ActivationRow, execution_id=execution_id, path=path, now_us=now_us)
+def find_late(tx: Tx, execution_id: str, path: str, lease_now_us: int) -> ActivationRow | None:
+    return tx.one_or_none(
+        FIND_LATE, ActivationRow, execution_id=execution_id, path=path, lease_now_us=lease_now_us
+    )
 
 
 def list_lost(tx: Tx, before_us: int, limit: int) -> list[DueNode]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from omium.errors import EffectUnresolved, LeaseLostProblem
+from omium.errors import EffectUnresolved, LeaseLostProblem, LimitReached
+from omium.models.execution import Limits
 from omium.models.replay import DecideEffect
 from omium.server.engine.decisions import decide_effect
 from tests.engine.nodes.specs import chain, function, spec
@@ -58,6 +59,34 @@ async def test_a_timer_does_not_fire_while_its_execution_is_paused(nodes):
     await nodes.engine.requeue(run)
     await nodes.sweep()
     assert await nodes.status(run) == ("completed", None)
+
+
+async def test_a_signal_that_comes_while_nothing_may_begin_is_taken_with_the_resume(nodes):
+    run = await nodes.start(spec([{"id": "w", "type": "wait", "parameters": {"signal": "go"}}]))
+    await nodes.engine.pause(run)
+    assert (await nodes.signal(run, "go", 1)).path is None
+    await nodes.engine.requeue(run)
+    assert await nodes.status(run) == ("completed", None)
+
+
+async def test_at_its_limit_of_steps_an_execution_is_paused_until_the_limit_is_raised(nodes):
+    run = await nodes.start(chain("a", "b", "c"), limits=Limits(max_steps=2))
+    await nodes.do(1, 2)
+    assert await nodes.status(run) == ("paused", "limit")
+    with pytest.raises(LimitReached):
+        await nodes.engine.requeue(run)
+    await nodes.engine.requeue(run, max_steps=10)
+    await nodes.do(3)
+    assert await nodes.status(run) == ("completed", None)
+
+
+async def test_a_failure_of_what_is_being_cancelled_is_nobodys_business(nodes):
+    run = await nodes.start(chain("a", "b"))
+    task = await nodes.claim()
+    await nodes.engine.cancel(run)
+    await nodes.fail(task)
+    assert await nodes.status(run) == ("cancelled", None)
+    assert await nodes.engine.inbox(run) == []
 
 
 # ---- effects

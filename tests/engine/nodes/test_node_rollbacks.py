@@ -236,3 +236,37 @@ async def test_going_back_twice_is_the_same(nodes):
         await nodes.do(1)
         await fail_at(nodes, "b")
     assert (await nodes.row(run)).generation == 3
+
+
+async def parent_and_child(nodes):
+    child = spec([function("work")], outputs={"got": {"$from": "nodes.work.output"}}, name="inner")
+    await nodes.store(child)
+    document = spec(
+        [function("a"), {"id": "sub", "type": "subworkflow", "workflow": "inner"}, reading("c", "sub")],
+        [{"from": "a", "to": "sub"}, {"from": "sub", "to": "c"}],
+    )
+    run = await nodes.start(document)
+    await nodes.do(1, "x")
+    await nodes.sweep()
+    await fail_at(nodes, "c")
+    return run
+
+
+async def test_a_child_that_had_ended_before_the_point_is_not_begun_again(nodes):
+    run = await parent_and_child(nodes)
+
+    await back(nodes, run, to_step="c")
+    await resume(nodes, run)
+    assert (await nodes.claim()).path == "c"
+
+
+async def test_going_back_before_a_child_begins_another_one(nodes):
+    run = await parent_and_child(nodes)
+
+    await back(nodes, run, to_step="sub")
+    await resume(nodes, run)
+    task = await nodes.claim()
+    assert (task.path, task.workflow) == ("work", "inner")
+    await nodes.complete(task, "y")
+    await nodes.sweep()
+    assert (await nodes.claim()).input == b'{"x":{"got":"y"}}'

@@ -53,7 +53,7 @@ class TaskScope:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What was granted, in one execution; `looked_at` says that there may be more."""
+    """What was granted, in one execution; without one, others are at work on what was looked at."""
 
     execution: ExecutionRow | None
     tasks: list[ActivationRow]
@@ -75,7 +75,8 @@ def claim_tasks(
     said. Called twice, other tasks are granted; a grant that nobody heard of runs out with its lease.
     """
     assert len(lease_digests) >= limit
-    for candidate in _find_candidates(tx, scope):
+    candidates = _find_candidates(tx, scope)
+    for candidate in candidates:
         row = claimable.lock_free(tx, candidate.tenant_id, candidate.execution_id)
         if row is not None and undoing.may_undo(row):
             row = undoing.claim(tx, row)
@@ -85,7 +86,7 @@ def claim_tasks(
         taken = _take(work, scope, min(limit, OF_ONE_MAX), lease_digests, worker_id)
         drive(work)
         return Claim(settle(work), taken, candidate.tenant_id)
-    return Claim(None, [])
+    return Claim(None, [], candidates[0].tenant_id if candidates else None)
 
 
 def _find_candidates(tx: Tx, scope: TaskScope) -> list[Candidate]:
@@ -168,7 +169,7 @@ def _granted(
         lease_touched_us=work.tx.lease_now_us,
         worker_id=worker_id,
         due_us=None,
-        deadline_us=work.now_us + round(timeout_s * US_PER_S) if timeout_s is not None else None,
+        deadline_us=work.tx.lease_now_us + round(timeout_s * US_PER_S) if timeout_s is not None else None,
         started_us=work.now_us,
     )
 

@@ -18,13 +18,15 @@ from omium.server.engine.nodes.maps import open_window
 from omium.server.engine.nodes.rebuild import begin_anew
 from omium.server.engine.nodes.records import read_progress
 from omium.server.engine.nodes.settling import settle
+from omium.server.engine.nodes.waits import take_signal
 from omium.server.engine.nodes.work import NodeWork, work_on
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.scopes import read_vector
-from omium.server.store import activations, engine_runs, map_items
+from omium.server.store import activations, engine_runs, map_items, signals
 from omium.server.store.activations import ActivationRow
 from omium.server.store.executions import ExecutionRow
 from omium.spec.schedule import go_round
+from omium.states import WaitingReason
 
 
 def resume_run(tx: Tx, parts: EngineParts, row: ExecutionRow) -> ExecutionRow:
@@ -43,6 +45,10 @@ def resume_run(tx: Tx, parts: EngineParts, row: ExecutionRow) -> ExecutionRow:
     for each in activations.list_in_state(tx, row.id, "waiting"):
         if each.waiting_reason == node_effects.EFFECT:
             node_effects.look(work, each)
+        elif each.waiting_reason == WaitingReason.SIGNAL:
+            signal = signals.find_next(tx, row.id, each.handler)
+            if signal is not None:  # it came while nothing could begin
+                take_signal(work, each, signal, stored=True)
     for each in again:
         if each.type == "map" and "loop" not in read_progress(each):
             current = activations.find_activation(tx, row.id, each.path)

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final, TypeAlias
 
+from omium.clock import US_PER_S
 from omium.errors import Problem, ShuttingDown
 from omium.jsonvalue import JsonValue
 from omium.logs import get_logger
@@ -35,6 +36,8 @@ BUSY_S: Final = 1.0
 """After a fault of the database."""
 AT_ONCE: Final = 32
 """Tasks that one server runs at a time."""
+FRUITLESS: Final = 8
+"""Claims in a row that find only what others are at work on, before the loop waits."""
 ENDINGS: Final = 32
 """Nodes whose conditions are judged in one go."""
 EDGE_TRIES: Final = 3
@@ -149,9 +152,9 @@ class NodeLoop:
         return await self._parts.db.write(partial(sweep_nodes, parts=self._parts))
 
     async def _claim(self) -> int:
-        begun = 0
+        begun = fruitless = 0
         free = self._concurrency - len(self._tasks)
-        while free > 0 and await self._parts.db.read(due.is_anything_ready):
+        while free > 0 and fruitless < FRUITLESS and await self._parts.db.read(due.is_anything_ready):
             tokens = [new_token() for _ in range(free)]
             claim = await self._parts.db.write(partial(self._take, tokens=tokens))
             if claim.looked_at is None:
@@ -162,7 +165,8 @@ class NodeLoop:
                 task = asyncio.create_task(run.run(), name=f"node {row.execution_id} {row.path}")
                 self._tasks[task] = run
                 task.add_done_callback(self._note_end)
-            begun += max(len(claim.tasks), 1)
+            fruitless += claim.execution is None
+            begun += claim.execution is not None
             free -= len(claim.tasks)
         return begun
 
@@ -229,7 +233,5 @@ class NodeLoop:
 
 
 def _read_pause_s(tx: Tx) -> float:
-    next_us = due.find_next_us(tx)
-    if next_us is None:
-        return POLL_S
-    return min(max((next_us - tx.now_us) / 1_000_000, 0.01), POLL_S)
+    pause_us = due.find_pause_us(tx)
+    return POLL_S if pause_us is None else min(max(pause_us / US_PER_S, 0.01), POLL_S)

@@ -187,6 +187,9 @@ def _record_unhandled(work: NodeWork) -> None:
     """Put what nothing takes up into the inbox: the deepest causes as roots, maps as their cascades."""
     if not work.unhandled:
         return
+    if work.row.cancel_requested_us is not None:  # it was asked to stop: nobody is to act on that
+        work.unhandled.clear()
+        return
     planned: list[tuple[Unhandled, list[tuple[str, PackedError]]]] = []
     for each in work.unhandled:
         roots: list[tuple[str, PackedError]] = []

@@ -67,11 +67,11 @@ def _end_waiting(work: NodeWork, row: ActivationRow) -> None:
 
 def sweep_late(tx: Tx, parts: EngineParts) -> int:
     """Fail tries that have taken longer than their node's `timeout_s`; whoever does them has no grant now."""
-    for found in due.list_late(tx, tx.now_us, PORTION):
+    for found in due.list_late(tx, tx.lease_now_us, PORTION):
         work = _open(tx, parts, found)
         if work is None:
             continue
-        row = due.find_late(tx, found.execution_id, found.path, tx.now_us)
+        row = due.find_late(tx, found.execution_id, found.path, tx.lease_now_us)
         if row is None:
             continue
         error = make_error("Timeout", f"{row.path} took longer than its timeout allows.", code="timeout")
