@@ -7,7 +7,6 @@ once: what only follows from another is left out where that can be known.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -21,12 +20,10 @@ from omium.spec.graph import Graph
 from omium.spec.handing_over import check_inputs
 from omium.spec.limits import BODY_DEPTH_MAX, NODES_MAX, PROBLEMS_MAX
 from omium.spec.node_rules import check_node, check_spec_fields
-from omium.spec.problems import SpecProblem, did_you_mean, join_pointer
+from omium.spec.problems import Report, SpecProblem, did_you_mean, join_pointer
 from omium.spec.reading import Scope, check_value_references
 from omium.spec.secret_rules import list_secrets
 from omium.spec.shape import find_unreadable, mend_shape, read_part
-
-Report = Callable[[SpecProblem], None]
 
 
 @dataclass(frozen=True, slots=True)

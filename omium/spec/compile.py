@@ -7,18 +7,16 @@ header; taking its back edges away shows the loops inside. What is against the r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from omium.jsonvalue import canonical_bytes
 from omium.spec.components import list_components, order_units
-from omium.spec.document import Body, Edge, Node, Spec
+from omium.spec.document import Body, Edge, Node
 from omium.spec.graph import ROOT, Graph, GraphEdge, GraphNode, Region, Unit
 from omium.spec.limits import ITERATIONS_DEFAULT, LOOP_DEPTH_MAX
-from omium.spec.problems import SpecProblem, join_pointer
+from omium.spec.problems import Report, SpecProblem, join_pointer
 from omium.spec.readable import find_readable
-
-Report = Callable[[SpecProblem], None]
 
 
 class NotAGraph(ValueError):
@@ -326,6 +324,3 @@ class _Draft:
 def _list(names: Iterable[str]) -> str:
     listed = sorted(names)
     return ", ".join(listed[:8]) + (f" and {len(listed) - 8} more" if len(listed) > 8 else "")
-
-
-__all__ = ["NotAGraph", "Spec", "compile_body", "compile_spec", "list_edges"]

@@ -174,6 +174,3 @@ def _may_both_fire(nodes: Mapping[str, Node], leaving: GraphEdge, back: GraphEdg
 
 def _tell(scope: Scope, pointer: str, code: str, detail: str, suggestion: str) -> None:
     scope.problem(SpecProblem(pointer, detail, suggestion, code))
-
-
-__all__ = ["check_edges"]

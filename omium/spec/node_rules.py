@@ -6,7 +6,7 @@ Shapes are shape.py's, references reading.py's, edges edge_rules.py's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Final
 
 from omium.errors import ConfigError
@@ -15,13 +15,11 @@ from omium.retry import RetryPolicy
 from omium.spec.document import Agent, HttpCall, Node, NodeType, Retry, Spec, Tool
 from omium.spec.limits import MAP_ITEMS_MAX, WAIT_S_MAX
 from omium.spec.parameters import PARAMETERS, AgentTask, Approval, FunctionCall, LlmCall, MapItems, Wait
-from omium.spec.problems import SpecProblem, did_you_mean, join_pointer, shown
+from omium.spec.problems import Report, SpecProblem, did_you_mean, join_pointer, shown
 from omium.spec.references import is_reference
 from omium.spec.schemas import check_schema
 from omium.spec.shape import read_part
 from omium.spec.templates import list_names
-
-Report = Callable[[SpecProblem], None]
 
 _FIELDS_OF: Final[dict[str, frozenset[NodeType]]] = {
     "agent": frozenset({"agent_task", "llm_call"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -81,6 +81,9 @@ class SpecProblem:
             "suggestion": self.suggestion,
             "code": self.code,
         }
+
+
+Report = Callable[[SpecProblem], None]
 
 
 def join_pointer(pointer: str, *parts: str | int) -> str:

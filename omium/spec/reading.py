@@ -6,7 +6,7 @@ which, and the types on both ends where schemas tell them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,11 +14,9 @@ from omium.jsonvalue import JsonValue
 from omium.spec.availability import Availability, Certain
 from omium.spec.document import Body, Node
 from omium.spec.graph import Graph
-from omium.spec.problems import SpecProblem, did_you_mean
+from omium.spec.problems import Report, SpecProblem, did_you_mean
 from omium.spec.references import Path, Reference, list_references
 from omium.spec.value_types import Inside, look_inside_schema
-
-Report = Callable[[SpecProblem], None]
 
 OUTPUT_SCHEMAS: Final[dict[str, JsonValue]] = {
     "approval": {
