@@ -403,6 +403,16 @@ def let_any_grant_end_a_task(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tasks, "find_granted", find_running)
 
 
+@bug("effects-are-repeatable")
+def take_every_effect_for_repeatable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Think that whoever receives an effect knows a repeat by its key."""
+    from omium.server.engine.nodes import claiming, tasks
+    from omium.server.engine.nodes.places import is_effect
+
+    for module in (claiming, tasks):
+        monkeypatch.setattr(module, "is_effect", lambda *about: is_effect(*about) and "idempotent")
+
+
 def main(name: str, data: str, port: str) -> int:
     """Run a server with the bug `name`, or with none where it is empty."""
     from omium.server.serve import run_server

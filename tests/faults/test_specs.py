@@ -21,12 +21,19 @@ TOPIC = {"topic": "tea"}
 SHAPE = Shape(effects=0.15, units_max=3)
 
 
-async def try_spec(url, vault, seed, *, reopened):
+async def try_spec(url, vault, seed, *, reopened, commits_max):
     """Run one random spec to its end through every death; return what is not as the rules have it."""
     spec, catalog = random_workflow(random.Random(seed), SHAPE)
     script = Script(seed)
     driven = Driven(
-        url, ManualClock(), vault, script, random.Random(seed), Deaths.EVERYWHERE, reopened=reopened
+        url,
+        ManualClock(),
+        vault,
+        script,
+        random.Random(seed),
+        Deaths.EVERYWHERE,
+        reopened=reopened,
+        commits_max=commits_max,
     )
     await driven.open()
     try:
@@ -46,7 +53,8 @@ def try_specs(gate, url, folder, *, short, long, planted=False):
         seed = gate.random.randrange(10**9)
         reopened = 1.0 if number % 20 == 0 else 0.02
         try:
-            found, died = asyncio.run(try_spec(url, vault, seed, reopened=reopened))
+            trying = try_spec(url, vault, seed, reopened=reopened, commits_max=200 if planted else 3_000)
+            found, died = asyncio.run(trying)
         except Exception as error:
             if planted or isinstance(error, AssertionError):
                 gate.lost(1, f"seed {seed}: {type(error).__name__}: {error}")
@@ -88,3 +96,12 @@ def test_the_gate_catches_a_zombie_that_ends_a_node(trial, tmp_path, monkeypatch
 def test_the_gate_catches_a_record_without_what_follows(trial, tmp_path, monkeypatch):
     plant("commit-each-statement", monkeypatch)
     try_specs(trial, str(tmp_path / "omium.db"), tmp_path, short=40, long=40, planted=True)
+
+
+@pytest.mark.planted(
+    bug="An effect whose caller was lost is called again",
+    gate="test_specs_run_as_an_interpreter_says_whenever_the_server_dies",
+)
+def test_the_gate_catches_an_effect_that_is_called_again(trial, tmp_path, monkeypatch):
+    plant("effects-are-repeatable", monkeypatch)
+    try_specs(trial, str(tmp_path / "omium.db"), tmp_path, short=60, long=60, planted=True)

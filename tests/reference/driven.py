@@ -24,9 +24,11 @@ from typing import Any, TypeVar
 from omium.clock import ManualClock
 from omium.errors import LeaseLostProblem
 from omium.ids import new_id
-from omium.models.execution import StartExecution
+from omium.models.execution import ResumeExecution, StartExecution
+from omium.models.replay import DecideEffect
 from omium.server.db.open import open_database
 from omium.server.db.tx import Sql, SqlValue, Tx
+from omium.server.engine.decisions import decide_effect
 from omium.server.engine.mishaps import pack_error
 from omium.server.engine.nodes.conditions import judge_node, list_ending
 from omium.server.engine.nodes.inputs import open_column
@@ -43,15 +45,18 @@ from omium.server.engine.nodes.tasks import (
 )
 from omium.server.engine.nodes.work import work_on
 from omium.server.engine.parts import EngineParts
+from omium.server.engine.resume import resume_queued
 from omium.server.engine.start import start
 from omium.server.engine.values import Vault
 from omium.server.engine.workflow_versions import pack_spec, save_version
 from omium.server.store import activations, details, engine_runs, steps
 from omium.server.store.activations import ActivationRow
+from omium.server.store.effects import list_effects
 from omium.server.store.executions import ExecutionRow, find_execution
 from omium.server.store.tenants import insert_tenant
 from omium.spec.check import load_spec
 from omium.spec.schedule import InstanceState, parse_key
+from omium.states import EffectDecision
 from tests.engine.forwarding import ForwardingTx
 from tests.engine.harness import digest_of, principal
 from tests.reference.scope import Done, Fails, Script, Vector
@@ -126,9 +131,10 @@ class Driven:
         deaths: Deaths = Deaths.NEVER,
         *,
         reopened: float = 1.0,
+        commits_max: int = 3_000,
     ) -> None:
         self.url, self.clock, self.vault, self.script, self.chance = url, clock, vault, script, chance
-        self.deaths, self.reopened = deaths, reopened
+        self.deaths, self.reopened, self.commits_max = deaths, reopened, commits_max
         self.commits = self.died = 0
         self.effects: dict[str, list[str]] = {}
         """The keys under which each effect was called, by path: what the outside has seen."""
@@ -173,6 +179,8 @@ class Driven:
         noted: list[tuple[str, str, str, bytes]] = []
         result = await self.db.write(lambda tx: work(SpyTx(tx, noted)))
         self.commits += 1
+        if self.commits > self.commits_max:
+            raise StuckError(f"{self.commits} commits, and no end")
         self._noted += noted
         if self._is_doomed():
             await self.die()
@@ -221,6 +229,13 @@ class Driven:
             self.clock.advance(seconds)
             if await self._sweep():
                 return True
+        for execution, listed in live:
+            for row in listed:
+                if row.waiting_reason == "effect" and await self._decide(execution, row):
+                    return True
+            if execution.status == "paused":
+                await self.write(partial(self._resume, execution.id))
+                return True
         shown = [
             (execution.id, execution.status, [(row.path, row.state, row.waiting_reason) for row in listed])
             for execution, listed in live
@@ -228,12 +243,13 @@ class Driven:
         raise StuckError(str(shown)[:1_000])
 
     def list_doubled(self) -> list[str]:
-        """Return the effects that happened more than once: again, or again under another key."""
+        """Return the effects that happened again, but for the key by which a receiver knows them."""
         return [
-            path
-            for path, keys in self.effects.items()
-            if len(set(keys)) > 1 or (len(keys) > 1 and not path.endswith("same") and "same#" not in path)
+            path for path, keys in self.effects.items() if len(set(keys)) > 1 or self._is_again(path, keys)
         ]
+
+    def _is_again(self, path: str, keys: list[str]) -> bool:
+        return len(keys) > 1 and not path.partition("#")[0].endswith("same")
 
     def _look(self, tx: Tx) -> list[tuple[ExecutionRow, list[ActivationRow]]]:
         found = []
@@ -268,16 +284,14 @@ class Driven:
         return claim_tasks(tx, self.parts, scope, len(tokens), tokens, "w1").tasks
 
     def _may_lose(self, row: ActivationRow) -> bool:
-        """Whether its grant may go lost: once, and of an effect only if its receiver knows it by its key."""
-        once = (row.execution_id, row.path) not in self._lost
-        return once and (row.effect_key is None or row.node.endswith("same"))
+        return (row.execution_id, row.path) not in self._lost
 
     async def _lose_grants(self, rows: list[ActivationRow]) -> None:
         """Let these leases run out; who had them wakes up once somebody else is at it."""
         for row in rows:
             self._lost.add((row.execution_id, row.path))
             self._zombies[row.execution_id, row.path] = self._granted.pop((row.execution_id, row.path))[0]
-            if row.effect_key is not None:
+            if row.effect_key is not None and self.chance.random() < 0.5:
                 self._call(row)
         self.clock.advance(self.parts.policy.lease_s + self.parts.policy.grace_s + 1)
         for lease, _ in self._granted.values():
@@ -324,6 +338,38 @@ class Driven:
                 assert isinstance(outcome, Fails), f"{path} is done, and its worker is told otherwise"
             else:
                 assert again.state == said.state
+
+    # ---- the person who looks whether an effect happened
+
+    async def _decide(self, execution: ExecutionRow, row: ActivationRow) -> bool:
+        """Tell what became of an effect whose caller was lost; False where nobody asks."""
+        path = self._prefixes[execution.id] + row.path
+        effects = await self.db.read(lambda tx: list_effects(tx, execution.id, limit=1_000))
+        open_ones = [each for each in effects if each.path == row.path and each.state == "unknown"]
+        effect = next((each for each in open_ones if each.decided_by is None), None)
+        if effect is None:
+            return False
+        given = await self.db.read(partial(self._given, execution, row))
+        outcome = self.script.act(path, {"id": row.node, "type": "function"}, given)
+        happened = effect.effect_key in self.effects.get(path, [])
+        if isinstance(outcome, Fails) and happened:  # what fails has not happened
+            self.effects[path].remove(effect.effect_key)
+        if isinstance(outcome, Done) and happened:
+            command = DecideEffect(decision=EffectDecision.CONFIRM)
+            output = self.vault.pack(row.tenant_id, outcome.output, what="output")
+        else:
+            command, output = DecideEffect(decision=EffectDecision.REDO), None
+        await self.write(
+            lambda tx: decide_effect(tx, self.who, execution.id, effect.effect_key, command, output)
+        )
+        return True
+
+    def _given(self, execution: ExecutionRow, row: ActivationRow, tx: Tx) -> Any:
+        assert row.input is not None
+        return open_column(work_on(tx, self.parts, execution), row.input)
+
+    def _resume(self, execution_id: str, tx: Tx) -> None:
+        resume_queued(tx, self.who, execution_id, ResumeExecution(), self.parts.policy, self.parts)
 
     # ---- the server's loop
 
