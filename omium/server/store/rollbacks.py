@@ -59,6 +59,10 @@ HISTORY = Sql("""
        AND type IN ('step.failed', 'step.attempt_failed', 'child.started')
      ORDER BY seq
 """)
+STARTS_AND_ROLLBACKS = Sql("""
+    SELECT seq, type, data FROM events
+     WHERE execution_id = :execution_id AND type IN ('child.started', 'execution.rolled_back') ORDER BY seq
+""")
 DONE_AFTER = Sql(f"""
     SELECT {EFFECT_COLUMNS} FROM effects
      WHERE execution_id = :execution_id AND state = 'done' AND compensated = 0
@@ -127,6 +131,11 @@ def supersede_after(tx: Tx, execution_id: str, after_seq: int, seq: int) -> None
 def list_history(tx: Tx, execution_id: str, after_seq: int) -> list[EventData]:
     """List failed tries and started children after an event: the facts that no completed record shows."""
     return tx.all(HISTORY, EventData, execution_id=execution_id, after_seq=after_seq)
+
+
+def list_starts_and_rollbacks(tx: Tx, execution_id: str) -> list[EventData]:
+    """List when children began, and how far each rollback went back."""
+    return tx.all(STARTS_AND_ROLLBACKS, EventData, execution_id=execution_id)
 
 
 def list_done_effects(tx: Tx, execution_id: str, after_seq: int) -> list[EffectRow]:

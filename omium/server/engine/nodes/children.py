@@ -7,6 +7,7 @@ child under the parent's lock. A node that begins again finds the child that it 
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Final
 
@@ -18,10 +19,10 @@ from omium.server.engine.nodes.records import Result
 from omium.server.engine.nodes.waits import end_wait
 from omium.server.engine.nodes.work import NodeWork
 from omium.server.engine.values import copy_value, fetch_value
-from omium.server.store import activations, details
+from omium.server.store import activations, details, rollbacks
 from omium.server.store.activations import ActivationRow
 from omium.server.store.executions import ExecutionRow, find_execution
-from omium.states import ENDED_STATUSES, ExecutionStatus
+from omium.states import ENDED_STATUSES, EventType, ExecutionStatus
 
 CHILD: Final = "child"
 """What a subworkflow waits for."""
@@ -38,9 +39,20 @@ def find_child(work: NodeWork, row: ActivationRow) -> ExecutionRow | None:
         known = child_execution_id(work.row.id, row.path, generation)
         child = find_execution(work.tx, row.tenant_id, known)
         if child is not None:
-            gone = child.status == ExecutionStatus.CANCELLED and generation < work.row.generation
-            return None if gone else child
+            return child if generation == work.row.generation or _was_kept(work, child.id) else None
     return None
+
+
+def _was_kept(work: NodeWork, child_execution: str) -> bool:
+    """Say whether no rollback went back to before the child began."""
+    kept, started = False, 0
+    for event in rollbacks.list_starts_and_rollbacks(work.tx, work.row.id):
+        facts = json.loads(event.data)
+        if event.type == EventType.CHILD_STARTED and facts.get("child_id") == child_execution:
+            kept, started = True, event.seq
+        elif event.type == EventType.EXECUTION_ROLLED_BACK and int(facts["to_seq"]) < started:
+            kept = False
+    return kept
 
 
 def look_at_child(work: NodeWork, row: ActivationRow) -> None:
