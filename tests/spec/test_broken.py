@@ -137,8 +137,8 @@ CHANGED = [
     (f"{DRAFT}/outputs", {"$ref": "http://127.0.0.1/x"}, HERE, "bad-schema"),
     (
         f"{DRAFT}/checkpoint/payload",
-        {"pattern": "("},
-        f"{DRAFT}/checkpoint/payload/pattern",
+        {"required": 1},
+        f"{DRAFT}/checkpoint/payload/required",
         "bad-schema",
     ),
     ("/tools/local/output_schema", {"type": 1}, "/tools/local/output_schema/type", "bad-schema"),
