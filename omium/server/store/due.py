@@ -43,7 +43,8 @@ LATE = Sql("""
 """)
 FIND_LATE = Sql(f"""
     SELECT {COLUMNS} FROM activations
-     WHERE execution_id = :execution_id AND path = :path AND state = 'running' AND deadline_us <= :lease_now_us
+     WHERE execution_id = :execution_id AND path = :path AND state = 'running'
+       AND deadline_us <= :lease_now_us
 """)
 LOST = Sql("""
     SELECT tenant_id, execution_id, path FROM activations

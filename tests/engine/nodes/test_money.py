@@ -91,3 +91,24 @@ async def test_what_a_lost_task_has_spent_is_charged_all_the_same(metered):
     assert await charged(metered, run) > before
     await metered.do(1)
     assert await metered.status(run) == ("completed", None)
+
+
+async def test_tasks_lock_in_the_one_order_whatever_becomes_of_them(metered):
+    await metered.engine.fund(100 * CREDIT)
+    big = "x" * 100_000
+    retry = {"max_attempts": 2, "initial_delay_s": 0, "jitter": False, "retry_on": ["KeyError"]}
+    document = chain("send", "b")
+    document["nodes"][0] |= {"effect": True, "retry": retry, "inputs": {"x": {"$from": "inputs.x"}}}
+    document["nodes"][1] |= {"inputs": {"x": {"$from": "nodes.send.output"}}}
+    run = await metered.start(document, {"x": big})
+    await metered.fail(await metered.claim(), "KeyError", usage=usage("us_1"))
+    await metered.sweep()
+    await metered.complete(await metered.claim(), big, usage=usage("us_2"))
+    await metered.fail(await metered.claim(), "ValueError", usage=usage("us_3"))
+    assert await metered.status(run) == ("failed", "error")
+
+    other = await metered.start("flow", {"x": big})
+    await metered.fail(await metered.claim(), "ValueError", usage=usage("us_4"))
+    assert await metered.status(other) == ("paused", "effect")
+    await metered.engine.cancel(other)
+    assert await metered.status(other) == ("cancelled", None)

@@ -22,7 +22,7 @@ from omium.server.engine.nodes.records import Result
 from omium.server.engine.nodes.slots import release_slot
 from omium.server.engine.nodes.waits import end_wait
 from omium.server.engine.nodes.work import NodeWork
-from omium.server.engine.values import copy_value, fetch_value
+from omium.server.engine.values import copy_value, fetch_value, put_value
 from omium.server.store import activations, effects
 from omium.server.store.activations import ActivationRow
 from omium.server.store.effects import EffectRow
@@ -121,7 +121,10 @@ def _call_again(work: NodeWork, row: ActivationRow, known: EffectRow) -> Activat
 def complete(work: NodeWork, row: ActivationRow, result: Result) -> None:
     """Note that the effect of `row` is done. Its record, which comes next, has the number after this."""
     known = _lock(work, row)
-    output = copy_value(work.tx, row.tenant_id, result.column)
+    if result.packed is not None:
+        output = put_value(work.tx, row.tenant_id, result.packed)  # its record counts one more
+    else:
+        output = copy_value(work.tx, row.tenant_id, result.column)
     _update(
         work,
         known,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from omium.jsonvalue import JsonValue
 from omium.server.engine.mishaps import PackedError
 from omium.server.engine.nodes.work import NodeWork
-from omium.server.engine.values import PackedValue, copy_value, drop_value, put_value
+from omium.server.engine.values import PackedValue, put_value
 from omium.server.store import attempts, steps
 from omium.server.store.activations import ActivationRow
 from omium.server.store.attempts import AttemptRow
@@ -78,6 +78,8 @@ def record_failed(work: NodeWork, row: ActivationRow, error: PackedError, delay_
         ),
     )
     release_former(work, row)
+    if row.input is not None:
+        work.counts.append((row.input, 1))
     status = StepStatus.FAILED if delay_us is None else StepStatus.RETRYING
     step = make_step(work, row, status, None, error=error.body)
     assert steps.put_step(work.tx, step), f"try {row.attempt} of {row.path} is recorded once"
@@ -98,7 +100,6 @@ def make_step(
     error: bytes | None = None,
 ) -> StepRow:
     """Return the record of an activation. A result takes the input over, a failed try has its own copy."""
-    done = status is StepStatus.COMPLETED
     return StepRow(
         execution_id=row.execution_id,
         path=row.path,
@@ -111,7 +112,7 @@ def make_step(
         status=status.value,
         attempt=row.attempt,
         interruptions=row.interruptions,
-        input=row.input if done or row.input is None else copy_value(work.tx, row.tenant_id, row.input),
+        input=row.input,
         input_digest=row.input_digest,
         comparable="full",
         output=output,
@@ -133,8 +134,7 @@ def release_former(work: NodeWork, row: ActivationRow) -> None:
         return
     former = steps.find_live_step(work.tx, row.execution_id, row.path)
     if former is not None and former.status != StepStatus.COMPLETED:
-        drop_value(work.tx, row.tenant_id, former.input)
-        drop_value(work.tx, row.tenant_id, former.output)
+        work.counts += [(column, -1) for column in (former.input, former.output) if column is not None]
 
 
 def describe(row: ActivationRow) -> dict[str, JsonValue]:

@@ -25,7 +25,7 @@ from omium.server.engine.nodes.stopping import drop_nodes
 from omium.server.engine.nodes.work import NodeWork, Unhandled
 from omium.server.engine.transitions import append_event, move
 from omium.server.engine.usage import insert_usage
-from omium.server.engine.values import put_value
+from omium.server.engine.values import copy_value, drop_value, put_value
 from omium.server.principal import Principal, PrincipalKind
 from omium.server.store import activations, details, engine_runs
 from omium.server.store.executions import ExecutionRow
@@ -48,6 +48,7 @@ def settle(work: NodeWork) -> ExecutionRow:
     progressed = work.steps > 0
     work.save()
     _record_unhandled(work)
+    _count_values(work)
     charge_usage(work)
     row = work.row
     if row.status in ENDED_STATUSES:
@@ -230,6 +231,16 @@ def _record_unhandled(work: NodeWork) -> None:
             cause_id=cause_id,
         )
     work.unhandled.clear()
+
+
+def _count_values(work: NodeWork) -> None:
+    """Count the references of failed tries, now that groups of failures are locked."""
+    for column, change in work.counts:
+        if change > 0:
+            copy_value(work.tx, work.row.tenant_id, column)
+        else:
+            drop_value(work.tx, work.row.tenant_id, column)
+    work.counts.clear()
 
 
 # ---- credits and limits

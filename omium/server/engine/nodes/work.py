@@ -126,6 +126,8 @@ class NodeWork:
     is_active: bool = False
     """Something was made ready, so nobody has to look."""
     unhandled: list[Unhandled] = field(default_factory=list)
+    counts: list[tuple[bytes, int]] = field(default_factory=list)
+    """References to values that failed tries hold (1) or held (-1): counted behind groups of failures."""
     usage: list[RecordUsage] = field(default_factory=list)
     """What was spent, to be charged when everything but the tenant's funds is locked."""
     finished: bool = False
