@@ -52,6 +52,10 @@ run: $(DEV) ## run a server with its data in .data/ (Ctrl-C stops it)
 demo: $(VENV)/.installed-demo $(VENV)/.installed-model ## kill a real agent graph, go on, patch it and replay it
 	@$(BIN)/python examples/demo/run.py
 
+.PHONY: demo-crew
+demo-crew: $(VENV)/.installed-demo $(VENV)/.installed-model ## kill the server inside each agent of a workflow, pay no answer twice
+	@$(BIN)/python examples/demo/workflow.py
+
 .PHONY: test
 test: $(DEV) ## run all tests (PostgreSQL too, if it is installed)
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
