@@ -255,6 +255,9 @@ class Scope:
                 outcome = Fails("no-branch")
         if isinstance(outcome, Fails):
             fires = self.conditions(node, outcome, {"error": {"code": outcome.code}})
+            if outcome.code == "edge-condition-error":  # no condition is asked about that
+                unasked = [edge.id for edge in self._outgoing(node) if edge.when is not None]
+                fires = (fires or {}) | dict.fromkeys(unasked, False)
         units = self.instances[region, vector].units
         del self.engine.live[activation.path]
         self.engine.order.append(activation.path)
