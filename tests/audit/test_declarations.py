@@ -11,6 +11,7 @@ NOT_MANAGEMENT = {Scope.READ, Scope.RUN, Scope.WORKER, Scope.INGEST}
 NOT_AUDITED = {
     "write": "drivers' writes; their events tell of them",
     "receive_payment_notice": "a payment provider's; the journal tells what was booked",
+    "call_back": "a task's target, with the token of that task; the events of its execution tell of it",
     "receive_webhook": "whoever has a trigger's secret; its list of times tells what was started",
     "fetch_recorded": "reads",
     "exchange_key": "a short-lived token of the key itself, which can do nothing more; what it does is told",
