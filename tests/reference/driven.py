@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -249,7 +250,8 @@ class Driven:
         ]
 
     def _is_again(self, path: str, keys: list[str]) -> bool:
-        return len(keys) > 1 and not path.partition("#")[0].endswith("same")
+        node = re.split("[/>]", path)[-1].partition("#")[0]
+        return len(keys) > 1 and not node.endswith("same")
 
     def _look(self, tx: Tx) -> list[tuple[ExecutionRow, list[ActivationRow]]]:
         found = []
