@@ -40,22 +40,29 @@ def serve():
         started.append((worker, thread))
         return worker
 
+    def stop():
+        for worker, _ in started:
+            worker.stop()
+        while started:
+            started.pop()[1].join(TIMEOUT_S)
+
+    start.stop = stop
     yield start
-    for worker, _ in started:
-        worker.stop()
-    for _, thread in started:
-        thread.join(TIMEOUT_S)
+    stop()
 
 
 @contextlib.contextmanager
-def short_beats(make_running_server, tmp_path, monkeypatch):
+def short_beats(make_running_server, tmp_path, monkeypatch, serve):
     """A server that is told of its workers often, and soon misses one that is gone."""
     running = make_running_server(
         OMIUM_LEASE_S="3", OMIUM_HEARTBEAT_S="0.5", OMIUM_SELF_FENCE_S="2", OMIUM_LEASE_GRACE_S="1"
     )
     running.bootstrap()
     with use_server(running, tmp_path, monkeypatch) as made:
-        yield made
+        try:
+            yield made
+        finally:
+            serve.stop()  # before the connections that its workers use are closed
 
 
 def node(name, handler=None, **more):
@@ -231,7 +238,7 @@ def test_an_effect_that_certainly_did_not_happen_is_tried_again_and_another_is_a
 
 
 def test_a_cancel_reaches_a_call_that_runs(make_running_server, tmp_path, monkeypatch, serve):
-    with short_beats(make_running_server, tmp_path, monkeypatch) as server:
+    with short_beats(make_running_server, tmp_path, monkeypatch, serve) as server:
         running, reached = threading.Event(), []
 
         @omium.handler
@@ -274,7 +281,7 @@ def start_worker(server, *options):
 def test_the_node_of_a_killed_worker_is_done_by_another_and_a_late_result_changes_nothing(
     make_running_server, tmp_path, monkeypatch, serve
 ):
-    with short_beats(make_running_server, tmp_path, monkeypatch) as server:
+    with short_beats(make_running_server, tmp_path, monkeypatch, serve) as server:
         first = start_worker(server)
         try:
             save(server, node("work"))
