@@ -32,6 +32,7 @@ from omium.server.engine.grants import Taker, build_grant, give_grant, make_take
 from omium.server.engine.limits import find_reached, raised_columns
 from omium.server.engine.losses import interrupt
 from omium.server.engine.nodes import undoing
+from omium.server.engine.nodes.children import list_failed_children
 from omium.server.engine.nodes.going_on import resume_run
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.policy import Policy
@@ -146,21 +147,25 @@ def resume_queued(
     if row.driver == Driver.ENGINE and parts is not None:
         row = _resume_nodes(tx, principal, row, command, parts)
     elif row.status != ExecutionStatus.QUEUED:
-        row = _prepare(tx, principal, row, command, _QUEUEABLE)
-        metering.refuse_exhausted(tx, row)
-        row = move(
-            tx,
-            row,
-            ExecutionStatus.QUEUED,
-            EventType.EXECUTION_RESUMED,
-            data={"comment": command.comment, "by": principal.id},
-            lease_digest=None,
-            worker_id=None,
-            **_fresh_budget(command),
-        )
+        row = _queue(tx, principal, row, command)
     runner = find_runner(tx, row, policy)
     return ResumeAnswer(
         runner=runner.runner, command=runner.command, cwd=runner.cwd, execution=view_execution(row)
+    )
+
+
+def _queue(tx: Tx, principal: Principal, row: ExecutionRow, command: ResumeExecution) -> ExecutionRow:
+    row = _prepare(tx, principal, row, command, _QUEUEABLE)
+    metering.refuse_exhausted(tx, row)
+    return move(
+        tx,
+        row,
+        ExecutionStatus.QUEUED,
+        EventType.EXECUTION_RESUMED,
+        data={"comment": command.comment, "by": principal.id},
+        lease_digest=None,
+        worker_id=None,
+        **_fresh_budget(command),
     )
 
 
@@ -186,7 +191,24 @@ def _resume_nodes(
             data=said,
             **_fresh_budget(command),
         )
+        _resume_children(tx, principal, row, command, parts)
     return resume_run(tx, parts, row)
+
+
+def _resume_children(
+    tx: Tx, principal: Principal, parent: ExecutionRow, command: ResumeExecution, parts: EngineParts
+) -> None:
+    """Let the children go on by which the parent has failed: its nodes find them running, and wait.
+
+    A limit that the command raises is the parent's own.
+    """
+    own = ResumeExecution(comment=command.comment)
+    for each in list_failed_children(tx, parent):
+        child = lock_execution(tx, principal.tenant_id, each.id)
+        if child.driver == Driver.ENGINE:
+            _resume_nodes(tx, principal, child, own, parts)
+        else:
+            _queue(tx, principal, child, own)
 
 
 def _prepare(

@@ -2,6 +2,8 @@
 
 import json
 
+from omium.models.execution import ResumeExecution
+from omium.server.engine.resume import resume_queued
 from tests.engine.nodes.specs import chain, function, spec
 
 
@@ -132,6 +134,27 @@ async def test_a_child_that_fails_or_is_cancelled_fails_its_node(nodes):
     await nodes.complete(task, 1)
     await nodes.sweep()
     assert (await nodes.engine.events(other))[-1].data["code"] == "child-cancelled"
+
+
+async def test_a_parent_that_is_resumed_lets_its_failed_child_go_on(nodes):
+    await nodes.store(chain("a", "b", name="inner", outputs={"y": {"$from": "nodes.b.output"}}))
+    run = await nodes.start(outer(), {"x": 1})
+    await nodes.complete(await nodes.claim(), 1)
+    await nodes.fail(await nodes.claim(), retryable=False)
+    await nodes.sweep()
+    assert await nodes.status(run) == ("failed", "error")
+
+    parts, asked = nodes.parts, ResumeExecution()
+    await nodes.engine.write(lambda tx: resume_queued(tx, nodes.engine.who, run, asked, parts.policy, parts))
+    await nodes.sweep()
+    task = await nodes.claim()
+    assert (task.path, (await nodes.row(task.execution_id)).parent_id) == ("b", run)
+    assert (await nodes.status(run))[0] == "waiting"
+    await nodes.complete(task, 2)
+    await nodes.sweep()
+    assert await nodes.output(run) == {"got": 2}
+    assert await nodes.engine.inbox(run) == [("error", "sub", "resolved")]
+    assert await nodes.engine.inbox(task.execution_id) == [("error", "b", "resolved")]
 
 
 async def test_a_workflow_that_runs_itself_ends(nodes):

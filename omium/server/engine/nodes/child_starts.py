@@ -30,7 +30,7 @@ def begin_child(work: NodeWork, row: ActivationRow, node: Node, given: JsonValue
         ),
         stored=stored,
     )
-    known = find_child(work, row)
+    known = find_child(work.tx, work.row, row)
     if known is not None:
         if known.status in ENDED_STATUSES:
             look_at_child(work, waiting)

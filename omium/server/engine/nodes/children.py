@@ -13,6 +13,7 @@ from typing import Final
 
 from omium.ids import child_execution_id
 from omium.jsonvalue import canonical_bytes, digest
+from omium.server.db.tx import Tx
 from omium.server.engine.mishaps import make_error
 from omium.server.engine.nodes.ending import fail, succeed
 from omium.server.engine.nodes.records import Result
@@ -33,20 +34,28 @@ def child_id(row: ActivationRow, execution: ExecutionRow) -> str:
     return child_execution_id(execution.id, row.path, execution.generation)
 
 
-def find_child(work: NodeWork, row: ActivationRow) -> ExecutionRow | None:
+def find_child(tx: Tx, parent: ExecutionRow, row: ActivationRow) -> ExecutionRow | None:
     """Return the child that the subworkflow `row` has, also one that began before a rollback and was kept."""
-    for generation in range(work.row.generation, 0, -1):
-        known = child_execution_id(work.row.id, row.path, generation)
-        child = find_execution(work.tx, row.tenant_id, known)
+    for generation in range(parent.generation, 0, -1):
+        known = child_execution_id(parent.id, row.path, generation)
+        child = find_execution(tx, row.tenant_id, known)
         if child is not None:
-            return child if generation == work.row.generation or _was_kept(work, child.id) else None
+            return child if generation == parent.generation or _was_kept(tx, parent, child.id) else None
     return None
 
 
-def _was_kept(work: NodeWork, child_execution: str) -> bool:
+def list_failed_children(tx: Tx, parent: ExecutionRow) -> list[ExecutionRow]:
+    """Return the children that have failed, and their nodes with them; by id, as all who lock several do."""
+    nodes = activations.list_in_state(tx, parent.id, "failed")
+    found = [find_child(tx, parent, each) for each in nodes if each.type == "subworkflow"]
+    failed = [each for each in found if each is not None and each.status == ExecutionStatus.FAILED]
+    return sorted(failed, key=lambda each: each.id)
+
+
+def _was_kept(tx: Tx, parent: ExecutionRow, child_execution: str) -> bool:
     """Say whether no rollback went back to before the child began."""
     kept, started = False, 0
-    for event in rollbacks.list_starts_and_rollbacks(work.tx, work.row.id):
+    for event in rollbacks.list_starts_and_rollbacks(tx, parent.id):
         facts = json.loads(event.data)
         if event.type == EventType.CHILD_STARTED and facts.get("child_id") == child_execution:
             kept, started = True, event.seq
@@ -57,7 +66,7 @@ def _was_kept(work: NodeWork, child_execution: str) -> bool:
 
 def look_at_child(work: NodeWork, row: ActivationRow) -> None:
     """End the node if the child has ended; otherwise it waits on."""
-    child = find_child(work, row)
+    child = find_child(work.tx, work.row, row)
     if child is None or child.status not in ENDED_STATUSES:
         activations.update_activation(work.tx, replace(row, due_us=None))
         return
