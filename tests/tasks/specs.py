@@ -1,4 +1,24 @@
-"""A workflow of one node that a worker or a webhook does."""
+"""A workflow of one node that a worker or a webhook does, and what doing it has cost."""
+
+from omium.server.ledger import funding
+from omium.server.ledger.book import About, EntryKind
+
+SPENT = {
+    "id": "us_1",
+    "path": "n",
+    "provider": "openai",
+    "model": "gpt-4o",
+    "at_us": 1,
+    "input_tokens": 1000,
+}
+"""A report of usage of that node."""
+
+
+async def fund(client):
+    """Give the client's tenant ten credits."""
+    about = About(actor_id="test")
+    tenant_id = client.key.tenant_id
+    await client.server.db.write(lambda tx: funding.fund(tx, tenant_id, EntryKind.GRANT, 10_000_000, about))
 
 
 async def start_node(client, *, retry=None, handler="enrich", **node):

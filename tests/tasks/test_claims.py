@@ -3,8 +3,8 @@
 import pytest
 
 from omium.states import Scope
-from tests.serverfixture import app_client, each_app_client
-from tests.tasks.specs import start_node
+from tests.serverfixture import app_client, each_app_client, open_app_client, test_settings
+from tests.tasks.specs import SPENT, fund, start_node
 
 __all__ = ["app_client", "each_app_client"]
 
@@ -64,6 +64,45 @@ async def test_another_token_or_epoch_changes_nothing(app_client, wrong):
     beaten = await app_client.post("/v1/tasks/heartbeat", json={"tasks": [grant_of(forged), grant_of(task)]})
     assert [each["lost"] for each in beaten.json()["tasks"]] == [True, False]
     assert await status(app_client, execution_id) == "running"
+
+
+@pytest.fixture
+async def each_metered_client(tmp_path, database_url):
+    """A server with credits, on each database."""
+    address = database_url if database_url.startswith("postgresql://") else None
+    async with open_app_client(test_settings(tmp_path, database_url=address, metering=True)) as client:
+        await fund(client)
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [("complete", {"output": 1}), ("fail", {"error": {"type": "E", "message": "m"}})],
+    ids=["complete", "fail"],
+)
+async def test_what_a_lost_worker_has_spent_is_charged_once_though_its_end_is_refused(
+    each_metered_client, verb, said
+):
+    client = each_metered_client
+    execution_id = await start_node(client)
+    (task,) = await claim(client)
+    lost = task | {"epoch": task["epoch"] + 7}
+
+    for _ in range(2):
+        reply = await say(client, verb, lost, usage=[SPENT], **said)
+        assert (reply.status_code, reply.json()["code"]) == (409, "lease-lost")
+
+    detail = (await client.get(f"/v1/executions/{execution_id}")).json()
+    assert (detail["status"], detail["usage"]["input_tokens"]) == ("running", 1000)
+    charged = detail["cost"]["usage_microcredits"]
+    assert charged > 0
+    assert (await say(client, "complete", task, output=1, usage=[SPENT])).json() == {"state": "completed"}
+    assert (await say(client, verb, lost, usage=[SPENT], **said)).status_code in (200, 409)
+    other = await say(client, "complete", task, output=2, usage=[SPENT | {"id": "us_2"}])
+    assert other.json()["code"] == "step-conflict"
+    detail = (await client.get(f"/v1/executions/{execution_id}")).json()
+    assert (detail["output"], detail["usage"]["input_tokens"]) == ({"said": 1}, 2000)
+    assert detail["cost"]["usage_microcredits"] == 2 * charged
 
 
 async def test_a_grant_is_no_good_to_another_tenant(app_client):

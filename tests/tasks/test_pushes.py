@@ -11,7 +11,7 @@ from omium.server.webhooks.keeping import Keeper
 from omium.server.webhooks.pusher import TRIES_MAX, Pusher
 from tests.alerts.targets import HttpTarget, open_target
 from tests.serverfixture import AppClient, open_app_client, test_settings
-from tests.tasks.specs import start_node
+from tests.tasks.specs import SPENT, fund, start_node
 
 
 @dataclass
@@ -60,7 +60,7 @@ async def no_sleep(_seconds):
 
 
 @contextlib.asynccontextmanager
-async def open_pushing(tmp_path, database_url=None):
+async def open_pushing(tmp_path, database_url=None, **chosen):
     async with open_target() as target, open_target() as other:
         target.body = b'{"output": {"facts": 3}}'
         settings = test_settings(
@@ -68,6 +68,7 @@ async def open_pushing(tmp_path, database_url=None):
             outbound_allow=(target.allowed, other.allowed),
             outbound_timeout_s=5.0,
             database_url=database_url,
+            **chosen,
         )
         async with open_app_client(settings) as client:
             server = client.server
@@ -91,6 +92,15 @@ async def each_pushing(tmp_path, database_url):
     async with open_pushing(
         tmp_path, database_url if database_url.startswith("postgresql://") else None
     ) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def each_metered(tmp_path, database_url):
+    """The same with credits."""
+    address = database_url if database_url.startswith("postgresql://") else None
+    async with open_pushing(tmp_path, address, metering=True) as opened:
+        await fund(opened.client)
         yield opened
 
 
@@ -159,6 +169,47 @@ async def test_a_callback_that_never_comes_is_a_failed_try(pushing):
     assert (detail["status"], detail["error"]["code"]) == ("failed", "timeout")
     late = await pushing.call_back(pushing.sent()[0]["token"], output=1)
     assert (late.status_code, late.json()["code"]) == (409, "lease-lost")
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [({"output": 1}, 409), ({"error": {"type": "E", "message": "m"}}, 200)],
+    ids=["another-end", "the-same-end"],
+)
+async def test_what_a_lost_target_has_spent_is_charged_once_whatever_it_is_told(each_metered, said, status):
+    pushing = each_metered
+    await pushing.create(callback_s=60)
+    execution_id = await pushing.start()
+    pushing.target.status, pushing.target.body = "202 Accepted", b""
+    await pushing.push()
+    pushing.client.clock.advance(seconds=61)
+    await pushing.keeper.run_once()
+    before = await pushing.detail(execution_id)
+
+    for _ in range(2):
+        late = await pushing.call_back(pushing.sent()[0]["token"], usage=[SPENT], **said)
+        assert late.status_code == status
+
+    after = await pushing.detail(execution_id)
+    assert (before["usage"]["input_tokens"], after["usage"]["input_tokens"]) == (0, 1000)
+    assert after["cost"]["usage_microcredits"] > before["cost"]["usage_microcredits"] == 0
+    assert after["status"] == before["status"] == "failed"
+
+
+async def test_what_another_result_has_cost_is_charged_though_the_first_one_stands(each_metered):
+    pushing = each_metered
+    await pushing.create()
+    execution_id = await pushing.start()
+    await pushing.push()
+    token = pushing.sent()[0]["token"]
+
+    for _ in range(2):
+        other = await pushing.call_back(token, output="other", usage=[SPENT])
+        assert (other.status_code, other.json()["code"]) == (409, "step-conflict")
+
+    detail = await pushing.detail(execution_id)
+    assert (detail["output"], detail["usage"]["input_tokens"]) == ({"said": {"facts": 3}}, 1000)
+    assert detail["cost"]["usage_microcredits"] > 0
 
 
 async def test_an_error_in_the_reply_is_judged_by_the_nodes_policy(pushing):

@@ -99,10 +99,10 @@ async def fail_task(call: Call[FailTask]) -> TaskEnded:
 async def _end(
     call: Call[CompleteTask] | Call[FailTask], lease: tasks.TaskLease, work: Callable[[Tx], tasks.Ended]
 ) -> TaskEnded:
-    """Record an end; where the grant is over, only what was spent, which stays spent."""
+    """Record an end; where the grant is over, or another end stands, only what was spent: it stays spent."""
     try:
         ended = await call.write(work)
-    except LeaseLostProblem:
+    except (LeaseLostProblem, StepConflict):
         parts, usage = call.server.engine, call.body.usage
         if usage:
             await call.write(lambda tx: tasks.record_late_usage(tx, parts, lease, usage))

@@ -1,9 +1,10 @@
 """Callbacks: what a target says of its task, in its reply or later, recorded under the task's own token.
 
 The token is 256 bits; its digest is all that is stored, and it is the fence of the grant: it speaks for one
-task in one epoch. Once the task has ended, or was granted to somebody else, it changes nothing (409), and one
-that nobody was given is unknown (404). Said twice, the same result is answered as the first time. If the
-process dies before the commit, nothing was recorded, and the target may say it again.
+task in one epoch. Once the task has ended, or was granted to somebody else, it changes nothing (409) but what
+was spent, which is charged all the same; one that nobody was given is unknown (404). Said twice, the same
+result is answered as the first time, and its usage counts once. If the process dies before the commit,
+nothing was recorded, and the target may say it again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
-from omium.errors import LeaseLostProblem, NotFound, PayloadTooLarge
+from omium.errors import LeaseLostProblem, NotFound, PayloadTooLarge, StepConflict
 from omium.jsonvalue import JsonValue
 from omium.models.tasks import TaskEnded
 from omium.models.webhook import CallBack, TaskSaid
@@ -19,7 +20,14 @@ from omium.server.db.tx import Tx
 from omium.server.engine.grants import digest_token
 from omium.server.engine.logs import PackedLines, pack_lines
 from omium.server.engine.mishaps import PackedError, pack_error
-from omium.server.engine.nodes.tasks import Ended, TaskLease, complete_task, fail_task, pack_output
+from omium.server.engine.nodes.tasks import (
+    Ended,
+    TaskLease,
+    complete_task,
+    fail_task,
+    pack_output,
+    record_late_usage,
+)
 from omium.server.engine.parts import EngineParts
 from omium.server.secrets.known import KnownSecrets
 from omium.server.store import webhooks as store
@@ -55,7 +63,7 @@ async def finish(parts: EngineParts, known: KnownSecrets, push: PushRow, said: T
         store.end_push(tx, push.id)
         return ended
 
-    return await _end(parts, push, work)
+    return await _end(parts, push, said, work)
 
 
 async def _fail(
@@ -81,16 +89,23 @@ async def _fail(
         store.end_push(tx, push.id)
         return ended
 
-    return await _end(parts, push, work)
+    return await _end(parts, push, said, work)
 
 
-async def _end(parts: EngineParts, push: PushRow, work: Callable[[Tx], Ended]) -> TaskEnded:
+async def _end(parts: EngineParts, push: PushRow, said: TaskSaid, work: Callable[[Tx], Ended]) -> TaskEnded:
+    """Record an end; where the grant is over, close the push and record what was spent, which stays spent."""
     try:
         ended = await parts.db.write(work)
-    except LeaseLostProblem:
-        await parts.db.write(lambda tx: store.end_push(tx, push.id))
+    except (LeaseLostProblem, StepConflict):
+        await parts.db.write(lambda tx: _end_late(tx, parts, push, said))
         raise
     return TaskEnded(state=ended.state)
+
+
+def _end_late(tx: Tx, parts: EngineParts, push: PushRow, said: TaskSaid) -> None:
+    if said.usage:
+        record_late_usage(tx, parts, lease_of(push), said.usage)
+    store.end_push(tx, push.id)
 
 
 def lease_of(push: PushRow) -> TaskLease:
