@@ -201,3 +201,18 @@ async def test_nobody_plans_what_he_could_not_start_himself(engine):
     await engine.write(lambda tx: planning.delete_schedule(tx, engine.who, schedule.id))
     with pytest.raises(NotFound):
         await engine.write(lambda tx: planning.delete_schedule(tx, engine.who, schedule.id))
+
+
+async def test_only_who_may_start_the_workflow_there_changes_a_schedule(engine):
+    schedule = await plan(engine)
+    listed = replace(engine.who, workflows=frozenset({"other"}))
+    elsewhere = replace(engine.who, environment=Environment.PROD)
+    for change in (
+        lambda tx: planning.set_paused(tx, listed, schedule.id, paused=True),
+        lambda tx: planning.delete_schedule(tx, listed, schedule.id),
+    ):
+        with pytest.raises(WorkflowNotAllowed):
+            await engine.write(change)
+    await engine.write(lambda tx: planning.set_paused(tx, elsewhere, schedule.id, paused=True))
+    with pytest.raises(ScopeMissing, match="environment"):
+        await engine.write(lambda tx: planning.set_paused(tx, elsewhere, schedule.id, paused=False))

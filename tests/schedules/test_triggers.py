@@ -3,16 +3,18 @@
 import base64
 import datetime as dt
 import json
+from dataclasses import replace
 
 import pytest
 
-from omium.errors import InvalidRequest, NotFound, SignatureRefused
+from omium.errors import InvalidRequest, NotFound, ScopeMissing, SignatureRefused, WorkflowNotAllowed
 from omium.models.schedules import CreateTrigger
 from omium.server.outbound.signing import PREFIX, make_secret, sign
 from omium.server.schedules import incoming, triggers
 from omium.server.schedules.following import Following
 from omium.server.store import fires
 from omium.server.store import triggers as store
+from omium.states import Environment
 
 BODY = json.dumps({"order": {"id": 7, "lines": [{"sku": "a"}]}}).encode()
 
@@ -188,3 +190,24 @@ async def test_what_a_trigger_lacks_is_told_and_strangers_see_nothing(engine, ke
     await engine.write(lambda tx: triggers.delete_trigger(tx, engine.who, trigger.id))
     with pytest.raises(SignatureRefused):
         await send(engine, key_file, trigger, signed(engine, trigger.signing_secret))
+
+
+async def test_a_mapping_that_names_an_item_by_no_digit_of_ours_does_not_fit(engine, key_file):
+    trigger = await make(engine, key_file, inputs={"sku": {"$from": "body.order.lines.²"}})
+    fire = await send(engine, key_file, trigger, signed(engine, trigger.signing_secret))
+    assert (fire.outcome, fire.code) == ("refused", "mapping-unfit")
+
+
+async def test_only_who_may_start_the_workflow_there_changes_a_trigger_and_gets_its_secret(engine, key_file):
+    trigger = await make(engine, key_file)
+    listed = replace(engine.who, workflows=frozenset({"another"}))
+    elsewhere = replace(engine.who, environment=Environment.PROD)
+    for change in (
+        lambda tx: triggers.rotate_trigger(tx, key_file, listed, trigger.id),
+        lambda tx: triggers.delete_trigger(tx, listed, trigger.id),
+    ):
+        with pytest.raises(WorkflowNotAllowed):
+            await engine.write(change)
+    with pytest.raises(ScopeMissing, match="environment"):
+        await engine.write(lambda tx: triggers.rotate_trigger(tx, key_file, elsewhere, trigger.id))
+    assert (await send(engine, key_file, trigger, signed(engine, trigger.signing_secret))).execution_id

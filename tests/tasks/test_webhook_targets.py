@@ -119,6 +119,23 @@ async def test_a_deleted_target_is_gone_and_another_tenants_never_was(client, ta
     assert (await client.delete(f"/v1/webhooks/{made['id']}")).status_code == 404
 
 
+async def test_a_key_for_some_workflows_makes_and_changes_no_target_that_gets_the_tasks_of_all(
+    client, target
+):
+    made = await create(client, target)
+    listed = client.as_key(await client.new_key(workflows=["one"]))
+    body = {"name": "mine", "url": target.url, "handlers": ["enrich"]}
+    replies = [
+        await listed.post_keyed("/v1/webhooks", body),
+        await listed.post_keyed(f"/v1/webhooks/{made['id']}/rotate"),
+        await listed.delete(f"/v1/webhooks/{made['id']}"),
+    ]
+    assert [(reply.status_code, reply.json()["code"]) for reply in replies] == [
+        (403, "workflow-not-allowed")
+    ] * 3
+    assert (await only(client))["id"] == made["id"]
+
+
 def _verifies(secret, received):
     """Let the stock library say what the signature has to be; the app's clock is not the library's."""
     headers = received.headers

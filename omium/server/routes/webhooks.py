@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omium.errors import InvalidRequest, LimitReached, NotFound
+from omium.errors import InvalidRequest, LimitReached, NotFound, WorkflowNotAllowed
 from omium.ids import new_id
 from omium.models.webhook import CreateWebhook, NewWebhook, Webhook, WebhookTested
 from omium.models.wire import Page
@@ -24,7 +24,7 @@ TAGS = ("webhooks",)
     body=CreateWebhook,
     reply=NewWebhook,
     status=201,
-    problems=(InvalidRequest, LimitReached),
+    problems=(InvalidRequest, LimitReached, WorkflowNotAllowed),
     audit="webhook.created",
     audit_target="id",
     summary="Register a target for nodes' tasks; its signing secret is shown this once",
@@ -69,7 +69,7 @@ async def list_webhooks(call: Call[None, PageQuery]) -> Page[Webhook]:
     "/v1/webhooks/{webhook_id}",
     scope=Scope.MANAGE,
     idempotent=Idempotency.NATURAL,
-    problems=(NotFound,),
+    problems=(NotFound, WorkflowNotAllowed),
     audit="webhook.deleted",
     summary="Delete a target; what it was doing is done again by others",
     tags=TAGS,
@@ -84,7 +84,7 @@ async def delete_webhook(call: Call[None]) -> None:
     scope=Scope.MANAGE,
     idempotent=Idempotency.KEYED,
     reply=NewWebhook,
-    problems=(NotFound,),
+    problems=(NotFound, WorkflowNotAllowed),
     audit="webhook.rotated",
     summary="Give a target a new signing secret; the former one signs along for a day",
     tags=TAGS,

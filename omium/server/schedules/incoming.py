@@ -23,7 +23,7 @@ from omium.server.schedules.triggers import open_secrets, origin_of, read_inputs
 from omium.server.seal import KeyFile
 from omium.server.store import triggers as store
 from omium.server.store.fires import FireRow
-from omium.spec.references import MISSING, Lookup, Path, ReferenceInvalid, ReferenceUnavailable, resolve
+from omium.spec.references import ReferenceInvalid, ReferenceUnavailable, look_inside, resolve
 
 TOLERANCE_S: Final = 300
 ID_MAX: Final = 200
@@ -79,21 +79,6 @@ def make_value(mapping: JsonValue, event: Mapping[str, JsonValue], otherwise: Js
     if mapping is None:
         return otherwise
     try:
-        return resolve(mapping, _reader(event))
+        return resolve(mapping, lambda path: look_inside(dict(event), path))
     except (ReferenceUnavailable, ReferenceInvalid) as missing:
         raise MappingUnfit(f"The mapping does not fit this event: {missing}") from None
-
-
-def _reader(event: Mapping[str, JsonValue]) -> Lookup:
-    def look(path: Path) -> object:
-        found: object = event
-        for part in path:
-            if isinstance(found, Mapping) and part in found:
-                found = found[part]
-            elif isinstance(found, list) and part.isdigit() and int(part) < len(found):
-                found = found[int(part)]
-            else:
-                return MISSING
-        return found
-
-    return look  # type: ignore[return-value]  # whatever is inside a JSON value is one

@@ -77,6 +77,8 @@ def get_schedule(tx: Tx, tenant_id: str, schedule_id: str) -> ScheduleRow:
 def set_paused(tx: Tx, principal: Principal, schedule_id: str, *, paused: bool) -> Schedule:
     """Pause a schedule, or let it go on with its next time: what came in between is not made up for."""
     row = _lock(tx, principal, schedule_id)
+    if not paused:
+        require_place(principal, row.environment, row.workflow)
     if (row.status == "paused") != paused:
         next_us = cron.next_after(row.cron, row.timezone, tx.now_us)
         store.set_status(tx, row.id, "paused" if paused else "active", "", next_us)
@@ -105,6 +107,7 @@ def _lock(tx: Tx, principal: Principal, schedule_id: str) -> ScheduleRow:
     row = store.lock_schedule(tx, schedule_id)
     if row is None:
         raise NotFound(f"There is no schedule {schedule_id} here; see `omium schedules list`.")
+    principal.require_workflow(row.workflow)
     return row
 
 

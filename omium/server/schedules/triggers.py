@@ -74,6 +74,7 @@ def create_trigger(
 def rotate_trigger(tx: Tx, keys: KeyFile, principal: Principal, trigger_id: str) -> NewTrigger:
     """Give a webhook's trigger a new secret; the one before it is good for a day more."""
     row = _lock(tx, principal, trigger_id)
+    require_place(principal, row.environment, row.workflow)  # who has the secret starts the workflow
     if row.sealed is None:
         raise InvalidRequest("Only a trigger of the kind webhook has a secret.")
     secret, former = make_secret(), open_secrets(keys, row, tx.now_us)[0]
@@ -180,6 +181,7 @@ def _lock(tx: Tx, principal: Principal, trigger_id: str) -> TriggerRow:
     row = store.lock_trigger(tx, trigger_id)
     if row is None:
         raise NotFound(f"There is no trigger {trigger_id} here; see `omium triggers list`.")
+    principal.require_workflow(row.workflow)
     return row
 
 

@@ -24,6 +24,7 @@ from omium.states import Environment
 
 TARGETS_MAX = 100
 NOTE_MAX = 300
+ALL = "all workflows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,11 @@ class Target:
 
 
 def create_target(tx: Tx, sender: Sender, principal: Principal, command: CreateWebhook) -> NewWebhook:
-    """Store a target; raises `InvalidRequest` for an address that this server would never send to."""
+    """Store a target; raises `InvalidRequest` for an address that this server would never send to.
+
+    A target is given tasks of every workflow, so that a key with a list of them makes and changes none.
+    """
+    principal.require_workflow(ALL)
     try:
         destination = sender.check(command.url)
     except TargetRefused as refused:
@@ -71,6 +76,7 @@ def rotate_target(tx: Tx, sender: Sender, principal: Principal, target_id: str) 
     row = store.lock_target(tx, principal.tenant_id, target_id)
     if row is None:
         raise missing(target_id)
+    principal.require_workflow(ALL)
     webhook = sender.unseal(row).rotated(tx.now_us)
     store.set_sealed(tx, row.id, sender.seal(row.tenant_id, row.id, webhook))
     view = view_target(read_target(tx, row))
@@ -79,6 +85,8 @@ def rotate_target(tx: Tx, sender: Sender, principal: Principal, target_id: str) 
 
 def delete_target(tx: Tx, principal: Principal, target_id: str) -> None:
     """Delete a target; raises `NotFound`."""
+    get_target(tx, principal.tenant_id, target_id)
+    principal.require_workflow(ALL)
     if not store.delete_target(tx, principal.tenant_id, target_id):
         raise missing(target_id)
 
