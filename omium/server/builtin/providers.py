@@ -2,16 +2,20 @@
 
 Owns `providers.toml` in the data folder: address, models, and where the key is. A workflow names a provider,
 never an address or a key. The file is read again when it has changed; while it cannot be read, what was read
-before counts. How a provider is called is model.py.
+before counts. How a provider is called is model.py; how the command line changes the file, provider_file.py.
 
     [local]
     base_url = "http://127.0.0.1:11434/v1"
     models = ["llama3.2", "qwen3"]           # the first is the default; left out: any that is asked for
-    key_file = "/etc/omium/local.key"        # or key_env = "LOCAL_KEY"
+    key_file = "/etc/omium/local.key"        # or key_env = "LOCAL_KEY", or a key_sealed
+
+A `key_sealed` is the key itself, sealed with the server's key file for this name and this `base_url`: without
+the key file, in another entry or with another address it opens nothing.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import tomllib
@@ -21,13 +25,18 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from omium.errors import ConfigError
+from omium.errors import ConfigError, SealBroken
 from omium.logs import get_logger
+from omium.server.keyfile import read_keys
+from omium.server.seal import KeyFile
 
 FILE_NAME: Final = "providers.toml"
 TIMEOUT_S: Final = 120.0
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-_FIELDS: Final = frozenset({"base_url", "models", "key_env", "key_file", "timeout_s", "max_tokens"})
+_KEYS_NAME: Final = "keys.json"  # ServerSettings.key_file, beside the providers
+_FIELDS: Final = frozenset(
+    {"base_url", "models", "key_env", "key_file", "key_sealed", "timeout_s", "max_tokens"}
+)
 
 log = get_logger(__name__)
 
@@ -104,10 +113,12 @@ def read_providers(path: Path, environ: Mapping[str, str] = os.environ) -> dict[
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise ConfigError(f"{path} is no TOML: {error}") from error
-    return {name: _read_provider(f"{path}: {name}", name, entry, environ) for name, entry in content.items()}
+    return {name: read_provider(path, name, entry, environ) for name, entry in content.items()}
 
 
-def _read_provider(where: str, name: str, entry: Any, environ: Mapping[str, str]) -> Provider:
+def read_provider(path: Path, name: str, entry: Any, environ: Mapping[str, str]) -> Provider:
+    """Return the provider that the table `entry` of the file `path` describes; raises `ConfigError`."""
+    where = f"{path}: {name}"
     if not isinstance(entry, dict) or not _NAME.fullmatch(name):
         raise ConfigError(f"{where} is no provider; begin one with a line such as [local].")
     if unknown := sorted(set(entry) - _FIELDS):
@@ -120,9 +131,12 @@ def _read_provider(where: str, name: str, entry: Any, environ: Mapping[str, str]
         raise ConfigError(f"{where}: timeout_s is a number of seconds up to 3600.")
     if max_tokens is not None and (type(max_tokens) is not int or max_tokens < 1):
         raise ConfigError(f"{where}: max_tokens is a whole number above zero.")
+    base_url = _read_base_url(where, entry.get("base_url"))
+    if "key_sealed" in entry:
+        entry = {**entry, "key_sealed": _unseal_key(path, name, base_url, entry["key_sealed"])}
     return Provider(
         name=name,
-        base_url=_read_base_url(where, entry.get("base_url")),
+        base_url=base_url,
         key=_read_key(where, entry, environ),
         models=tuple(models),
         timeout_s=float(timeout_s),
@@ -146,9 +160,9 @@ def _read_base_url(where: str, given: object) -> str:
 
 def _read_key(where: str, entry: dict[str, Any], environ: Mapping[str, str]) -> str:
     variable, file = entry.get("key_env"), entry.get("key_file")
-    if variable is not None and file is not None:
-        raise ConfigError(f"{where} has a key_env and a key_file; keep one.")
-    key = ""
+    key: str = entry.get("key_sealed", "")  # opened by now
+    if len(given := [each for each in ("key_env", "key_file", "key_sealed") if each in entry]) > 1:
+        raise ConfigError(f"{where} has a {' and a '.join(given)}; keep one.")
     if variable is not None:
         key = environ.get(variable, "") if isinstance(variable, str) else ""
         if not key:
@@ -165,3 +179,39 @@ def _read_key(where: str, entry: dict[str, Any], environ: Mapping[str, str]) -> 
     if not key.isascii() or not key.isprintable():
         raise ConfigError(f"{where}: its key has characters that no key has.")
     return key
+
+
+def seal_key(path: Path, name: str, base_url: str, key: str) -> str:
+    """Return `key` as a `key_sealed` of that entry of the file `path`; `ConfigError` without a key file."""
+    sealed = _open_keys(path).seal(key.encode(), _place(name, _read_base_url(f"{path}: {name}", base_url)))
+    return base64.b64encode(sealed).decode()
+
+
+def _unseal_key(path: Path, name: str, base_url: str, sealed: object) -> str:
+    try:
+        data = base64.b64decode(sealed if isinstance(sealed, str) else "", validate=True)
+        return _open_keys(path).unseal(data, _place(name, base_url)).decode()
+    except (SealBroken, ValueError) as error:
+        raise ConfigError(
+            f"{path}: {name}: its key_sealed was made for another name, base_url or key file; give the key"
+            f" again: omium providers add {name} --base-url {base_url}"
+        ) from error
+
+
+def _place(name: str, base_url: str) -> bytes:
+    return f"{FILE_NAME}\n{name}\n{base_url}".encode()  # neither holds a line's end
+
+
+def _open_keys(path: Path) -> KeyFile:
+    """Return the keys beside `path`; unlike `KeyFile.open` it makes none, and writes nothing."""
+    file = path.with_name(_KEYS_NAME)
+    try:
+        keys = read_keys(file)
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror}.") from error
+    if keys is None:
+        raise ConfigError(
+            f"There is no {file} to seal a provider's key with; start the server once, which makes it, or put"
+            " it back from a backup. A key_file or a key_env needs none."
+        )
+    return KeyFile(file, keys)
