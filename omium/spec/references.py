@@ -3,6 +3,7 @@
     list_references    those of a value, with where they stand
     read_path          the text of one as a path
     resolve            a value with each reference replaced by what it names
+    is_larger          whether what came of that is too large to be written
 
 Pure; what a path may name is reading.py's, and what it names at run time is `lookup`'s. A path is text with
 dots, or a list of its parts where one has a dot: `{"$from": ["inputs", "a.b"]}`. What looks like a reference
@@ -130,6 +131,29 @@ def resolve(value: JsonValue, lookup: Lookup) -> JsonValue:
     if is_literal(value):
         return value[LITERAL]
     return {name: resolve(item, lookup) for name, item in value.items()}
+
+
+def is_larger(value: JsonValue, bytes_max: int) -> bool:
+    """Say whether the JSON text of `value` is surely longer, without writing it.
+
+    Many references to one large value are small in memory, and their text can be larger than any memory.
+    """
+    room, stack = bytes_max, [value]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, str):
+            room -= len(each) + 2
+        elif isinstance(each, dict):
+            room -= 2 + sum(len(name) + 3 for name in each)
+        elif isinstance(each, list):
+            room -= 1 + len(each)
+        else:
+            room -= 1
+        if room < 0:
+            return True
+        if isinstance(each, dict | list):
+            stack += each.values() if isinstance(each, dict) else each
+    return False
 
 
 def look_inside(value: JsonValue, parts: Path) -> JsonValue | Literal[Missing.MISSING]:

@@ -211,3 +211,10 @@ async def test_only_who_may_start_the_workflow_there_changes_a_trigger_and_gets_
     with pytest.raises(ScopeMissing, match="environment"):
         await engine.write(lambda tx: triggers.rotate_trigger(tx, key_file, elsewhere, trigger.id))
     assert (await send(engine, key_file, trigger, signed(engine, trigger.signing_secret))).execution_id
+
+
+async def test_a_mapping_that_makes_too_much_of_a_message_is_told_and_starts_nothing(engine, key_file):
+    trigger = await make(engine, key_file, inputs=[{"$from": "body"}] * 3_000)
+    body = json.dumps("x" * 200_000).encode()  # 600 MB, were they written
+    fire = await send(engine, key_file, trigger, signed(engine, trigger.signing_secret, body=body), body)
+    assert (fire.outcome, fire.code) == ("refused", "mapping-unfit")

@@ -2,11 +2,13 @@
 
 import pytest
 
+from omium.jsonvalue import json_bytes
 from omium.spec.references import (
     MISSING,
     Reference,
     ReferenceInvalid,
     ReferenceUnavailable,
+    is_larger,
     list_references,
     look_inside,
     read_path,
@@ -84,3 +86,17 @@ def test_a_template_tells_its_names_and_refuses_one_that_nobody_gave():
     assert list_names("{b}{a}{b}{{c}} {d e}") == ["b", "a"]
     with pytest.raises(UnknownName, match="topik"):
         render("{topik}", {"topic": ""})
+
+
+@pytest.mark.parametrize("value", ["x" * 99, {"x" * 99: 1}, [None] * 99, [["x" * 9] * 9] * 9, 12345, True])
+def test_a_value_is_called_larger_only_if_its_text_is(value):
+    size = len(json_bytes(value))
+    assert not is_larger(value, size)
+    assert is_larger(value, 0)
+
+
+def test_a_value_that_no_memory_could_hold_as_text_is_measured_at_once():
+    value = "x"
+    for _ in range(60):
+        value = [value, value]
+    assert is_larger(value, 100_000)

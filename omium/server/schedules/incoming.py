@@ -14,7 +14,7 @@ from typing import Final
 
 from omium.clock import US_PER_S
 from omium.errors import InvalidJson, InvalidRequest, SignatureRefused
-from omium.jsonvalue import JsonValue, parse_json
+from omium.jsonvalue import MAX_VALUE_BYTES, JsonValue, parse_json
 from omium.server.db.tx import Tx
 from omium.server.engine.parts import EngineParts
 from omium.server.outbound.signing import sign
@@ -23,7 +23,7 @@ from omium.server.schedules.triggers import open_secrets, origin_of, read_inputs
 from omium.server.seal import KeyFile
 from omium.server.store import triggers as store
 from omium.server.store.fires import FireRow
-from omium.spec.references import ReferenceInvalid, ReferenceUnavailable, look_inside, resolve
+from omium.spec.references import ReferenceInvalid, ReferenceUnavailable, is_larger, look_inside, resolve
 
 TOLERANCE_S: Final = 300
 ID_MAX: Final = 200
@@ -79,6 +79,9 @@ def make_value(mapping: JsonValue, event: Mapping[str, JsonValue], otherwise: Js
     if mapping is None:
         return otherwise
     try:
-        return resolve(mapping, lambda path: look_inside(dict(event), path))
+        value = resolve(mapping, lambda path: look_inside(dict(event), path))
     except (ReferenceUnavailable, ReferenceInvalid) as missing:
         raise MappingUnfit(f"The mapping does not fit this event: {missing}") from None
+    if is_larger(value, MAX_VALUE_BYTES):
+        raise MappingUnfit(f"The mapping makes more than {MAX_VALUE_BYTES} bytes of JSON of this event.")
+    return value

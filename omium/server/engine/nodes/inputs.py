@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from omium.errors import CheckpointGone
-from omium.jsonvalue import JsonValue, parse_json
+from omium.errors import CheckpointGone, PayloadTooLarge
+from omium.jsonvalue import MAX_VALUE_BYTES, JsonValue, parse_json
 from omium.server.engine.nodes.work import NodeWork
 from omium.server.engine.scopes import path_of, split_item
 from omium.server.engine.values import fetch_value
 from omium.server.store import activations, details, steps
-from omium.spec.references import MISSING, Missing, ReferenceUnavailable, look_inside, resolve
+from omium.spec.references import MISSING, Missing, ReferenceUnavailable, is_larger, look_inside, resolve
 from omium.spec.schedule import find_vector
 from omium.spec.schedule.keys import Vector
 from omium.states import StepStatus
@@ -43,11 +43,19 @@ class Place:
 
 
 def resolve_at(work: NodeWork, value: JsonValue, place: Place) -> JsonValue:
-    """Return `value` with every reference in it replaced; raises `Unavailable`."""
+    """Return `value` with every reference in it replaced; raises `Unavailable` and `PayloadTooLarge`."""
     try:
-        return resolve(value, lambda path: look_up(work, place, path))
+        given = resolve(value, lambda path: look_up(work, place, path))
     except ReferenceUnavailable as missing:
         raise Unavailable(str(missing)) from missing
+    if is_larger(given, MAX_VALUE_BYTES):  # here, since writing it could take more memory than there is
+        name = f"{place.scope}/{place.node}".strip("/") or "the execution"
+        raise PayloadTooLarge(
+            f"What the references of {name} name has more than {MAX_VALUE_BYTES} bytes of JSON together."
+            " Store it elsewhere and hand on where it is.",
+            limit_bytes=MAX_VALUE_BYTES,
+        )
+    return given
 
 
 def open_column(work: NodeWork, column: bytes) -> JsonValue:
