@@ -26,6 +26,8 @@ from omium.states import Driver, Environment, Scope
 from tests.serverfixture import AppClient, open_app_client, test_settings
 from tests.web.schemas import spoiled, values
 
+# Its confirmation is the tenant's name, and that may have become one of the ids that are tried.
+ENDS_ITS_CALLER = {"delete_tenant"}
 FUZZED = [endpoint for endpoint in list_endpoints() if not endpoint.stream and endpoint.name != "get_metrics"]
 
 
@@ -33,6 +35,9 @@ class Fuzzed:
     """A server in an event loop of its own, for hypothesis, which calls plain functions."""
 
     def __init__(self) -> None:
+        self.open()
+
+    def open(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.runner = asyncio.Runner()
         self.opened = open_app_client(test_settings(Path(self.folder.name)))
@@ -97,4 +102,7 @@ def test_an_endpoint_answers_only_what_it_declares(fuzzed, endpoint: Endpoint):
         assert reply.json()["code"] in allowed, reply.text
 
     send()
+    if endpoint.name in ENDS_ITS_CALLER:
+        fuzzed.close()
+        fuzzed.open()
     assert fuzzed.runner.run(fuzzed.client.get("/v1/whoami")).status_code == 200
