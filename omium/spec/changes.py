@@ -20,6 +20,8 @@ from omium.spec.problems import join_pointer
 
 ChangeKind = Literal["added", "removed", "changed"]
 DIFF_LINES_MAX: Final = 400
+LINE_PAIRS_MAX: Final = 10_000_000
+"""Lines before times lines after, of all texts of two specs: about half a second. What is beyond is told whole."""
 _SECTIONS: Final = ("agents", "tools", "breakers", "loops")
 
 
@@ -67,10 +69,23 @@ class SpecChange:
 
 def diff_specs(old: Spec, new: Spec) -> list[SpecChange]:
     """Return what changed from `old` to `new`; empty if they mean the same."""
-    return list(_list_changes(old, new, ""))
+    return list(_list_changes(old, new, "", _Room()))
 
 
-def _list_changes(old: Body, new: Body, prefix: str) -> Iterator[SpecChange]:
+@dataclass(slots=True)
+class _Room:
+    """How much may still be compared line by line: what that costs grows with the square of the lines."""
+
+    line_pairs: int = LINE_PAIRS_MAX
+
+    def take(self, line_pairs: int) -> bool:
+        has_room = line_pairs <= self.line_pairs
+        if has_room:
+            self.line_pairs -= line_pairs
+        return has_room
+
+
+def _list_changes(old: Body, new: Body, prefix: str, room: _Room) -> Iterator[SpecChange]:
     before, after = _things(old), _things(new)
     for what, id_ in dict.fromkeys([*before, *after]):
         named = prefix + id_
@@ -78,12 +93,12 @@ def _list_changes(old: Body, new: Body, prefix: str) -> Iterator[SpecChange]:
             yield SpecChange("removed", what, named)
         elif (what, id_) not in before:
             yield SpecChange("added", what, named)
-        elif fields := tuple(_list_fields(before[what, id_], after[what, id_], "")):
+        elif fields := tuple(_list_fields(before[what, id_], after[what, id_], "", room)):
             yield SpecChange("changed", what, named, fields)
     old_bodies = {node.id: node.body for node in old.nodes if node.body is not None}
     for node in sorted(new.nodes, key=lambda node: node.id):
         if node.body is not None and node.id in old_bodies:
-            yield from _list_changes(old_bodies[node.id], node.body, f"{prefix}{node.id}/")
+            yield from _list_changes(old_bodies[node.id], node.body, f"{prefix}{node.id}/", room)
 
 
 def _things(spec: Body) -> dict[tuple[str, str], Object]:
@@ -104,12 +119,12 @@ def _things(spec: Body) -> dict[tuple[str, str], Object]:
     return {("spec", ""): form, **nodes, **edges, **found}
 
 
-def _list_fields(before: JsonValue, after: JsonValue, pointer: str) -> Iterator[FieldChange]:
+def _list_fields(before: JsonValue, after: JsonValue, pointer: str, room: _Room) -> Iterator[FieldChange]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for name in dict.fromkeys([*before, *after]):
-            yield from _list_fields(before.get(name), after.get(name), join_pointer(pointer, name))
+            yield from _list_fields(before.get(name), after.get(name), join_pointer(pointer, name), room)
     elif not _is_same(before, after):
-        yield FieldChange(pointer, before, after, _diff_texts(before, after))
+        yield FieldChange(pointer, before, after, _diff_texts(before, after, room))
 
 
 def _is_same(before: JsonValue, after: JsonValue) -> bool:
@@ -121,10 +136,13 @@ def _is_same(before: JsonValue, after: JsonValue) -> bool:
     return isinstance(before, bool) == isinstance(after, bool) and before == after
 
 
-def _diff_texts(before: JsonValue, after: JsonValue) -> tuple[str, ...]:
+def _diff_texts(before: JsonValue, after: JsonValue, room: _Room) -> tuple[str, ...]:
     if not isinstance(before, str) or not isinstance(after, str):
         return ()
     if max(len(before), len(after)) <= 60 and "\n" not in before + after:
         return ()
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
+    former, latter = before.splitlines(), after.splitlines()
+    if not room.take(len(former) * len(latter)):
+        return ()
+    lines = difflib.unified_diff(former, latter, lineterm="", n=2)
     return tuple(line for _, line in zip(range(DIFF_LINES_MAX), lines, strict=False))[2:]

@@ -105,6 +105,22 @@ def test_a_changed_prompt_is_told_line_by_line():
     assert field.text_diff == ("@@ -1 +1,2 @@", " Write.", "+Briefly.")
 
 
+def test_texts_whose_lines_would_take_minutes_to_compare_are_told_whole():
+    def change(document):
+        document["nodes"][0]["parameters"]["description"] = "\n".join(f"{at}\nv{at}" for at in range(10_000))
+        document["tools"]["search"]["description"] = "Search\nwell"
+
+    former = edited(
+        lambda document: document["nodes"][0]["parameters"].update(
+            description="\n".join(f"{at}\nu{at}" for at in range(10_000))
+        )
+    )
+    node, tool = diff_specs(former, edited(change))
+    assert node.fields[0].text_diff == ()
+    assert node.fields[0].after.endswith("v9999")
+    assert "+well" in tool.fields[0].text_diff
+
+
 def test_true_is_not_one():
     def change(document):
         document["nodes"][1]["parameters"]["items"] = [True, 2]
