@@ -21,7 +21,7 @@ from omium.spec.problems import join_pointer
 ChangeKind = Literal["added", "removed", "changed"]
 DIFF_LINES_MAX: Final = 400
 LINE_PAIRS_MAX: Final = 10_000_000
-"""Lines before times lines after, of all texts of two specs: about half a second. What is beyond is told whole."""
+"""Lines before times lines after, of all texts of two specs: about half a second. The rest is told whole."""
 _SECTIONS: Final = ("agents", "tools", "breakers", "loops")
 
 
