@@ -178,7 +178,9 @@ PARK_INSIDE = Sql("""
        AND state IN ('ready', 'waiting') AND (waiting_reason IS NULL OR waiting_reason <> 'items')
 """)
 UNPARK = Sql("""
-    UPDATE activations SET state = CASE WHEN waiting_reason IS NULL THEN 'ready' ELSE 'waiting' END
+    UPDATE activations
+       SET state = CASE WHEN COALESCE(waiting_reason, 'slot') = 'slot' THEN 'ready' ELSE 'waiting' END,
+           waiting_reason = CASE WHEN waiting_reason = 'slot' THEN NULL ELSE waiting_reason END
      WHERE execution_id = :execution_id AND state = 'parked'
 """)
 
@@ -235,7 +237,10 @@ def park_activations(tx: Tx, execution_id: str, scope: str = "") -> None:
 
 
 def unpark_activations(tx: Tx, execution_id: str) -> None:
-    """Let what was parked be ready, or wait, again."""
+    """Let what was parked be ready, or wait, again; what waited for a slot asks for one anew.
+
+    Whoever gave a slot back meanwhile has found nobody that waits.
+    """
     tx.send(UNPARK, execution_id=execution_id)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from omium.server.db.tx import Sql, Tx
+from omium.server.db.tx import Sql, SqlValue, Tx
 from omium.server.store.activations import COLUMNS, ActivationRow
 from omium.server.store.executions import COLUMNS as EXECUTION_COLUMNS
 from omium.server.store.executions import ExecutionRow
@@ -47,6 +48,11 @@ NEXT_TENANT = Sql("""
 READY = Sql(f"""
     SELECT {COLUMNS} FROM activations
      WHERE execution_id = :execution_id AND state = 'ready' AND executor = :executor
+     ORDER BY ready_us, path LIMIT :limit
+""")
+READY_OF = Sql(f"""
+    SELECT {COLUMNS} FROM activations
+     WHERE execution_id = :execution_id AND state = 'ready' AND executor = :executor AND handler = :handler
      ORDER BY ready_us, path LIMIT :limit
 """)
 LOCK_FREE = Sql(f"""
@@ -101,9 +107,22 @@ def find_next_tenant(tx: Tx, executor: str, after_tenant: str) -> str | None:
     return tx.one_or_none(NEXT_TENANT, str, executor=executor, after_tenant=after_tenant)
 
 
-def list_ready(tx: Tx, execution_id: str, executor: str, limit: int) -> list[ActivationRow]:
-    """Return the nodes of an execution that are ready, those that have been so longest first."""
-    return tx.all(READY, ActivationRow, execution_id=execution_id, executor=executor, limit=limit)
+def list_ready(
+    tx: Tx, execution_id: str, executor: str, limit: int, handlers: Sequence[str] | None = None
+) -> list[ActivationRow]:
+    """Return the nodes of an execution that are ready, those that have been so longest first.
+
+    With `handlers` only theirs; there may be more than `limit` then.
+    """
+    about: dict[str, SqlValue] = {"execution_id": execution_id, "executor": executor, "limit": limit}
+    found = tx.all(READY, ActivationRow, **about)
+    if handlers is None:
+        return found
+    if len(found) == limit:  # theirs may stand behind what nobody does
+        found = [each for name in handlers for each in tx.all(READY_OF, ActivationRow, handler=name, **about)]
+        found.sort(key=lambda each: (each.ready_us, each.path))
+    known = set(handlers)
+    return [each for each in found if each.handler in known]
 
 
 def lock_free(tx: Tx, tenant_id: str, execution_id: str) -> ExecutionRow | None:

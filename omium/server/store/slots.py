@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from omium.server.db.tx import Sql, Tx
+from omium.server.store.activations import COLUMNS, ActivationRow
 
 ADD = Sql("""
     INSERT INTO concurrency_slots (tenant_id, environment, key, used, freed)
@@ -32,6 +33,11 @@ LONGEST_WAITING = Sql("""
      WHERE tenant_id = :tenant_id AND environment = :environment AND concurrency_key = :key
        AND state = 'waiting' AND waiting_reason = 'slot'
      ORDER BY ready_us, execution_id, path LIMIT 1
+""")
+PARKED = Sql(f"""
+    SELECT {COLUMNS} FROM activations
+     WHERE execution_id = :execution_id AND state = 'parked' AND has_slot = 1
+     ORDER BY concurrency_key, path
 """)
 
 
@@ -69,6 +75,11 @@ def give_back(tx: Tx, tenant_id: str, environment: str, key: str) -> None:
 def settle(tx: Tx, tenant_id: str, environment: str, key: str) -> None:
     """Note that nobody who waits for a slot of the key can have one now."""
     tx.send(SETTLE, tenant_id=tenant_id, environment=environment, key=key)
+
+
+def list_parked(tx: Tx, execution_id: str) -> list[ActivationRow]:
+    """Return the nodes of an execution that have a slot and may not begin."""
+    return tx.all(PARKED, ActivationRow, execution_id=execution_id)
 
 
 def list_freed(tx: Tx, limit: int) -> list[FreedKey]:

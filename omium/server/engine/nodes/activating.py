@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
+from omium.errors import PayloadTooLarge
 from omium.jsonvalue import JsonValue, canonical_bytes, digest
 from omium.server.engine.mishaps import make_error
 from omium.server.engine.nodes.ending import fail
@@ -16,8 +17,8 @@ from omium.server.engine.nodes.inputs import Place, Unavailable, resolve_at
 from omium.server.engine.nodes.places import place_node
 from omium.server.engine.nodes.rebuild import postpone, recall
 from omium.server.engine.nodes.work import AT_ONCE, Coming, NodeWork
-from omium.server.engine.scopes import path_of
-from omium.server.engine.values import put_value
+from omium.server.engine.scopes import path_of, read_vector
+from omium.server.engine.values import PackedValue, put_value
 from omium.server.store.activations import ActivationRow
 from omium.spec.document import Node
 from omium.spec.limits import ACTIVATIONS_MAX
@@ -38,13 +39,10 @@ def activate(work: NodeWork, coming: Coming) -> None:
     if work.run.activations > ACTIVATIONS_MAX:
         _refuse(work, row, f"An execution has at most {ACTIVATIONS_MAX} activations.", ACTIVATION_LIMIT)
         return
-    try:
-        given = resolve_inputs(work, node, Place(scope, node_id, vector, coming.trigger_edge))
-    except Unavailable as missing:
-        _refuse(work, row, missing.text, "reference-unavailable")
+    taken = _take_inputs(work, row, stored=False)
+    if taken is None:
         return
-    packed = work.parts.vault.pack(row.tenant_id, given, what=f"The input of {path}")
-    row = replace(row, input=packed.column, input_digest=_digest(work, scope, node_id, packed.digest))
+    row, given, packed = taken
     left = recall(work, row)
     if left is None:
         return
@@ -56,6 +54,32 @@ def activate(work: NodeWork, coming: Coming) -> None:
         work.inline.append((row, given, False))
     else:
         work.put(row, stored=False)
+
+
+def take_inputs_anew(work: NodeWork, row: ActivationRow) -> None:
+    """Let a stored node that could not have its inputs ask again: it's ready with them, or fails again."""
+    taken = _take_inputs(work, row, stored=True)
+    if taken is not None:
+        put_value(work.tx, row.tenant_id, taken[2])
+        work.put(taken[0], stored=True)
+
+
+def _take_inputs(
+    work: NodeWork, row: ActivationRow, *, stored: bool
+) -> tuple[ActivationRow, JsonValue, PackedValue] | None:
+    """Return the row with its inputs, which are not counted yet; None where the node has failed."""
+    place = Place(row.scope, row.node, read_vector(row.vector), row.trigger_edge)
+    try:
+        given = resolve_inputs(work, work.definition.node(row.scope, row.node), place)
+        packed = work.parts.vault.pack(row.tenant_id, given, what=f"The input of {row.path}")
+    except Unavailable as missing:
+        _refuse(work, row, missing.text, "reference-unavailable", stored=stored)
+        return None
+    except PayloadTooLarge as large:  # it is this node that cannot be, not the one that has just ended
+        _refuse(work, row, large.detail, "payload-too-large", stored=stored)
+        return None
+    input_digest = _digest(work, row.scope, row.node, packed.digest)
+    return replace(row, input=packed.column, input_digest=input_digest), given, packed
 
 
 def resolve_inputs(work: NodeWork, node: Node, place: Place) -> JsonValue:
@@ -78,5 +102,5 @@ def _digest(work: NodeWork, scope: str, node_id: str, given: str) -> str:
     return digest(canonical_bytes({"definition": definition, "inputs": given}))
 
 
-def _refuse(work: NodeWork, row: ActivationRow, text: str, code: str) -> None:
-    fail(work, row, make_error("NodeFailed", text, code=code), stored=False)
+def _refuse(work: NodeWork, row: ActivationRow, text: str, code: str, *, stored: bool = False) -> None:
+    fail(work, row, make_error("NodeFailed", text, code=code), stored=stored)

@@ -117,10 +117,7 @@ def _take(
     work: NodeWork, scope: TaskScope, limit: int, digests: Sequence[str], worker_id: str | None
 ) -> list[ActivationRow]:
     taken: list[ActivationRow] = []
-    handlers = set(scope.handlers) if scope.handlers is not None else None
-    for row in claimable.list_ready(work.tx, work.row.id, scope.executor, 4 * OF_ONE_MAX):
-        if handlers is not None and row.handler not in handlers:
-            continue
+    for row in claimable.list_ready(work.tx, work.row.id, scope.executor, 4 * OF_ONE_MAX, scope.handlers):
         if scope.queue is not None and row.queue != scope.queue:
             continue
         granted = begin_task(work, row, digests[len(taken)], worker_id)

@@ -25,7 +25,7 @@ from omium.server.engine.nodes.records import (
     record_completed,
     record_failed,
 )
-from omium.server.engine.nodes.slots import release_slot
+from omium.server.engine.nodes.slots import park, release_slot
 from omium.server.engine.nodes.work import Coming, NodeWork, Unhandled
 from omium.server.engine.scopes import path_of, read_vector, vector_text
 from omium.server.engine.values import copy_value, drop_value
@@ -230,7 +230,7 @@ def _stand(work: NodeWork, row: ActivationRow, error: PackedError, seq: int, *, 
     )
     if row.scope:
         work.failing_scopes().add(row.scope)
-        activations.park_activations(work.tx, row.execution_id, row.scope)
+        park(work.tx, row.execution_id, row.scope)
         work.is_active = False  # what this transaction had made ready may be parked now: settling looks
         work.looks.append(row.scope)
         return
@@ -240,7 +240,7 @@ def _stand(work: NodeWork, row: ActivationRow, error: PackedError, seq: int, *, 
         Unhandled(row.path, seq, error, kind, inside=row.path if row.type == "map" else None)
     )
     work.set_failing({"path": row.path, "seq": seq, "error": dict(error.info)})
-    activations.park_activations(work.tx, row.execution_id)
+    park(work.tx, row.execution_id)
     work.is_active = False  # what this transaction had made ready is parked now: settling looks
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.server.db.tx import Tx
 from omium.server.engine.nodes import node_effects
+from omium.server.engine.nodes.activating import take_inputs_anew
 from omium.server.engine.nodes.driving import drive
 from omium.server.engine.nodes.ending import follow
 from omium.server.engine.nodes.maps import open_window
@@ -21,11 +22,12 @@ from omium.server.engine.nodes.settling import settle
 from omium.server.engine.nodes.waits import take_signal
 from omium.server.engine.nodes.work import NodeWork, work_on
 from omium.server.engine.parts import EngineParts
-from omium.server.engine.scopes import read_vector
+from omium.server.engine.scopes import item_scope, read_vector
 from omium.server.store import activations, engine_runs, map_items, signals
 from omium.server.store.activations import ActivationRow
 from omium.server.store.executions import ExecutionRow
 from omium.spec.schedule import go_round
+from omium.spec.schedule.keys import ROOT, instance_key
 from omium.states import WaitingReason
 
 
@@ -49,8 +51,8 @@ def resume_run(tx: Tx, parts: EngineParts, row: ExecutionRow) -> ExecutionRow:
             signal = signals.find_next(tx, row.id, each.handler)
             if signal is not None:  # it came while nothing could begin
                 take_signal(work, each, signal, stored=True)
-    for each in again:
-        if each.type == "map" and "loop" not in read_progress(each):
+    for each in activations.list_in_state(tx, row.id, "waiting"):
+        if each.type == "map":  # its other items could not begin while nothing could
             current = activations.find_activation(tx, row.id, each.path)
             if current is not None and current.state == "waiting":
                 open_window(work, current)
@@ -79,6 +81,10 @@ def _try_again(work: NodeWork, row: ActivationRow) -> None:
         ready_us=work.now_us,
         started_us=None,
     )
+    if row.input is None:
+        work.failing_scopes().discard(row.scope)
+        take_inputs_anew(work, following)
+        return
     if row.type == "map" and "count" in progress:
         following = replace(
             following, state="waiting", waiting_reason="items", progress=_reopened(work, row, progress)
@@ -89,8 +95,12 @@ def _try_again(work: NodeWork, row: ActivationRow) -> None:
 
 def _reopened(work: NodeWork, row: ActivationRow, progress: dict[str, JsonValue]) -> bytes:
     """Return the progress of a map whose failed items run again: they count as running once more."""
-    failed = sum(
-        1 for item in map_items.list_items(work.tx, row.execution_id, row.path) if item.error is not None
-    )
+    items = map_items.list_items(work.tx, row.execution_id, row.path)
+    failed = [item_scope(row.path, item.position) for item in items if item.error is not None]
     map_items.delete_failed(work.tx, row.execution_id, row.path)
-    return json_bytes({**progress, "failed": 0, "running": int(str(progress["running"])) + failed})
+    for scope in failed:
+        graph_state = work.instances(scope).get(instance_key(ROOT, ()))
+        if graph_state is not None and not graph_state.unresolved:  # only its outputs were not there
+            work.done_scopes.add(scope)
+            work.looks.append(scope)
+    return json_bytes({**progress, "failed": 0, "running": int(str(progress["running"])) + len(failed)})

@@ -100,6 +100,8 @@ def _collects(node: Node) -> bool:
 
 def look_at_item(work: NodeWork, scope: str) -> None:
     """End the item `scope` if it is through, or if it has failed and nothing in it runs any more."""
+    if work.row.cancel_requested_us is not None:  # its map was taken away by the cancel
+        return
     if scope in work.done_scopes:
         work.done_scopes.discard(scope)
         _finish_item(work, scope)
@@ -119,10 +121,13 @@ def _finish_item(work: NodeWork, scope: str) -> None:
     body = work.definition.scope(scope).body
     try:
         output = resolve_at(work, dict(body.outputs), Place(scope))
+        packed = work.parts.vault.pack(work.row.tenant_id, output, what=f"The output of {scope}")
     except Unavailable as missing:
         _note_item(work, scope, None, make_error("NodeFailed", missing.text, code="reference-unavailable"))
         return
-    packed = work.parts.vault.pack(work.row.tenant_id, output, what=f"The output of {scope}")
+    except PayloadTooLarge as large:
+        _note_item(work, scope, None, make_error("NodeFailed", large.detail, code="payload-too-large"))
+        return
     column = put_value(work.tx, work.row.tenant_id, packed)
     map_items.put_item(work.tx, work.row.id, map_path, position, output=column, error=None)
     work.drop_scope(scope)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 
+from omium.errors import PayloadTooLarge
 from omium.server.engine import metering
 from omium.server.engine.effect_losses import cut_off
 from omium.server.engine.failures import lock_groups, record_occurrence
@@ -21,6 +22,7 @@ from omium.server.engine.limits import find_reached
 from omium.server.engine.mishaps import PackedError, make_error
 from omium.server.engine.nodes.inputs import Place, Unavailable, resolve_at
 from omium.server.engine.nodes.maps import find_error
+from omium.server.engine.nodes.slots import park
 from omium.server.engine.nodes.stopping import drop_nodes
 from omium.server.engine.nodes.work import NodeWork, Unhandled
 from omium.server.engine.transitions import append_event, move
@@ -91,7 +93,7 @@ def _go_on(work: NodeWork) -> ExecutionRow:
                 work.tx, row, ExecutionStatus.RUNNING, EventType.EXECUTION_RESUMED, data={"after": row.reason}
             )
     except metering.REFUSALS as problem:
-        activations.park_activations(work.tx, row.id)
+        park(work.tx, row.id)
         return move(
             work.tx,
             row,
@@ -122,7 +124,7 @@ def _wait(work: NodeWork, reason: str) -> ExecutionRow:
 
 
 def _pause(work: NodeWork, reason: str) -> ExecutionRow:
-    activations.park_activations(work.tx, work.row.id)
+    park(work.tx, work.row.id)
     return move(
         work.tx, work.row, ExecutionStatus.PAUSED, EventType.EXECUTION_PAUSED, reason=reason, worker_id=None
     )
@@ -170,8 +172,10 @@ def _evaluate_outputs(work: NodeWork) -> None:
     try:
         output = resolve_at(work, dict(work.definition.spec.outputs), Place(""))
         packed = work.parts.vault.pack(row.tenant_id, output, what="The output of the execution")
-    except Unavailable as missing:
-        error = make_error("NodeFailed", missing.text, code="reference-unavailable")
+    except (Unavailable, PayloadTooLarge) as refused:
+        gone = isinstance(refused, Unavailable)
+        text = refused.text if isinstance(refused, Unavailable) else refused.detail
+        error = make_error("NodeFailed", text, code="reference-unavailable" if gone else "payload-too-large")
         seq = work.record(
             EventType.STEP_FAILED, {"path": "", "error": f"{error.info['type']}: {error.info['message']}"}
         )
@@ -287,5 +291,5 @@ def _stop_at_limits(work: NodeWork) -> None:
             row = append_event(work.tx, row, EventType.CREDITS_EXHAUSTED, refused, suspend=reason.value)
     work.change(row)
     if row.suspend is not None:
-        activations.park_activations(work.tx, row.id)
+        park(work.tx, row.id)
         work.is_active = False

@@ -43,6 +43,13 @@ def free_slot(tx: Tx, row: ActivationRow) -> ActivationRow:
     return replace(row, has_slot=0)
 
 
+def park(tx: Tx, execution_id: str, scope: str = "") -> None:
+    """Let nothing begin in an execution, or in a map's item; a slot that was handed over is given back."""
+    activations.park_activations(tx, execution_id, scope)
+    for each in slots.list_parked(tx, execution_id):
+        activations.update_activation(tx, free_slot(tx, each))
+
+
 @dataclass(frozen=True, slots=True)
 class SlotOffer:
     """A slot that came free, and the node that has waited longest for one of that key."""

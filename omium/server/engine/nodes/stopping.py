@@ -9,7 +9,7 @@ Under the lock of the execution. What runs is told with its next heartbeat, and 
 from __future__ import annotations
 
 from omium.server.db.tx import Tx
-from omium.server.engine.nodes.slots import free_slot
+from omium.server.engine.nodes.slots import free_slot, park
 from omium.server.engine.values import drop_value
 from omium.server.store import activations, engine_runs, map_items
 from omium.server.store.executions import ExecutionRow
@@ -19,7 +19,7 @@ _ALL = 10_000_000
 
 def park_nodes(tx: Tx, row: ExecutionRow) -> bool:
     """Let nothing begin that is ready or waits; returns whether something runs or is about to end."""
-    activations.park_activations(tx, row.id)
+    park(tx, row.id)
     return activations.is_active(tx, row.id)
 
 

@@ -1,0 +1,120 @@
+"""Nothing is stuck: pauses, cancels and resumes in the middle of maps, and of waiting for slots."""
+
+import pytest
+
+from tests.engine.nodes.specs import chain, function, spec
+from tests.engine.nodes.test_maps import mapped
+
+SLOT = {"concurrency": {"key": "door", "limit": 1}}
+
+
+async def test_a_map_that_was_paused_goes_on_with_its_other_items(nodes):
+    run = await nodes.start(mapped(concurrency=1), {"items": ["p", "q"]})
+    task = await nodes.claim()
+    await nodes.engine.pause(run)
+    await nodes.complete(task, 1)
+    assert await nodes.status(run) == ("paused", "operator")
+    await nodes.engine.requeue(run)
+    await nodes.do(2, 3)
+    assert await nodes.status(run) == ("completed", None)
+
+
+async def test_a_map_goes_on_with_its_other_items_when_a_failure_beside_it_is_resumed(nodes):
+    document = mapped(concurrency=1)
+    document["nodes"].append(function("b"))
+    run = await nodes.start(document, {"items": ["p", "q"]})
+    tasks = {each.path: each for each in await nodes.claim_all()}
+    await nodes.fail(tasks["b"], retryable=False)
+    await nodes.complete(tasks["each[0]/work"], 1)
+    assert await nodes.status(run) == ("failed", "error")
+    await nodes.engine.requeue(run)
+    assert await nodes.do_all() == ["b", "each[1]/work", "a"]
+    assert await nodes.status(run) == ("completed", None)
+
+
+async def test_an_item_that_ends_while_its_execution_is_cancelled_ends_the_cancel(nodes):
+    run = await nodes.start(mapped(concurrency=1), {"items": ["p", "q"]})
+    task = await nodes.claim()
+    await nodes.engine.cancel(run)
+    await nodes.complete(task, 1)
+    assert await nodes.status(run) == ("cancelled", None)
+
+
+async def test_an_item_that_fails_while_its_execution_is_cancelled_ends_the_cancel(nodes):
+    run = await nodes.start(mapped(concurrency=1), {"items": ["p", "q"]})
+    task = await nodes.claim()
+    await nodes.engine.cancel(run)
+    await nodes.fail(task, retryable=False)
+    assert await nodes.status(run) == ("cancelled", None)
+
+
+async def test_an_item_without_its_outputs_fails_again_when_it_is_resumed(nodes):
+    document = mapped(concurrency=1)
+    body = document["nodes"][0]["body"]
+    body["nodes"].append(function("c"))
+    body["edges"].append({"from": "work", "to": "c", "on": "failure"})
+    body["outputs"] = {"y": {"$from": "nodes.c.output"}}
+    run = await nodes.start(document, {"items": ["p"]})
+    await nodes.do(1)
+    assert await nodes.status(run) == ("failed", "error")
+    await nodes.engine.requeue(run)
+    assert await nodes.status(run) == ("failed", "error")
+
+
+async def test_a_slot_that_came_free_during_a_pause_is_there_with_the_resume(nodes):
+    document = spec([function("a") | SLOT])
+    one, other = await nodes.start(document), await nodes.start("flow")
+    task = await nodes.claim()
+    assert await nodes.claim_all() == []
+    waiting = other if task.execution_id == one else one
+    assert await nodes.live(waiting) == {"a": ("waiting", "slot")}
+    await nodes.engine.pause(waiting)
+    await nodes.complete(task, 1)
+    await nodes.sweep()
+    await nodes.engine.requeue(waiting)
+    assert await nodes.do_all() == ["a"]
+    assert await nodes.status(waiting) == ("completed", None)
+
+
+async def test_an_execution_that_failed_holds_no_slot(nodes):
+    document = spec([function("a") | SLOT, function("b")])
+    await nodes.start(document)
+    first = {each.path: each for each in await nodes.claim_all()}
+    other = await nodes.start("flow")
+    second = {each.path: each for each in await nodes.claim_all()}
+    assert set(second) == {"b"}
+    await nodes.complete(first["a"], 1)
+    await nodes.sweep()
+    assert (await nodes.live(other))["a"] == ("ready", None)
+    await nodes.fail(second["b"], retryable=False)
+    assert await nodes.status(other) == ("failed", "error")
+    third = await nodes.start("flow")
+    assert "a" in await nodes.do_all()
+    assert await nodes.status(third) == ("completed", None)
+
+
+async def test_a_handler_is_served_behind_many_nodes_that_nobody_does(nodes):
+    many = [function(f"n{at}", parameters={"handler": "a"}) for at in range(70)]
+    await nodes.start(spec([*many, function("zz", parameters={"handler": "b"})]))
+    assert (await nodes.claim(handlers=["b"])).path == "zz"
+
+
+@pytest.mark.parametrize("kind", ["function", "map"])
+async def test_a_node_without_its_inputs_asks_for_them_again_when_it_is_resumed(nodes, kind):
+    document = chain("a", "b", "c")
+    document["edges"] = [
+        {"from": "a", "to": "b", "on": "failure"},
+        {"from": "a", "to": "c"},
+        {"from": "b", "to": "c"},
+    ]
+    last = function("c") if kind == "function" else mapped()["nodes"][0] | {"id": "c", "inputs": {}}
+    last["inputs"] = {"x": {"$from": "nodes.b.output"}}
+    document["nodes"][2] = last
+    run = await nodes.start(document, {"items": []})
+    await nodes.do(1)
+    assert await nodes.status(run) == ("failed", "error")
+    await nodes.engine.requeue(run)
+    await nodes.sweep()
+    assert await nodes.claim_all() == []
+    assert await nodes.status(run) == ("failed", "error")
+    assert (await nodes.engine.events(run))[-1].data["code"] == "reference-unavailable"
