@@ -14,6 +14,7 @@ from omium.cli.inputs import read_inputs
 from omium.cli.options import Yes
 from omium.cli.table import Column
 from omium.cli.words import local_time, state
+from omium.safetext import safe_text
 from omium.states import Environment
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def run_now(common: Common, which: Which) -> None:
     elif fire.execution_id is not None:
         common.output.show(fire.execution_id)
     else:
-        typer.echo(f"omium: It was refused ({fire.code}): {fire.detail}", err=True)
+        typer.echo(safe_text(f"omium: It was refused ({fire.code}): {fire.detail}"), err=True)
     if fire.execution_id is None:
         raise typer.Exit(FAILED)
 

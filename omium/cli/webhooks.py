@@ -11,6 +11,7 @@ from omium.cli.ending import FAILED
 from omium.cli.options import Yes
 from omium.cli.table import Column
 from omium.cli.words import state
+from omium.safetext import safe_text
 from omium.states import Environment
 
 app = typer.Typer(help="Push nodes to your own services.", no_args_is_help=True, rich_markup_mode=None)
@@ -148,7 +149,7 @@ def test(common: Common, webhook_id: WebhookId) -> None:
     elif tested.ok:
         common.output.say(f"{tested.detail} It took {tested.elapsed_ms} ms.")
     else:
-        typer.echo(f"omium: {tested.detail}", err=True)
+        typer.echo(safe_text(f"omium: {tested.detail}"), err=True)
     if not tested.ok:
         raise typer.Exit(FAILED)
 

@@ -43,6 +43,22 @@ def test_a_schedule_is_made_shown_run_paused_and_deleted(cli):
     )
 
 
+def test_why_a_schedules_start_was_refused_is_told_without_what_a_terminal_obeys(cli):
+    document = {
+        "omium": "0",
+        "name": "strict",
+        "inputs": {"type": "object", "properties": {"topic": {"type": "integer"}}},
+        "nodes": [{"id": "a", "type": "function", "parameters": {"handler": "a"}}],
+        "edges": [],
+    }
+    imported = cli("workflows", "import", "-", stdin=json.dumps(document))
+    assert imported.code == 0, imported.err
+    of = ("--workflow", "strict", "--cron", "0 9 * * *", "-i", "topic=\u202egnp.exe")
+    assert cli("schedules", "create", "strict", *of).code == 0
+    told = cli("schedules", "run-now", "strict")
+    assert (told.code, "gnp.exe" in told.err, "\u202e" in told.err) == (1, True, False)
+
+
 def test_a_webhook_starts_a_workflow_and_another_one_follows(cli, running_server):
     made = cli("triggers", "create", "in", "--workflow", "report", "--webhook", "--json").json
     assert cli("triggers", "create", "next", "--workflow", "b", "--after", "report").code == 0
