@@ -29,6 +29,11 @@ def list_names(template: str) -> list[str]:
     return list(dict.fromkeys(found[2] for found in _PLACE.finditer(template) if found[2]))
 
 
+def measure(template: str, lengths: Mapping[str, int]) -> int:
+    """Return how long `template` becomes, at most, where names have values of these `lengths`."""
+    return len(template) + sum(lengths.get(found[2], 0) for found in _PLACE.finditer(template) if found[2])
+
+
 def render(template: str, values: Mapping[str, JsonValue]) -> str:
     """Return the template with each name replaced: texts as they are, everything else as JSON.
 

@@ -88,6 +88,8 @@ async def test_no_body_is_no_value(tmp_path):
         ({"headers": {"x": {"$secret": "other"}}}, None, "secret-missing"),
         ({"method": "POST", "body": "{id}"}, {"id": "x" * 2_000_000}, "request-too-large"),
         ({"url": "/{id}"}, {"id": "x" * 9_000}, "request-too-large"),
+        ({"method": "POST", "body": ["a {id}"] * 5_000}, {"id": "x" * 1_000_000}, "request-too-large"),
+        ({"method": "POST", "body": ["{id}"] * 5_000}, {"id": [["x" * 1_000_000]]}, "request-too-large"),
     ],
 )
 async def test_what_must_not_be_sent_is_not_sent(tmp_path, http, inputs, code):

@@ -20,13 +20,15 @@ from omium.server.builtin.model import RETRIED_STATUSES, fail, read_retry_after_
 from omium.server.outbound.addresses import TargetRefused
 from omium.server.outbound.http import Answer, GuardedClient, SendFailed
 from omium.spec.schemas import SchemaInvalid, check_value
-from omium.spec.templates import UnknownName, list_names, render
+from omium.spec.templates import UnknownName, list_names, measure, render
 
 TIMEOUT_S: Final = 30.0
 REQUEST_BYTES_MAX: Final = 1024 * 1024
 ANSWER_BYTES_MAX: Final = 4 * 1024 * 1024
 REDIRECTS_MAX: Final = 3
 URL_CHARACTERS_MAX: Final = 8_192
+WRITTEN_CHARACTERS_MAX: Final = 8 * 1024 * 1024
+"""Of all parts of a request, before they are encoded and measured one by one."""
 _BODY_METHODS: Final = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -119,6 +121,7 @@ async def _make_request(
     context: RunContext, http: Object, arguments: Mapping[str, JsonValue], idempotency_key: str | None
 ) -> _Request:
     method, template = str(http.get("method") or "GET"), str(http.get("url") or "")
+    _refuse_large(http, arguments)
     try:
         url = _make_url(template, arguments)
         query = http.get("query")
@@ -149,6 +152,27 @@ async def _make_request(
     if idempotency_key and "idempotency-key" not in lower:
         headers["idempotency-key"] = idempotency_key
     return _Request(method, url, headers, body, secrets)
+
+
+def _refuse_large(http: Object, arguments: Mapping[str, JsonValue]) -> None:
+    """Raise `RunFailed` where the request would be far too large: before it takes that much memory."""
+    lengths = {name: len(_text(value)) for name, value in arguments.items()}
+    size, stack = 0, [http.get(name) for name in ("url", "query", "headers", "body")]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, str):
+            size += measure(each, lengths)
+        elif isinstance(each, dict | list):
+            stack += each.values() if isinstance(each, dict) else each
+    if size > WRITTEN_CHARACTERS_MAX:
+        raise fail(
+            "RequestTooLarge",
+            f"The request has {size:,} characters with the arguments put in; the body may have"
+            f" {REQUEST_BYTES_MAX:,} bytes.",
+            code="request-too-large",
+            retryable=False,
+            not_applied=True,
+        )
 
 
 def _make_url(template: str, arguments: Mapping[str, JsonValue]) -> str:
