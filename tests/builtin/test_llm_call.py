@@ -181,6 +181,13 @@ async def test_a_spec_chooses_among_what_the_operator_allows(tmp_path):
             {"inputs": {"topic": "x" * 300_000}, "parameters": {"prompt": "{topic}" * 4, "llm": LLM}},
             "prompt-too-large",
         ),
+        (
+            {
+                "inputs": {"topic": "x" * 900_000},
+                "parameters": {"messages": [{"role": "user", "content": "On {topic}"}] * 9_000, "llm": LLM},
+            },
+            "prompt-too-large",
+        ),
     ],
 )
 async def test_what_cannot_be_asked_is_not_asked(tmp_path, given, code):

@@ -13,57 +13,70 @@ from omium.jsonvalue import JsonValue, encode, json_bytes, parse_json, plain
 from omium.server.builtin.context import NO_USAGE, Object, TaskGrant
 from omium.server.builtin.model import ModelAnswer, fail
 from omium.spec.schemas import SchemaInvalid, check_value
-from omium.spec.templates import UnknownName, render
+from omium.spec.templates import UnknownName, measure, render
 
 PROMPT_CHARACTERS_MAX: Final = 1_000_000
 """Of one rendered text: inputs may be much larger than what a model reads."""
+CONVERSATION_CHARACTERS_MAX: Final = 4 * PROMPT_CHARACTERS_MAX
+"""Of all texts of one conversation's beginning."""
 
 
-def render_text(template: object, grant: TaskGrant) -> str:
-    """Return `template` with the task's inputs put in once; raises `RunFailed`."""
-    if not isinstance(template, str):
-        return ""
-    values = {name: plain(value) for name, value in grant.inputs.items()}
-    size = len(template) + sum(_length(values[name]) * template.count(f"{{{name}}}") for name in values)
-    if size > PROMPT_CHARACTERS_MAX:
-        raise fail(
-            "PromptTooLarge",
-            f"The prompt of {grant.node} has {size:,} characters; {PROMPT_CHARACTERS_MAX:,} are allowed. Hand"
-            " it a part of its inputs.",
-            code="prompt-too-large",
-            retryable=False,
-        )
-    try:
-        return render(template, values)
-    except UnknownName as unknown:
-        raise fail("TemplateError", str(unknown), code="template-name-unknown", retryable=False) from unknown
+class PromptWriter:
+    """Puts a task's inputs into its templates; they are read once for all of them."""
+
+    def __init__(self, grant: TaskGrant) -> None:
+        self._node = grant.node
+        self._values = {name: plain(value) for name, value in grant.inputs.items()}
+        self._lengths = {name: _length(value) for name, value in self._values.items()}
+        self._room = CONVERSATION_CHARACTERS_MAX
+
+    def write(self, template: object) -> str:
+        """Return `template` with the task's inputs put in once; raises `RunFailed`."""
+        if not isinstance(template, str):
+            return ""
+        size = measure(template, self._lengths)
+        self._room -= size
+        if size > PROMPT_CHARACTERS_MAX or self._room < 0:
+            raise fail(
+                "PromptTooLarge",
+                f"The prompt of {self._node} has {size:,} characters; {PROMPT_CHARACTERS_MAX:,} are allowed,"
+                f" {CONVERSATION_CHARACTERS_MAX:,} in all messages together. Hand it a part of its inputs.",
+                code="prompt-too-large",
+                retryable=False,
+            )
+        try:
+            return render(template, self._values)
+        except UnknownName as unknown:
+            raise fail(
+                "TemplateError", str(unknown), code="template-name-unknown", retryable=False
+            ) from unknown
 
 
 def list_messages(grant: TaskGrant) -> list[JsonValue]:
     """Return the conversation that an `llm_call` begins with."""
-    parameters = grant.parameters
+    parameters, write = grant.parameters, PromptWriter(grant).write
     messages: list[JsonValue] = []
     if parameters.get("system"):
-        messages.append({"role": "system", "content": render_text(parameters["system"], grant)})
+        messages.append({"role": "system", "content": write(parameters["system"])})
     given = parameters.get("messages")
     messages += [
-        {"role": each.get("role"), "content": render_text(each.get("content"), grant)}
+        {"role": each.get("role"), "content": write(each.get("content"))}
         for each in (given if isinstance(given, list) else [])
         if isinstance(each, dict)
     ]
     if parameters.get("prompt") is not None:
-        messages.append({"role": "user", "content": render_text(parameters["prompt"], grant)})
+        messages.append({"role": "user", "content": write(parameters["prompt"])})
     return messages
 
 
 def list_task_messages(grant: TaskGrant) -> list[JsonValue]:
     """Return the conversation that an `agent_task` begins with: who the agent is, and what it is to do."""
-    agent = grant.agent or {}
-    lines = [f"You are {render_text(agent['role'], grant)}."] if agent.get("role") else []
-    lines += [f"Your goal: {render_text(agent['goal'], grant)}"] if agent.get("goal") else []
-    lines += [render_text(agent["backstory"], grant)] if agent.get("backstory") else []
-    task = render_text(grant.parameters.get("description"), grant)
-    expected = render_text(grant.parameters.get("expected_output"), grant)
+    agent, write = grant.agent or {}, PromptWriter(grant).write
+    lines = [f"You are {write(agent['role'])}."] if agent.get("role") else []
+    lines += [f"Your goal: {write(agent['goal'])}"] if agent.get("goal") else []
+    lines += [write(agent["backstory"])] if agent.get("backstory") else []
+    task = write(grant.parameters.get("description"))
+    expected = write(grant.parameters.get("expected_output"))
     if expected:
         task += f"\n\nExpected output: {expected}"
     if wants_json(grant.output_schema):
