@@ -12,6 +12,10 @@ ADD = Sql("""
     VALUES (:tenant_id, :environment, :key, 0, 0)
     ON CONFLICT (tenant_id, environment, key) DO NOTHING
 """)
+LOCK = Sql("""
+    UPDATE concurrency_slots SET freed = freed
+     WHERE tenant_id = :tenant_id AND environment = :environment AND key = :key
+""")
 TAKE = Sql("""
     UPDATE concurrency_slots SET used = used + 1
      WHERE tenant_id = :tenant_id AND environment = :environment AND key = :key AND used < :most
@@ -27,6 +31,7 @@ SETTLE = Sql("""
 NEXT_FREED = Sql("""
     SELECT tenant_id, environment, key, used FROM concurrency_slots WHERE freed = 1
      ORDER BY tenant_id, environment, key LIMIT :limit
+     {skip_locked}
 """)
 LONGEST_WAITING = Sql("""
     SELECT execution_id, path, concurrency_limit AS most FROM activations
@@ -60,12 +65,17 @@ class WaitingNode:
     most: int
 
 
-def take(tx: Tx, tenant_id: str, environment: str, key: str, most: int) -> bool:
-    """Take a slot; False where `most` are taken. The key's row is locked until the transaction ends."""
+def lock_key(tx: Tx, tenant_id: str, environment: str, key: str) -> None:
+    """Lock the key's row: who gives a slot of it back meanwhile does so after this transaction."""
     place = {"tenant_id": tenant_id, "environment": environment, "key": key}
-    if tx.execute(TAKE, most=most, **place) == 1:
-        return True
-    return tx.execute(ADD, **place) == 1 and tx.execute(TAKE, most=most, **place) == 1
+    if tx.execute(LOCK, **place) == 0:
+        tx.execute(ADD, **place)
+        tx.execute(LOCK, **place)
+
+
+def take(tx: Tx, tenant_id: str, environment: str, key: str, most: int) -> bool:
+    """Take a slot of a key whose row is there; False where `most` are taken."""
+    return tx.execute(TAKE, most=most, tenant_id=tenant_id, environment=environment, key=key) == 1
 
 
 def give_back(tx: Tx, tenant_id: str, environment: str, key: str) -> None:
@@ -83,6 +93,7 @@ def list_parked(tx: Tx, execution_id: str) -> list[ActivationRow]:
 
 
 def list_freed(tx: Tx, limit: int) -> list[FreedKey]:
+    """Return keys of which a slot was given back, locked; without those that somebody is at work on."""
     return tx.all(NEXT_FREED, FreedKey, limit=limit)
 
 

@@ -1,7 +1,11 @@
 """Nothing is stuck: pauses, cancels and resumes in the middle of maps, and of waiting for slots."""
 
+import asyncio
+import threading
+
 import pytest
 
+from omium.server.engine.nodes.tasks import claim_tasks
 from tests.engine.nodes.specs import chain, function, spec
 from tests.engine.nodes.test_maps import mapped
 
@@ -97,6 +101,29 @@ async def test_a_handler_is_served_behind_many_nodes_that_nobody_does(nodes):
     many = [function(f"n{at}", parameters={"handler": "a"}) for at in range(70)]
     await nodes.start(spec([*many, function("zz", parameters={"handler": "b"})]))
     assert (await nodes.claim(handlers=["b"])).path == "zz"
+
+
+async def test_a_slot_that_comes_free_while_somebody_begins_to_wait_for_it_is_not_missed(nodes):
+    one, other = await nodes.start(spec([function("a") | SLOT])), await nodes.start("flow")
+    task = await nodes.claim()
+    stands, go_on, runs = threading.Event(), threading.Event(), []
+
+    def wait_for_it(tx):
+        claim_tasks(tx, nodes.parts, nodes.scope(), 1, ["0" * 64])
+        runs.append(tx)
+        if len(runs) == 1:  # of two: this one is undone
+            return
+        stands.set()
+        go_on.wait(0.5)  # longer than it takes to give the slot back, if nothing stands in the way of that
+
+    waiting = asyncio.create_task(nodes.engine.write(wait_for_it))
+    await asyncio.to_thread(stands.wait)
+    await nodes.complete(task, 1)
+    await nodes.sweep()
+    go_on.set()
+    await waiting
+    await nodes.sweep()
+    assert await nodes.live(other if task.execution_id == one else one) == {"a": ("ready", None)}
 
 
 @pytest.mark.parametrize("kind", ["function", "map"])

@@ -4,7 +4,9 @@ A task takes its slot when it is claimed; where there is none it waits (`slot`),
 key. Whoever ends gives its slot back and marks the key; `sweep_slots` gives it to the one that has waited
 longest, in a transaction of that one's execution. Waiting for a slot is no attempt.
 
-The row of a key is locked after the execution's. If the process dies in between, the key stays marked.
+The row of a key is locked after the execution's, or both by skipping what others hold: who begins to wait,
+who gives back and who looks for whoever waits come one after the other, so nobody is missed. If the process
+dies in between, the key stays marked.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ def take_slot(work: NodeWork, row: ActivationRow) -> bool:
         return True
     assert row.concurrency_limit is not None
     place = (row.tenant_id, row.environment, row.concurrency_key)
+    slots.lock_key(work.tx, *place)
     if slots.find_waiting(work.tx, *place) is not None:  # it stands behind whoever waits already
         return False
     return slots.take(work.tx, *place, row.concurrency_limit)
