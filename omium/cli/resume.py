@@ -8,6 +8,7 @@ import typer
 
 from omium.cli.context import Common, for_server
 from omium.cli.detail import show_detail
+from omium.cli.ending import WrongUse
 from omium.cli.here import run_here
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.options import Here, Target, Yes
@@ -40,6 +41,10 @@ def resume(
         str | None,
         typer.Option("--max-credits", metavar="CREDITS", help="The same of what it may be charged in all."),
     ] = None,
+    loop_limit: Annotated[
+        list[str] | None,
+        typer.Option("--loop-limit", metavar="LOOP=TIMES", help="Let a loop go round so often; repeatable."),
+    ] = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until a worker has run it.")] = False,
     yes: Yes = False,
 ) -> None:
@@ -51,6 +56,7 @@ def resume(
     omium resume last
     omium resume ex_01mcc5rm00ngqz8ctbd9ygs3xh --here
     omium resume ex_01mcc5rm00ngqz8ctbd9ygs3xh --target my_agents.py:report
+    omium resume ex_01mcc5rm00ngqz8ctbd9ygs3xh --loop-limit draft=10
     """
     from omium.models.execution import ResumeAnswer, ResumeExecution
     from omium.sdk.options import read_credits
@@ -63,6 +69,7 @@ def resume(
             max_duration_us=None if max_duration_s is None else max_duration_s * US_PER_S,
             max_payload_bytes=max_payload_bytes,
             max_microcredits=read_credits("--max-credits", max_credits),
+            loop_limits=dict(_read_loop_limit(pair) for pair in loop_limit or ()),
         )
         if command == ResumeExecution() and (
             here or target or (unserved and agrees(common.output, detail.workflow, yes=yes))
@@ -88,6 +95,19 @@ def resume(
         common.output.say(f"{detail.id} is {status.value}: {who_goes_on(Runner(answer.runner))}")
     if wait:
         end_as(detail)
+
+
+def _read_loop_limit(pair: str) -> tuple[str, int]:
+    """Read `draft=10`; raises `WrongUse`."""
+    from omium.models.execution import LOOP_LIMIT_MAX
+
+    name, _, most = pair.partition("=")
+    if not name or not (most.isascii() and most.isdigit() and 1 <= int(most[:9]) <= LOOP_LIMIT_MAX):
+        raise WrongUse(
+            f"--loop-limit {pair!r}: write --loop-limit LOOP=TIMES, such as draft=10,"
+            f" with {LOOP_LIMIT_MAX:,} at most."
+        )
+    return name, int(most)
 
 
 def agrees(output: Output, workflow: str, *, yes: bool) -> bool:

@@ -14,6 +14,10 @@ Ticks = Annotated[int, Field(ge=0, lt=2**62)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
 BusinessKey = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 TAGS_MAX = 20
+LOOP_LIMIT_MAX = 100_000
+"""As in a document (`max_iterations`)."""
+LOOP_LIMITS_MAX = 100
+LoopLimit = Annotated[int, Field(ge=1, le=LOOP_LIMIT_MAX)]
 
 
 class ProcessIdentity(Command):
@@ -302,6 +306,11 @@ class ResumeExecution(Command):
     """Raises the limit on what it has recorded."""
     max_microcredits: Amount | None = None
     """Sets another limit on what it may be charged, in micro-credits."""
+    loop_limits: Annotated[dict[Path, LoopLimit], Field(max_length=LOOP_LIMITS_MAX)] = Field(
+        default_factory=dict
+    )
+    """How often loops of its document may go round from now on, by header, behind the maps around it:
+    `draft`, `orders/draft`. Each is more than before; they stay with the execution."""
     comment: str = ""
 
 

@@ -109,6 +109,8 @@ def resume_here(
         if row.status != ExecutionStatus.QUEUED:  # an effect in flight, a pause or cancel, a crash loop
             return TakenOver(row, effects.list_unresolved(tx, row.id))
         return give_grant(tx, row, taker, EventType.EXECUTION_RESUMED, data={"took_over": True})
+    if command.loop_limits:
+        raise InvalidRequest("Loops have limits where the server drives: resume it without a process.")
     row = _prepare(tx, principal, row, command, _GRANTABLE)
     return give_grant(
         tx,
@@ -146,6 +148,8 @@ def resume_queued(
     principal.require_workflow(row.workflow)
     if row.driver == Driver.ENGINE and parts is not None:
         row = _resume_nodes(tx, principal, row, command, parts)
+    elif command.loop_limits:
+        raise InvalidRequest(f"{row.id} is not run from a spec, so it has no loops; leave `loop_limits` out.")
     elif row.status != ExecutionStatus.QUEUED:
         row = _queue(tx, principal, row, command)
     runner = find_runner(tx, row, policy)
@@ -173,7 +177,9 @@ def _resume_nodes(
     tx: Tx, principal: Principal, row: ExecutionRow, command: ResumeExecution, parts: EngineParts
 ) -> ExecutionRow:
     """Let the engine go on with what has failed or was paused, or take back a pause that was asked for."""
-    said = {"comment": command.comment, "by": principal.id}
+    said: dict[str, object] = {"comment": command.comment, "by": principal.id}
+    if command.loop_limits:
+        said["loop_limits"] = command.loop_limits
     if undoing.may_undo(row) and undoing.offer(tx, row):  # one that has failed is tried again first
         return row
     if row.status == ExecutionStatus.RUNNING and row.suspend not in (None, PausedReason.ROLLBACK):
@@ -192,7 +198,7 @@ def _resume_nodes(
             **_fresh_budget(command),
         )
         _resume_children(tx, principal, row, command, parts)
-    return resume_run(tx, parts, row)
+    return resume_run(tx, parts, row, command.loop_limits)
 
 
 def _resume_children(

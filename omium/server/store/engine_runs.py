@@ -12,7 +12,10 @@ from omium.server.db.tx import Sql, Tx
 
 @light(frozen=True, slots=True)
 class RunRow:
-    """A row of `engine_runs`; `failing` is JSON, None as long as every failure was handled."""
+    """A row of `engine_runs`; `failing` is JSON, None as long as every failure was handled.
+
+    `loop_limits` is JSON too, None where none was raised.
+    """
 
     execution_id: str
     tenant_id: str
@@ -21,13 +24,14 @@ class RunRow:
     spec_digest: str
     failing: bytes | None
     activations: int
+    loop_limits: bytes | None = None
 
 
-_COLUMNS = "execution_id, tenant_id, workflow_id, version, spec_digest, failing, activations"
+_COLUMNS = "execution_id, tenant_id, workflow_id, version, spec_digest, failing, activations, loop_limits"
 
 INSERT = Sql(f"""
     INSERT INTO engine_runs ({_COLUMNS})
-    VALUES (:execution_id, :tenant_id, :workflow_id, :version, :spec_digest, :failing, :activations)
+    VALUES ({", ".join(f":{name}" for name in RunRow.__slots__)})
 """)
 
 
@@ -44,13 +48,15 @@ def get_run(tx: Tx, execution_id: str) -> RunRow:
 
 
 UPDATE = Sql("""
-    UPDATE engine_runs SET failing = :failing, activations = :activations WHERE execution_id = :execution_id
+    UPDATE engine_runs SET failing = :failing, activations = :activations, loop_limits = :loop_limits
+     WHERE execution_id = :execution_id
 """)
 
 
 def update_run(tx: Tx, row: RunRow) -> None:
-    """Write what changes of a run: its failure, and how many activations it has had."""
-    tx.send(UPDATE, execution_id=row.execution_id, failing=row.failing, activations=row.activations)
+    """Write what changes of a run: its failure, how many activations it has had, its raised limits."""
+    changing = ("execution_id", "failing", "activations", "loop_limits")
+    tx.send(UPDATE, **{name: getattr(row, name) for name in changing})
 
 
 PIN = Sql("""

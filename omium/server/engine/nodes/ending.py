@@ -14,9 +14,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import assert_never
 
-from omium.jsonvalue import JsonValue, json_bytes
+from omium.jsonvalue import JsonValue, json_bytes, parse_json
 from omium.server.engine.mishaps import PackedError, make_error
 from omium.server.engine.nodes.items import forget_items
+from omium.server.engine.nodes.loop_limits import find_limits, name_loop
 from omium.server.engine.nodes.places import place_node
 from omium.server.engine.nodes.records import (
     Result,
@@ -206,7 +207,8 @@ def _end(
     row = release_slot(work, row)
     code = str(error.info.get("code") or "error") if error is not None else ""
     ended = Ended(row.node, read_vector(row.vector), outcome, conditions, code)
-    actions = advance(_graph(work, row), work.instances(row.scope), ended)
+    limits = find_limits(work.run, row.scope)
+    actions = advance(_graph(work, row), work.instances(row.scope), ended, limits)
     if any(isinstance(action, UnhandledAction) and action.code != LOOP_LIMIT for action in actions):
         assert error is not None
         _stand(work, row, error, seq, stored=stored)
@@ -219,7 +221,7 @@ def _end(
         forget_items(work, row)
     follow(work, row.scope, actions)
     if row.scope:
-        work.looks.append(row.scope)
+        _look(work, row.scope)
 
 
 def _stand(work: NodeWork, row: ActivationRow, error: PackedError, seq: int, *, stored: bool) -> None:
@@ -232,7 +234,7 @@ def _stand(work: NodeWork, row: ActivationRow, error: PackedError, seq: int, *, 
         work.failing_scopes().add(row.scope)
         park(work.tx, row.execution_id, row.scope)
         work.is_active = False  # what this transaction had made ready may be parked now: settling looks
-        work.looks.append(row.scope)
+        _look(work, row.scope)
         return
     code = str(error.info.get("code") or "error")
     kind = FailureKind.TIMEOUT if code == "timeout" else FailureKind.ERROR
@@ -268,13 +270,20 @@ def follow(work: NodeWork, scope: str, actions: list[Action]) -> None:
                 assert_never(action)
 
 
+def _look(work: NodeWork, scope: str) -> None:
+    """Have a map's item looked at once: a failed one that was looked at twice would count twice."""
+    if scope not in work.looks:
+        work.looks.append(scope)
+
+
 def _fail_loop(work: NodeWork, scope: str, node: str, vector: str, code: str) -> None:
     """Fail a loop that stands at its limit, as its header in the last iteration."""
     coming = Coming(scope, node, read_vector(vector), None)
     path = path_of(scope, node, coming.vector)
     error = make_error(
         "LoopLimit",
-        f"The loop {node} has gone round as often as `max_iterations` says; raise it to go on.",
+        f"The loop {name_loop(scope, node)} has gone round as often as it may; resume with a higher"
+        " `loop_limits` to go on.",
         code=code,
     )
     seq = work.record(EventType.STEP_FAILED, {"path": path, "error": f"LoopLimit: {error.info['message']}"})
@@ -282,7 +291,7 @@ def _fail_loop(work: NodeWork, scope: str, node: str, vector: str, code: str) ->
         place_node(work, work.definition.node(scope, node), coming, path),
         path=f"{path}/{code}",
         executor="transaction",
-        progress=json_bytes({"loop": node}),
+        progress=json_bytes({"loop": node, "error": parse_json(error.body)}),
     )
     _stand(work, row, error, seq, stored=False)
 

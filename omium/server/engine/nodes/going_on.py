@@ -7,7 +7,9 @@ under the lock of the execution, which was moved to running; called twice, the s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Final
 
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.server.db.tx import Tx
@@ -15,6 +17,7 @@ from omium.server.engine.nodes import node_effects
 from omium.server.engine.nodes.activating import take_inputs_anew
 from omium.server.engine.nodes.driving import drive
 from omium.server.engine.nodes.ending import follow
+from omium.server.engine.nodes.loop_limits import find_limits, raise_limits
 from omium.server.engine.nodes.maps import open_window
 from omium.server.engine.nodes.rebuild import begin_anew
 from omium.server.engine.nodes.records import read_progress
@@ -30,10 +33,19 @@ from omium.spec.schedule import go_round
 from omium.spec.schedule.keys import ROOT, instance_key
 from omium.states import WaitingReason
 
+AS_BEFORE: Final[Mapping[str, int]] = {}
+"""No loop may go round more often than until now."""
 
-def resume_run(tx: Tx, parts: EngineParts, row: ExecutionRow) -> ExecutionRow:
-    """Let the nodes of the running, locked `row` go on; the caller has moved it there."""
+
+def resume_run(
+    tx: Tx, parts: EngineParts, row: ExecutionRow, loop_limits: Mapping[str, int] = AS_BEFORE
+) -> ExecutionRow:
+    """Let the nodes of the running, locked `row` go on; the caller has moved it there.
+
+    `loop_limits` says how often loops may go round from now on; raises `InvalidRequest` as `raise_limits`.
+    """
     work = work_on(tx, parts, row)
+    raise_limits(work, loop_limits)
     if engine_runs.find_instance(tx, row.id, "", "") is None:
         begin_anew(work)
         drive(work)
@@ -67,7 +79,9 @@ def _try_again(work: NodeWork, row: ActivationRow) -> None:
     if "loop" in progress:
         activations.delete_activation(work.tx, row.execution_id, row.path)
         graph = work.definition.scope(row.scope).graph
-        actions = go_round(graph, work.instances(row.scope), row.node, read_vector(row.vector), {})
+        limits = find_limits(work.run, row.scope)
+        actions = go_round(graph, work.instances(row.scope), row.node, read_vector(row.vector), limits)
+        work.failing_scopes().discard(row.scope)
         follow(work, row.scope, actions)
         return
     following = replace(
