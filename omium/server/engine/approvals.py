@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from omium.jsonvalue import JsonValue
+from omium.jsonvalue import JsonValue, json_bytes
 from omium.models.approval import Approval
 from omium.server.db.tx import Tx
 from omium.server.engine.parts import EngineParts
@@ -16,8 +17,10 @@ from omium.server.engine.values import StoredValue, fetch_values
 from omium.server.engine.views import view_value
 from omium.server.store import approvals, engine_runs
 from omium.server.store.activations import ActivationRow
-from omium.spec.templates import UnknownName, render
+from omium.spec.templates import UnknownName, measure, render
 from omium.states import Environment
+
+MESSAGE_CHARACTERS_MAX: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,14 @@ def view_approval(parts: EngineParts, asked: Asked) -> Approval:
 
 
 def _render(message: str, inputs: JsonValue) -> str:
+    """Return the message with its names replaced; as it is written, and cut, where that is too long."""
+    values = inputs if isinstance(inputs, dict) else {}
+    lengths = {
+        name: len(value if isinstance(value, str) else json_bytes(value)) for name, value in values.items()
+    }
+    if measure(message, lengths) > MESSAGE_CHARACTERS_MAX:
+        return message[:MESSAGE_CHARACTERS_MAX]
     try:
-        return render(message, inputs if isinstance(inputs, dict) else {})
+        return render(message, values)
     except UnknownName:
         return message

@@ -3,6 +3,8 @@
 import pytest
 
 from omium.errors import AlreadyDecided, IllegalTransition, NotFound
+from omium.server.engine.approvals import MESSAGE_CHARACTERS_MAX, read_approvals, view_approval
+from omium.server.store.approvals import BEGINNING
 from tests.engine.nodes.specs import function, spec
 
 
@@ -91,6 +93,17 @@ async def test_an_approval_is_decided_once(nodes):
         await nodes.decide(run, "ok", "approved")
     await nodes.do(None)
     assert await nodes.output(run) == {"said": "rejected"}
+
+
+@pytest.mark.parametrize(("times", "shown"), [(1, "On tea? "), (9_000, "On {topic}? " * 9_000)])
+async def test_a_question_that_would_be_far_too_long_is_shown_as_it_is_written(nodes, times, shown):
+    topic = "tea" if times == 1 else "t" * 3_000  # 27 MB, were they put in
+    document = approval(message="On {topic}? " * times)
+    document["nodes"][0]["inputs"] = {"topic": topic}
+    await nodes.start(document)
+    tenant_id, parts = nodes.engine.who.tenant_id, nodes.engine.parts
+    (asked,) = await nodes.engine.read(lambda tx: read_approvals(tx, parts, tenant_id, BEGINNING, 10))
+    assert view_approval(parts, asked).message == shown[:MESSAGE_CHARACTERS_MAX]
 
 
 async def test_an_approval_that_expires_takes_its_default_or_fails(nodes):
