@@ -95,6 +95,8 @@ async def test_what_is_not_proven_starts_nothing_and_leaves_nothing(engine, key_
     for headers in spoiled:
         with pytest.raises(SignatureRefused):
             await send(engine, key_file, trigger, headers)
+        with pytest.raises(SignatureRefused):  # before it is a writer's turn
+            await engine.read(lambda tx, h=headers: incoming.verify(tx, key_file, trigger.id, h, BODY))
     with pytest.raises(SignatureRefused):
         await engine.write(lambda tx: incoming.receive(tx, engine.parts, key_file, "tr_nobody", good, BODY))
     assert await told(engine, trigger) == []

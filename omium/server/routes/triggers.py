@@ -139,6 +139,8 @@ async def receive_webhook(call: Call[None]) -> Fire:
     # Sent twice: the row of the message is there, and is answered. Of another tenant: who knows the secret.
     parts, keys, trigger_id = call.server.engine, call.server.key_file, call.path["trigger_id"]
     headers, body = call.headers, call.raw_body
+    # A stranger's message never takes the turn of a writer; who has the secret is asked again when it is his.
+    await call.read(lambda tx: incoming.verify(tx, keys, trigger_id, headers, body))
     return await call.write(
         lambda tx: view_fire(incoming.receive(tx, parts, keys, trigger_id, headers, body))
     )

@@ -23,6 +23,7 @@ from omium.server.schedules.triggers import open_secrets, origin_of, read_inputs
 from omium.server.seal import KeyFile
 from omium.server.store import triggers as store
 from omium.server.store.fires import FireRow
+from omium.server.store.triggers import TriggerRow
 from omium.spec.references import ReferenceInvalid, ReferenceUnavailable, is_larger, look_inside, resolve
 
 TOLERANCE_S: Final = 300
@@ -42,10 +43,7 @@ def receive(
     tx: Tx, parts: EngineParts, keys: KeyFile, trigger_id: str, headers: Mapping[str, str], body: bytes
 ) -> FireRow:
     """Start the trigger's workflow with a message; raises `SignatureRefused`, `InvalidRequest`."""
-    row = store.find_trigger(tx, trigger_id)
-    if row is None or row.sealed is None:
-        raise SignatureRefused(_REFUSED)
-    message_id = check_signature(open_secrets(keys, row, tx.now_us), headers, body, tx.now_us)
+    row, message_id = verify(tx, keys, trigger_id, headers, body)
     try:
         parsed = parse_json(body) if body else None
     except InvalidJson as invalid:
@@ -56,6 +54,16 @@ def receive(
     except MappingUnfit as unfit:
         return refuse(tx, origin, key, tx.now_us, "mapping-unfit", str(unfit))
     return start_once(tx, parts, origin, key, tx.now_us, value)
+
+
+def verify(
+    tx: Tx, keys: KeyFile, trigger_id: str, headers: Mapping[str, str], body: bytes
+) -> tuple[TriggerRow, str]:
+    """Return the trigger and the message's id, or raise `SignatureRefused`; reads only."""
+    row = store.find_trigger(tx, trigger_id)
+    if row is None or row.sealed is None:
+        raise SignatureRefused(_REFUSED)
+    return row, check_signature(open_secrets(keys, row, tx.now_us), headers, body, tx.now_us)
 
 
 def check_signature(secrets: Sequence[str], headers: Mapping[str, str], body: bytes, now_us: int) -> str:
