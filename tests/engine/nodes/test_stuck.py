@@ -5,7 +5,11 @@ import threading
 
 import pytest
 
+from omium.models.execution import ResumeExecution
+from omium.server.engine.live import NODES_TOPIC, AnnouncingDatabase, queue_topic
 from omium.server.engine.nodes.tasks import claim_tasks
+from omium.server.engine.resume import resume_queued
+from omium.server.live import LiveHub
 from tests.engine.nodes.specs import chain, function, spec
 from tests.engine.nodes.test_maps import mapped
 
@@ -95,6 +99,18 @@ async def test_an_execution_that_failed_holds_no_slot(nodes):
     third = await nodes.start("flow")
     assert "a" in await nodes.do_all()
     assert await nodes.status(third) == ("completed", None)
+
+
+async def test_a_resume_wakes_the_workers_and_the_server_for_what_was_ready(nodes):
+    hub = LiveHub()
+    db, parts, who = AnnouncingDatabase(nodes.engine.db, hub), nodes.parts, nodes.engine.who
+    run = await nodes.start(chain("a"))
+    await nodes.engine.pause(run)
+    queue = queue_topic(who.tenant_id, who.environment.value, "default")
+    with hub.watch(*queue) as worker, hub.watch(*NODES_TOPIC) as server:
+        await db.write(lambda tx: resume_queued(tx, who, run, ResumeExecution(), parts.policy, parts))
+        woken = [await each.wait(0.5) for each in (worker, server)]
+    assert woken == [True, True]
 
 
 async def test_a_handler_is_served_behind_many_nodes_that_nobody_does(nodes):

@@ -13,6 +13,7 @@ from typing import Final
 
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.server.db.tx import Tx
+from omium.server.engine.live import TasksReady
 from omium.server.engine.nodes import node_effects
 from omium.server.engine.nodes.activating import take_inputs_anew
 from omium.server.engine.nodes.driving import drive
@@ -56,6 +57,8 @@ def resume_run(
     for each in sorted(again, key=lambda each: -each.path.count("/")):  # items before the maps around them
         _try_again(work, each)
     activations.unpark_activations(tx, row.id)
+    for executor in ("worker", "timer"):  # what is ready again stood so before: nobody was told since
+        tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, executor, ""))
     for each in activations.list_in_state(tx, row.id, "waiting"):
         if each.waiting_reason == node_effects.EFFECT:
             node_effects.look(work, each)
