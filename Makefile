@@ -58,11 +58,11 @@ demo-crew: $(VENV)/.installed-demo $(VENV)/.installed-model ## kill the server i
 
 .PHONY: test
 test: $(DEV) ## run all tests (PostgreSQL too, if it is installed)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup $(PYTEST_ARGS)
 
 .PHONY: coverage
 coverage: $(DEV) ## run all tests and list the lines and branches that none has reached (takes half as long again)
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest -q -n 3 --dist loadgroup --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 .PHONY: check check-lint check-format check-types check-layers check-lock
 check: check-lint check-format check-types check-layers check-lock ## lint, format, types, layers, lock (-k: all of them)
@@ -92,7 +92,7 @@ beside: $(DEV) $(VENV)/.installed-lock ## resolve Omium beside each framework's 
 
 .PHONY: lowest
 lowest: $(LOWEST)/.installed-lowest ## run all tests with the oldest dependencies that pyproject.toml allows
-	@$(LOWEST)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider $(PYTEST_ARGS)
+	@$(LOWEST)/bin/python -m pytest -q -n 3 --dist loadgroup -p no:cacheprovider $(PYTEST_ARGS)
 
 .PHONY: torture
 torture: $(DEV) ## try every promise for hours, write docs/reliability.md (PYTEST_ARGS="--torture-scale 0.1 -k kill")
