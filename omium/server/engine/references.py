@@ -88,11 +88,14 @@ async def _count_pointers(db: Database) -> Counter[Pointer]:
         after = (effects[-1].tenant_id, effects[-1].effect_key)
         for effect in effects:
             counted.update(_pointers(effect.tenant_id, [effect.input, effect.output]))
-    after_id = ""
-    while batches := await db.read(lambda tx, a=after_id: store.list_batches(tx, a, ROWS_PER_READ)):  # type: ignore[misc]
-        after_id = batches[-1].id
-        for batch in batches:
-            counted.update(_pointers(batch.tenant_id, [batch.command]))
+    for holders in store.HOLDERS:
+        after_id = ""
+        while held := await db.read(
+            lambda tx, of=holders, a=after_id: store.list_held_values(tx, of, a, ROWS_PER_READ)  # type: ignore[misc]
+        ):
+            after_id = held[-1].id
+            for each in held:
+                counted.update(_pointers(each.tenant_id, [each.value]))
     return counted
 
 

@@ -40,9 +40,15 @@ PAYLOADS = Sql("""
      WHERE (tenant_id, address) > (:tenant_id, :address) ORDER BY tenant_id, address LIMIT :limit
 """)
 BATCHES = Sql("""
-    SELECT id, tenant_id, command FROM replay_batches
+    SELECT id, tenant_id, command AS value FROM replay_batches
      WHERE id > :after_id AND status = 'running' ORDER BY id LIMIT :limit
 """)  # what has ended points at nothing any more
+SCHEDULES = Sql("""
+    SELECT id, tenant_id, input AS value FROM schedules WHERE id > :after_id ORDER BY id LIMIT :limit
+""")
+TRIGGERS = Sql("""
+    SELECT id, tenant_id, inputs AS value FROM triggers WHERE id > :after_id ORDER BY id LIMIT :limit
+""")
 REPLIES = Sql("""
     SELECT tenant_id, principal_id, endpoint, key, reply FROM idempotency_records
      WHERE (tenant_id, principal_id, endpoint, key) > (:tenant_id, :principal_id, :endpoint, :key)
@@ -84,12 +90,12 @@ class PayloadFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchFacts:
-    """A batch replay that runs, and the value column that it holds."""
+class HeldValue:
+    """The value column of what starts executions: a batch replay that runs, a schedule, a trigger."""
 
     id: str
     tenant_id: str
-    command: bytes
+    value: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +153,12 @@ def list_payloads(tx: Tx, after: tuple[str, str], limit: int) -> list[PayloadFac
     return tx.all(PAYLOADS, PayloadFacts, tenant_id=after[0], address=after[1], limit=limit)
 
 
-def list_batches(tx: Tx, after_id: str, limit: int) -> list[BatchFacts]:
-    """List the batch replays that run."""
-    return tx.all(BATCHES, BatchFacts, after_id=after_id, limit=limit)
+HOLDERS = (BATCHES, SCHEDULES, TRIGGERS)
+
+
+def list_held_values(tx: Tx, holders: Sql, after_id: str, limit: int) -> list[HeldValue]:
+    """List what one kind of `HOLDERS` points at, by id."""
+    return tx.all(holders, HeldValue, after_id=after_id, limit=limit)
 
 
 def list_replies(tx: Tx, after: tuple[str, str, str, str], limit: int) -> list[ReplyFacts]:
