@@ -175,7 +175,7 @@ def test_every_answer_is_in_the_openapi_document(gate, server, role):
         operation["operationId"]
         for _, _, operation in list_operations(scopes)
         if scopes and operation.get("x-omium-scope", "read") in scopes and operation["security"]
-    } - OF_PEOPLE - OF_TASKS
+    } - (OF_PEOPLE | OF_TASKS)
     good = {name for name, status in server.seen if status < 300}
     gate.figure(f"operations answered well, as {role}", len(good))
     assert len(allowed & good) >= 0.9 * len(allowed), f"it only knocks at the door: {allowed - good}"
