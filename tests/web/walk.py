@@ -446,14 +446,14 @@ class Walk:
         ids.rule = self.post("/v1/alerts/rules", rule)["id"]
         ids.delivery = self.post(f"/v1/alerts/rules/{ids.rule}/test", None)["id"]
         self._invite()
-        own = f"{PRIVATE}-{ids.running}"  # there is one of each name, and this is called again
+        own = f"{PRIVATE}-{ids.running[-8:]}"  # there is one of each name, and this is called again
         planned = {"name": own, "workflow": PRIVATE, "cron": "0 0 1 1 *", "input": PRIVATE}
         ids.schedule = self.post("/v1/schedules", planned)["id"]
         hook = {"name": own, "workflow": PRIVATE, "kind": "webhook"}
         ids.trigger = self.post("/v1/triggers", hook)["id"]
         target = {"name": own, "url": "https://example.com/private", "handlers": [PRIVATE]}
         ids.webhook = self.post("/v1/webhooks", target)["id"]
-        ids.workflow = f"workflow-private-{ids.running}"
+        ids.workflow = f"workflow-private-{ids.running[-8:]}"
         self.post("/v1/workflows", {"document": workflow(ids.workflow), "note": PRIVATE})
         self._good(self.send(self.owner, "PUT", f"/v1/workflows/{ids.workflow}/tags/{PRIVATE}", {}))
         ids.secret = "secret_private"
