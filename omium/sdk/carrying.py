@@ -1,9 +1,10 @@
-"""Carrying: threads that an execution starts belong to it.
+"""Carrying: threads that an execution starts belong to it, those of a node's handler to the node.
 
 Context variables reach tasks by themselves, but not the threads of a pool. A step called in such a thread
-would run unrecorded, and nobody would notice before a resume paid for it again. So as long as an execution
-is active in this process, `ThreadPoolExecutor.submit` and `Thread.start` take the caller's context along when
-the caller is inside one; everything else goes the usual way (docs/decisions/021-threads-carry-context.md).
+would run unrecorded, and nobody would notice before a resume paid for it again; a handler's usage would be of
+nobody. So as long as an execution or a handler is active in this process, `ThreadPoolExecutor.submit` and
+`Thread.start` take the caller's context along when the caller is inside one; everything else goes the usual
+way (docs/decisions/021-threads-carry-context.md).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from omium.sdk.context import find_frame, outside
+from omium.sdk.context import is_inside, outside
 
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ def begin() -> None:
 
         @functools.wraps(original_submit)  # type: ignore[arg-type]  # typeshed's ParamSpec is the Executor's
         def submit(self: ThreadPoolExecutor, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-            if find_frame() is None:
+            if not is_inside():
                 return original_submit(self, fn, *args, **kwargs)
             carried = contextvars.copy_context()
             with outside():  # the pool's own threads outlive the execution and serve others
@@ -45,7 +46,7 @@ def begin() -> None:
 
         @functools.wraps(original_start)
         def start(self: threading.Thread) -> None:
-            if find_frame() is not None:
+            if is_inside():
                 self.run = functools.partial(contextvars.copy_context().run, self.run)  # type: ignore[method-assign]
             original_start(self)
 

@@ -120,6 +120,11 @@ def find_task() -> NodeTask | None:
     return _TASK.get() if _CURRENT.get() is None else None
 
 
+def is_inside() -> bool:
+    """Say whether the calling code runs in an execution, or does a node's task."""
+    return _CURRENT.get() is not None or _TASK.get() is not None
+
+
 def find_line() -> Line | None:
     """Return where the output of the calling code is kept, None if nobody keeps it."""
     frame = _CURRENT.get()

@@ -1,6 +1,8 @@
 """Handlers: how functions become the doers of nodes, and what they are called with."""
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Annotated
 
@@ -17,6 +19,7 @@ from omium.errors import (
     Unserialisable,
 )
 from omium.jsonvalue import TypeRegistry, parse_json
+from omium.sdk import carrying
 from omium.sdk.context import doing
 from omium.sdk.handlers import find_handler, find_handlers
 from omium.sdk.loading import load_target
@@ -203,3 +206,21 @@ def test_a_long_loop_learns_that_it_is_of_no_use_any_more():
     context.lost = True
     with pytest.raises(LeaseLost):
         context.heartbeat()
+
+
+def test_threads_that_a_handler_starts_belong_to_its_node():
+    context = make_context()
+    carrying.begin()
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            with doing(context):
+                assert pool.submit(omium.execution_id).result() == "ex_1"
+                pool.submit(omium.record_usage, model="m", input_tokens=3).result()
+                own = threading.Thread(target=omium.record_usage, kwargs={"model": "m", "input_tokens": 5})
+                own.start()
+                own.join()
+            assert pool.submit(omium.execution_id).result() is None  # the pool's thread serves others, too
+    finally:
+        carrying.end()
+
+    assert [usage["input_tokens"] for usage in context.take_usage()] == [3, 5]
