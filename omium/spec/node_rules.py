@@ -96,10 +96,10 @@ def check_node(spec: Spec, node: Node, pointer: str, problem: Report, warning: R
         for field in _NATIVE_NODE:
             if getattr(node, field):
                 _tell_native(problem, join_pointer(pointer, field), field)
-    _check_parameters(spec, node, pointer, problem)
+    _check_parameters(spec, node, pointer, problem, warning)
 
 
-def _check_parameters(spec: Spec, node: Node, pointer: str, problem: Report) -> None:
+def _check_parameters(spec: Spec, node: Node, pointer: str, problem: Report, warning: Report) -> None:
     at = join_pointer(pointer, "parameters")
     part, found = read_part(PARAMETERS[node.type], node.parameters, at)
     for each in found:
@@ -108,6 +108,7 @@ def _check_parameters(spec: Spec, node: Node, pointer: str, problem: Report) -> 
     match part:
         case AgentTask():
             _check_agent_task(spec, node, part, pointer, problem)
+            _warn_of_tools(spec, node, part, warning)
         case LlmCall():
             _check_llm_call(spec, node, part, pointer, problem)
         case FunctionCall() if is_engine and part.handler is None:
@@ -154,6 +155,24 @@ def _check_agent_task(spec: Spec, node: Node, task: AgentTask, pointer: str, pro
                     f"The {field} asks for {{{name}}}, and the node {node.id} has no input of that name.",
                     did_you_mean(name, node.inputs, f'Add "{name}" to the inputs of {node.id}.'),
                 )
+
+
+def _warn_of_tools(spec: Spec, node: Node, task: AgentTask, warning: Report) -> None:
+    """Warn of tools that an agent may ask for and the server, which does the task, cannot call."""
+    agent = spec.agents.get(node.agent) if node.agent else None
+    if agent is None or task.handler is not None or spec.runtime.mode == "native":
+        return
+    for number, name in enumerate(agent.tools):
+        tool = spec.tools.get(name)
+        if tool is not None and tool.handler is not None and tool.http is None:
+            _tell(
+                warning,
+                join_pointer("/agents", str(node.agent), "tools", number),
+                "tool-not-served",
+                f"The server does the task {node.id} and calls HTTP tools only: it fails when its agent asks"
+                f" for {name}, which a worker's handler does.",
+                f'Give the tool {name} an "http" request, or the parameters of {node.id} a "handler".',
+            )
 
 
 def _check_llm_call(spec: Spec, node: Node, call: LlmCall, pointer: str, problem: Report) -> None:

@@ -38,6 +38,7 @@ CODES: Final[Mapping[str, str]] = {
     "not-json": "The document holds what JSON has no form for.",
     "nothing-to-compensate": "`compensate` without `effect`: a warning.",
     "secret-found": "Something looks like a key, a password or a token.",
+    "tool-not-served": "Warning: an agent whose task the server does has a tool that only a worker can call.",
     "type-mismatch": "A value or a reference is of another type than its schema asks for.",
     "undeclared-input": "An input that no schema declares: a warning, or a problem if others are forbidden.",
     "unknown-agent": "No agent of that name.",

@@ -112,6 +112,25 @@ def test_an_input_that_a_tool_does_not_know_and_a_lone_compensation_are_warned_o
     ]
 
 
+WORKERS_TOOL = ("/agents/writer/tools", ["search", "local"])
+
+
+def test_a_tool_that_the_server_cannot_call_for_an_agent_is_warned_of():
+    checked = check_spec(with_change(WORKERS_TOOL))
+
+    assert checked.problems == ()
+    assert [(warning.pointer, warning.code) for warning in checked.warnings] == [
+        ("/agents/writer/tools/1", "tool-not-served")
+    ]
+    assert "draft" in checked.warnings[0].detail
+
+
+def test_a_tool_of_a_task_that_a_worker_does_is_not_warned_of():
+    checked = check_spec(with_change(WORKERS_TOOL, ("/nodes/1/parameters/handler", "drafting")))
+
+    assert (checked.problems, checked.warnings) == ((), ())
+
+
 def test_native_mode_takes_what_the_engine_would_not_run():
     document = {
         **flow(
