@@ -128,12 +128,14 @@ async def test_a_key_for_some_workflows_makes_and_changes_no_target_that_gets_th
     replies = [
         await listed.post_keyed("/v1/webhooks", body),
         await listed.post_keyed(f"/v1/webhooks/{made['id']}/rotate"),
+        await listed.post(f"/v1/webhooks/{made['id']}/test"),
         await listed.delete(f"/v1/webhooks/{made['id']}"),
     ]
     assert [(reply.status_code, reply.json()["code"]) for reply in replies] == [
         (403, "workflow-not-allowed")
-    ] * 3
+    ] * 4
     assert (await only(client))["id"] == made["id"]
+    assert target.received == []
 
 
 def _verifies(secret, received):

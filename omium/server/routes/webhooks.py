@@ -100,7 +100,7 @@ async def rotate_webhook(call: Call[None]) -> Answer:
     scope=Scope.MANAGE,
     idempotent=Idempotency.NATURAL,
     reply=WebhookTested,
-    problems=(NotFound,),
+    problems=(NotFound, WorkflowNotAllowed),
     audit="webhook.tested",
     summary="Send a target a message that asks for nothing, and enable it if it answers",
     tags=TAGS,
@@ -109,6 +109,7 @@ async def test_webhook(call: Call[None]) -> WebhookTested:
     # Sent twice: two messages. The process dies in between: it was sent, and nothing was changed.
     tenant_id, webhook_id, server = call.principal.tenant_id, call.path["webhook_id"], call.server
     row = await call.read(lambda tx: targets.get_target(tx, tenant_id, webhook_id))
+    call.principal.require_workflow(targets.ALL)  # an answer enables it
     tested = await server.webhooks.test(row, new_id("wm", server.clock.now_us()))
 
     def note(tx: Tx) -> None:
