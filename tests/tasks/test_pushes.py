@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from omium.server.webhooks.keeping import Keeper
+from omium.server.webhooks.messages import SAID_BYTES_MAX
 from omium.server.webhooks.pusher import TRIES_MAX, Pusher
 from tests.alerts.targets import HttpTarget, open_target
 from tests.serverfixture import AppClient, open_app_client, test_settings
@@ -151,6 +152,13 @@ async def test_a_target_that_accepts_calls_back_with_the_tasks_own_token(each_pu
     other = await pushing.call_back(token, output=[3])
     assert (other.status_code, other.json()["code"]) == (409, "step-conflict")
     assert (await pushing.detail(execution_id))["output"] == {"said": [1, 2]}
+
+
+async def test_a_callback_that_is_larger_than_a_reply_is_refused_before_it_is_read(pushing):
+    too_large = await pushing.call_back("t" * 43, output="x" * SAID_BYTES_MAX)
+    assert (too_large.status_code, too_large.json()["limit_bytes"]) == (413, SAID_BYTES_MAX)
+    read = await pushing.call_back("t" * 43, output="x" * (SAID_BYTES_MAX - 100))
+    assert read.status_code == 404
 
 
 async def test_a_callback_that_never_comes_is_a_failed_try(pushing):

@@ -22,7 +22,7 @@ from omium.server.engine.task_grants import make_lease
 from omium.server.principal import Principal
 from omium.server.web.endpoint import Call, Idempotency, endpoint
 from omium.server.webhooks.callbacks import take_callback
-from omium.server.webhooks.messages import CALLBACK_PATH
+from omium.server.webhooks.messages import CALLBACK_PATH, SAID_BYTES_MAX
 from omium.states import Scope
 
 S = TypeVar("S")
@@ -116,6 +116,7 @@ async def _end(
     scope=None,
     idempotent=Idempotency.NATURAL,
     body=CallBack,
+    body_bytes_max=SAID_BYTES_MAX,
     reply=TaskEnded,
     problems=(IllegalTransition, LeaseLostProblem, NotFound, StepConflict),
     summary="Record what became of a pushed task, with the task's own token and without a key",

@@ -140,7 +140,8 @@ class Application:
         else:
             principal = await self._admit(endpoint, request, request_id, address)
         query = read_query(request.query_string, endpoint.query)
-        raw_body = await request.read_body(endpoint.body_bytes_max or server.settings.body_bytes_max)
+        bytes_max = server.settings.body_bytes_max
+        raw_body = await request.read_body(min(endpoint.body_bytes_max or bytes_max, bytes_max))
         body = self._read_body(endpoint, request, raw_body)
         idempotency = None
         if endpoint.idempotent is Idempotency.KEYED:

@@ -128,8 +128,8 @@ def endpoint(
     `body`, `query` and `reply` are pydantic models, None for no body, no query parameters, an empty reply
     (204). `problems` are those that the handler's own work may raise; what any endpoint may answer (401, 403,
     413, 429, 500, 503, 507 and so on) is added by the table. `stream` (server-sent events) and `long_poll`
-    count against the quotas of open streams and of waiting workers. `body_bytes_max` lowers or raises the
-    body cap for this endpoint.
+    count against the quotas of open streams and of waiting workers. `body_bytes_max` lowers the body cap
+    for this endpoint.
     `optional_key` says that an Idempotency-Key may stand in for the natural key that the body could carry.
     `audit` is the name (`noun.past_verb`) under which the audit log tells what was done: written with the
     handler's own `call.write` or `call.mutate`, and for refusals. Its target is the field `audit_target` of

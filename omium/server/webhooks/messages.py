@@ -23,6 +23,8 @@ from omium.models.tasks import Task
 from omium.models.webhook import TaskSaid
 
 CALLBACK_PATH: Final = "/v1/tasks/callback"
+SAID_BYTES_MAX: Final = 9 * 2**20
+"""Of a reply or a callback: the largest value that can be recorded, and what is around it."""
 ACCEPTED: Final = 202
 NO_CONTENT: Final = 204
 

@@ -21,9 +21,8 @@ from omium.server.outbound.signing import sign
 from omium.server.seal import KeyFile
 from omium.server.settings import ServerSettings
 from omium.server.store.webhooks import TargetRow
-from omium.server.webhooks.messages import make_message
+from omium.server.webhooks.messages import SAID_BYTES_MAX, make_message
 
-ANSWER_BYTES_MAX: Final = 9 * 1024 * 1024  # the largest value that can be recorded, and what is around it
 GONE: Final = 410
 
 
@@ -94,7 +93,7 @@ class Sender:
                 body,
                 {"content-type": "application/json", **signed},
                 timeout_s=timeout_s,
-                answer_bytes_max=ANSWER_BYTES_MAX,
+                answer_bytes_max=SAID_BYTES_MAX,
             )
         except SendFailed as failed:
             raise Refused(str(failed), reached=failed.reached) from failed
