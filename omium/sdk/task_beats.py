@@ -1,8 +1,8 @@
 """Task beats: the thread that keeps the leases of the nodes' tasks that this worker does.
 
-Owns one daemon thread, whatever the number of tasks: all of them beat together, in one request, which brings
-back whether somebody cancelled them or was granted them. A beat that fails is tried again soon; losing one is
-no reason to stop anything, only a grant to another worker is.
+Owns one daemon thread, whatever the number of tasks: all of them beat together, in one request (of hundreds,
+those that are due first), which brings back whether somebody cancelled them or was granted them. A beat that
+fails is tried again soon; losing one is no reason to stop anything, only a grant to another worker is.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ class TaskBeats:
                         self._due_us.pop(context, None)
 
     def _next(self) -> list[TaskContext]:
-        """Wait until a beat is due, and return all tasks; empty: none is left."""
+        """Wait until a beat is due, and return the tasks whose beat is due first; empty: none is left."""
         with self._changed:
             while self._due_us:
                 wait_us = min(self._due_us.values()) - self._clock.boot_us()
                 if wait_us <= 0:
-                    return [*self._due_us][:TASKS_MAX]
+                    return sorted(self._due_us, key=self._due_us.__getitem__)[:TASKS_MAX]
                 self._changed.wait(wait_us / US_PER_S)
             self._thread = None
             return []
