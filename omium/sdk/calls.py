@@ -9,6 +9,7 @@ still does counts (semantics 3.9). A sync function without a timeout runs in the
 from __future__ import annotations
 
 import contextvars
+import functools
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -38,33 +39,45 @@ class Call:
             return self.fn(*self.args, **self.kwargs)
 
     def _run_in_thread(self, frame: Frame, timeout_s: float, step: str) -> Any:
-        ended = threading.Event()
-        result: list[Any] = []
-        errors: list[BaseException] = []
-
-        def work() -> None:
-            try:
-                result.append(self.run_here(frame))
-            except BaseException as error:  # it belongs to the thread that waits
-                errors.append(error)
-            finally:
-                ended.set()
-
-        carried = contextvars.copy_context()
-        with outside():
-            threading.Thread(target=carried.run, args=(work,), name=f"omium-{step}", daemon=True).start()
+        running = InThread(functools.partial(self.run_here, frame), f"omium-{step}")
         try:
-            in_time = ended.wait(timeout_s)
+            in_time = running.ended.wait(timeout_s)
         except BaseException:  # an interrupt of this thread: nobody waits for the other one any more
             frame.closed = f"The step {step} was interrupted."
             raise
         if not in_time:
             frame.closed = f"The step {step} has timed out; what it still does is not recorded."
-            frame.still_running = ended
+            frame.still_running = running.ended
             raise make_timeout(step, timeout_s)
-        if errors:
-            raise errors[0]
-        return result[0]
+        return running.take()
+
+
+class InThread:
+    """A function of the user's in a thread of its own, with the caller's context, until `ended`."""
+
+    def __init__(self, work: Callable[[], Any], name: str) -> None:
+        self.ended = threading.Event()
+        self._work = work
+        self._result: Any = None
+        self._error: BaseException | None = None
+        carried = contextvars.copy_context()
+        with outside():
+            threading.Thread(target=carried.run, args=(self._run,), name=name, daemon=True).start()
+
+    def take(self) -> Any:
+        """Return what it returned, or raise what it raised; when it has ended."""
+        assert self.ended.is_set()
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def _run(self) -> None:
+        try:
+            self._result = self._work()
+        except BaseException as error:  # it belongs to the thread that waits
+            self._error = error
+        finally:
+            self.ended.set()
 
 
 def make_timeout(step: str, timeout_s: float) -> StepTimeout:

@@ -20,7 +20,8 @@ from typing import Any, Final
 
 from omium.errors import Cancelled, ConnectionLost, LeaseLostProblem, Problem, StepTimeout
 from omium.sdk import capture, carrying
-from omium.sdk.calls import Call, make_timeout
+from omium.sdk.async_calls import await_within
+from omium.sdk.calls import Call, InThread, make_timeout
 from omium.sdk.context import doing, outside
 from omium.sdk.flows import drive_sync
 from omium.sdk.handlers import Handler
@@ -119,7 +120,12 @@ class DoingTasks:
             with self._around(context):
                 try:
                     call = handler.restore(context, self._session.link.types)
-                    end = complete(context, await _await(call, context), self._session.link.types)
+                    end = complete(
+                        context,
+                    output = await await_within(call, context.timeout_s, context.path)
+                    end = complete(context, output, self._session.link.types)
+                        self._session.link.types,
+                    )
                 except BaseException as error:  # a boundary: whatever it is, the node is told
                     end = fail(context, self._explain(context, error))
                 finally:
@@ -223,37 +229,10 @@ def _call(call: Call, context: TaskContext) -> Any:
     """Return what the function returns; with a timeout it runs in a thread of its own."""
     if context.timeout_s is None:
         return call.fn(*call.args, **call.kwargs)
-    ended = threading.Event()
-    result: list[Any] = []
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            with doing(context):
-                result.append(call.fn(*call.args, **call.kwargs))
-        except BaseException as error:  # it belongs to the thread that waits
-            errors.append(error)
-        finally:
-            ended.set()
-
-    threading.Thread(target=work, name=f"omium-{context.path}-call", daemon=True).start()
-    if not ended.wait(context.timeout_s):
-        raise _TimedOut(make_timeout(context.path, context.timeout_s), ended)
-    if errors:
-        raise errors[0]
-    return result[0]
-
-
-async def _await(call: Call, context: TaskContext) -> Any:
-    """Await the coroutine; after its time it's cancelled and `StepTimeout` raised."""
-    limit = asyncio.timeout(context.timeout_s)
-    try:
-        async with limit:
-            return await call.fn(*call.args, **call.kwargs)
-    except TimeoutError as error:
-        if limit.expired() and context.timeout_s is not None:
-            raise make_timeout(context.path, context.timeout_s) from error
-        raise
+    running = InThread(functools.partial(call.fn, *call.args, **call.kwargs), f"omium-{context.path}-call")
+    if not running.ended.wait(context.timeout_s):
+        raise _TimedOut(make_timeout(context.path, context.timeout_s), running.ended)
+    return running.take()
 
 
 def _name(context: TaskContext) -> str:
