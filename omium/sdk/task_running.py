@@ -120,12 +120,8 @@ class DoingTasks:
             with self._around(context):
                 try:
                     call = handler.restore(context, self._session.link.types)
-                    end = complete(
-                        context,
                     output = await await_within(call, context.timeout_s, context.path)
                     end = complete(context, output, self._session.link.types)
-                        self._session.link.types,
-                    )
                 except BaseException as error:  # a boundary: whatever it is, the node is told
                     end = fail(context, self._explain(context, error))
                 finally:
