@@ -38,7 +38,7 @@ def has_named_secret(value: JsonValue) -> bool:
 
 
 def _take_names_off(document: JsonValue) -> JsonValue:
-    """Return the document with each named secret, and each address, as what no detector minds."""
+    """Return the document with an empty object for each named secret, which no detector minds."""
     if isinstance(document, list):
         return [_take_names_off(item) for item in document]
     if isinstance(document, dict):

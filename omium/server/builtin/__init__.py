@@ -5,6 +5,7 @@
     expressions.py    conditions, evaluated in a process beside the server (expression_process.py)
     conditions.py     until those of a version have ended the process twice
     providers.py      the models' servers that the operator has configured
+    provider_file.py  how a command changes the file in which they are
     model.py          one chat completion: request, answer, usage, errors
     prompts.py        from a spec to messages, from an answer to an output
     llm_call.py       one call of a model          agent_task.py    turns of a model and its tools, journaled

@@ -5,7 +5,7 @@
     nothing while unused     both start with the first evaluation
 
 Owns the processes and what an evaluation may be given. What may be written is omium/spec/expressions.py, the
-limits of the process are expression_process.py's, and how often an expression may end one is quarantine.py's.
+limits of the process are expression_process.py's, and how often an expression may end one is conditions.py's.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Owns the request, the reading of the answer, its usage record and the errors: 429, 5xx, timeouts and broken
 connections are worth another try and count against the provider; other refusals are the caller's own. What is
-asked is prompts.py's and agent.py's. A provider's key goes to its base URL, which never redirects.
+asked is prompts.py's and agent_task.py's. A provider's key goes to its base URL, which never redirects.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ModelAnswer:
     message: dict[str, JsonValue]
     finish_reason: str
     usage: tuple[RecordUsage, ...] = NO_USAGE
-    """None where it was read from the journal: it's recorded there."""
+    """Empty where it was read from the journal: it's recorded there."""
 
     @property
     def text(self) -> str:
