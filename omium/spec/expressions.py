@@ -11,12 +11,13 @@ is omium/server/builtin/expressions.py, in a process of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from omium.jsonvalue import JsonValue
 from omium.spec.expression_tokens import KEYWORDS, ExpressionInvalid, Token, read_tokens
+from omium.spec.references import MISSING, Lookup, Path
 
 SOURCE_BYTES_MAX: Final = 1_024
 LIST_ITEMS_MAX: Final = 1_000
@@ -32,8 +33,6 @@ FUNCTIONS: Final = COMPREHENSIONS | frozenset(
         *("getHours", "getMinutes", "getSeconds", "getMilliseconds"),
     }
 )
-
-Path = tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -84,11 +83,11 @@ def list_paths(source: str) -> list[Path]:
     return whole
 
 
-def project(paths: Iterable[Path], lookup: Callable[[Path], JsonValue]) -> dict[str, JsonValue]:
+def project(paths: Iterable[Path], lookup: Lookup) -> dict[str, JsonValue]:
     """Return the values of `paths`, nested as they are named, and nothing beside them.
 
-    `lookup` raises `LookupError` for what is not there: it is left out, so that `has(output.x)` is false and
-    reading it is an error of the expression.
+    What is not there is left out, so that `has(output.x)` is false and reading it is an error of the
+    expression.
     """
     found: dict[str, JsonValue] = {}
     for path in paths:
@@ -97,25 +96,10 @@ def project(paths: Iterable[Path], lookup: Callable[[Path], JsonValue]) -> dict[
             nested = inner.setdefault(name, {})
             assert isinstance(nested, dict)  # no path is inside of another
             inner = nested
-        try:
-            inner[path[-1]] = lookup(path)
-        except LookupError:
-            continue
+        value = lookup(path)
+        if value is not MISSING:
+            inner[path[-1]] = value
     return found
-
-
-def look_into(values: Mapping[str, JsonValue]) -> Callable[[Path], JsonValue]:
-    """Return a `lookup` for `project` that finds paths in nested `values`."""
-
-    def lookup(path: Path) -> JsonValue:
-        value: JsonValue = values[path[0]]
-        for name in path[1:]:
-            if not isinstance(value, dict):
-                raise KeyError(name)
-            value = value[name]
-        return value
-
-    return lookup
 
 
 def _read(source: str) -> _Reading:

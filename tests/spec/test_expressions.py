@@ -1,8 +1,11 @@
 """An expression is judged when it is saved, and gets to see what it names and nothing else."""
 
+from functools import partial
+
 import pytest
 
-from omium.spec.expressions import ExpressionInvalid, check_expression, list_paths, look_into, project
+from omium.spec.expressions import ExpressionInvalid, check_expression, list_paths, project
+from omium.spec.references import look_inside
 
 NAMES = ["output", "error", "inputs", "nodes.write.output", "nodes.my-node.output"]
 
@@ -133,9 +136,9 @@ def test_only_what_is_named_is_projected():
     values = {"output": {"a": {"b": 1, "c": 2}, "secret": "x"}, "inputs": {"n": 1}, "error": None}
     paths = list_paths("output.a.b == 1 && has(output.missing.deeper)")
 
-    assert project(paths, look_into(values)) == {"output": {"a": {"b": 1}, "missing": {}}}
+    assert project(paths, partial(look_inside, values)) == {"output": {"a": {"b": 1}, "missing": {}}}
 
 
 def test_what_is_not_an_object_has_nothing_inside():
-    assert project([("output", "a")], look_into({"output": "text"})) == {"output": {}}
-    assert project([("output", "a")], look_into({})) == {"output": {}}
+    assert project([("output", "a")], partial(look_inside, {"output": "text"})) == {"output": {}}
+    assert project([("output", "a")], partial(look_inside, {})) == {"output": {}}

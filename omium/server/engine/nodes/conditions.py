@@ -26,7 +26,7 @@ from omium.server.store import activations, claimable, steps
 from omium.server.store.activations import ActivationRow
 from omium.server.store.executions import find_execution
 from omium.spec.expressions import list_paths, project
-from omium.spec.references import MISSING, Path, look_inside
+from omium.spec.references import MISSING, Missing, Path, look_inside
 from omium.spec.schedule import Outcome, needed_conditions
 
 
@@ -85,8 +85,8 @@ def _ask(work: NodeWork, row: ActivationRow) -> EndingNode:
     )
 
 
-def _look_up(work: NodeWork, row: ActivationRow, outcome: Outcome, path: Path) -> JsonValue:
-    """Return what a condition reads, without its tags; raises `LookupError` where nothing is there."""
+def _look_up(work: NodeWork, row: ActivationRow, outcome: Outcome, path: Path) -> JsonValue | Missing:
+    """Return what a condition reads, without its tags, or `MISSING`."""
     place = Place(row.scope, row.node, read_vector(row.vector), row.trigger_edge)
     try:
         match path:
@@ -98,11 +98,9 @@ def _look_up(work: NodeWork, row: ActivationRow, outcome: Outcome, path: Path) -
                 found = look_inside(open_column(work, body), tuple(rest)) if body is not None else MISSING
             case _:
                 found = look_up(work, place, path)
-    except Unavailable as missing:
-        raise LookupError(missing.text) from missing
-    if found is MISSING:
-        raise LookupError(".".join(path))
-    return plain(found)
+    except Unavailable:
+        return MISSING
+    return found if found is MISSING else plain(found)
 
 
 def _read_output(work: NodeWork, row: ActivationRow) -> JsonValue:
