@@ -76,5 +76,5 @@ def order_units(
     left = sorted(set(following) - set(ordered))
     if not left:
         return tuple(ordered), frozenset()
-    cycles = list_components({name: following[name] for name in following})
+    cycles = list_components(following)
     return (*ordered, *left), cycles[0]
