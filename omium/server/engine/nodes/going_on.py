@@ -54,12 +54,13 @@ def resume_run(
     failing = work.run.failing is not None
     work.run = replace(work.run, failing=None)
     again = activations.list_in_state(tx, row.id, "failed")
+    work.failing_scopes().clear()
+    activations.unpark_activations(tx, row.id)  # before the tries: one that fails at once parks them anew
     for each in sorted(again, key=lambda each: -each.path.count("/")):  # items before the maps around them
         _try_again(work, each)
-    activations.unpark_activations(tx, row.id)
     for executor in ("worker", "timer"):  # what is ready again stood so before: nobody was told since
         tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, executor, ""))
-    for each in activations.list_in_state(tx, row.id, "waiting"):
+    for each in activations.list_in_state(tx, row.id, "waiting"):  # none, if nothing may begin again
         if each.waiting_reason == node_effects.EFFECT:
             node_effects.look(work, each)
         elif each.waiting_reason == WaitingReason.SIGNAL:
@@ -84,12 +85,11 @@ def _try_again(work: NodeWork, row: ActivationRow) -> None:
         graph = work.definition.scope(row.scope).graph
         limits = find_limits(work.run, row.scope)
         actions = go_round(graph, work.instances(row.scope), row.node, read_vector(row.vector), limits)
-        work.failing_scopes().discard(row.scope)
         follow(work, row.scope, actions)
         return
     following = replace(
         row,
-        state="ready",
+        state="ready" if work.may_begin_in(row.scope) else "parked",  # another one has failed again at once
         waiting_reason=None,
         attempt=row.attempt + 1,
         attempts_before=row.attempt,
@@ -99,14 +99,12 @@ def _try_again(work: NodeWork, row: ActivationRow) -> None:
         started_us=None,
     )
     if row.input is None:
-        work.failing_scopes().discard(row.scope)
         take_inputs_anew(work, following)
         return
     if row.type == "map" and "count" in progress:
         following = replace(
             following, state="waiting", waiting_reason="items", progress=_reopened(work, row, progress)
         )
-    work.failing_scopes().discard(row.scope)
     work.put(following, stored=True)
 
 
