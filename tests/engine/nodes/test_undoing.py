@@ -99,6 +99,19 @@ async def test_a_worker_that_is_lost_leaves_it_to_the_next_one(nodes, rolled):
     assert json.loads(json.dumps(await statuses(nodes, rolled)))[0] == ["~b", "completed", 1]
 
 
+async def test_one_that_is_lost_too_often_stops_the_list(nodes, rolled):
+    most = (await nodes.row(rolled)).max_interruptions
+    for _ in range(most + 1):
+        await nodes.claim()
+        await nodes.advance(3600)
+
+    assert await nodes.claim_all() == []
+    assert await nodes.status(rolled) == ("paused", "rollback-failed")
+    assert await statuses(nodes, rolled) == [("~b", "failed", 1), ("~a", "pending", 0)]
+    assert await resume(nodes, rolled) == "paused"
+    assert (await nodes.claim()).attempt == 2
+
+
 async def test_the_same_end_twice_undoes_once(nodes, rolled):
     task = await nodes.claim()
     await nodes.complete(task, "undone")

@@ -263,7 +263,11 @@ def fail_attempt(
 def interrupt_task(work: NodeWork, row: ActivationRow) -> State:
     """Take a task from whoever was lost with it: an interruption, and no attempt (semantics 2.1)."""
     row = replace(row, interruptions=row.interruptions + 1)
+    too_often = row.interruptions > work.row.max_interruptions
     if row.type == undoing.COMPENSATION:
+        if too_often:
+            undoing.fail(work, row, _crash_loop(row))
+            return "failed"
         undoing.interrupt(work, row)
         return "retrying"
     mode = is_effect(work.definition.spec, work.definition.node(row.scope, row.node))
@@ -275,14 +279,8 @@ def interrupt_task(work: NodeWork, row: ActivationRow) -> State:
         )
         node_effects.end_try(work, row, known, not_applied=False)
         return "effect-unknown"
-    if row.interruptions > work.row.max_interruptions:
-        error = make_error(
-            "DriverLost",
-            f"Whoever did {row.path} was lost {row.interruptions} times. Look at what kills the process, such"
-            " as memory, before you resume it.",
-            code="crash-loop",
-        )
-        fail(work, row, error, stored=True)
+    if too_often:
+        fail(work, row, _crash_loop(row), stored=True)
         return "failed"
     work.record(EventType.STEP_INTERRUPTED, {"path": row.path, "count": row.interruptions})
     row = release_slot(work, row)
@@ -303,6 +301,15 @@ def interrupt_task(work: NodeWork, row: ActivationRow) -> State:
     if not begins and row.scope:
         work.looks.append(row.scope)
     return "retrying"
+
+
+def _crash_loop(row: ActivationRow) -> PackedError:
+    return make_error(
+        "DriverLost",
+        f"Whoever did {row.path} was lost {row.interruptions} times. Look at what kills the process, such"
+        " as memory, before you resume it.",
+        code="crash-loop",
+    )
 
 
 def record_late_usage(tx: Tx, parts: EngineParts, lease: TaskLease, usage: Sequence[RecordUsage]) -> None:
