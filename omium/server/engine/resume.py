@@ -26,13 +26,13 @@ from omium.server.db.tx import Tx
 from omium.server.engine import metering
 from omium.server.engine.claims import is_comparable
 from omium.server.engine.compensations import has_pending
-from omium.server.engine.failures import close_occurrences
+from omium.server.engine.failures import close_occurrences, lock_groups
 from omium.server.engine.fence import STAYS_OPEN
 from omium.server.engine.grants import Taker, build_grant, give_grant, make_taker, new_token
 from omium.server.engine.limits import find_reached, raised_columns
 from omium.server.engine.losses import interrupt
 from omium.server.engine.nodes import undoing
-from omium.server.engine.nodes.children import list_failed_children
+from omium.server.engine.nodes.children import list_failed_below, list_failed_children
 from omium.server.engine.nodes.going_on import resume_run
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.policy import Policy
@@ -147,6 +147,7 @@ def resume_queued(
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
     if row.driver == Driver.ENGINE and parts is not None:
+        _lock_failed_below(tx, row)
         row = _resume_nodes(tx, principal, row, command, parts)
     elif command.loop_limits:
         raise InvalidRequest(f"{row.id} is not run from a spec, so it has no loops; leave `loop_limits` out.")
@@ -201,12 +202,21 @@ def _resume_nodes(
     return resume_run(tx, parts, row, command.loop_limits)
 
 
+def _lock_failed_below(tx: Tx, row: ExecutionRow) -> None:
+    """Lock all that goes on with the locked `row`, then their groups of failures, before any is changed."""
+    below = list_failed_below(tx, row)
+    for each in below:
+        lock_execution(tx, row.tenant_id, each.id)
+    if below:
+        lock_groups(tx, row, open_of=[row.id, *(each.id for each in below)])
+
+
 def _resume_children(
     tx: Tx, principal: Principal, parent: ExecutionRow, command: ResumeExecution, parts: EngineParts
 ) -> None:
     """Let the children go on by which the parent has failed: its nodes find them running, and wait.
 
-    A limit that the command raises is the parent's own.
+    All of them are locked. A limit that the command raises is the parent's own.
     """
     own = ResumeExecution(comment=command.comment)
     for each in list_failed_children(tx, parent):

@@ -1,9 +1,11 @@
 """Maps and subworkflows."""
 
 import json
+from dataclasses import replace
 
 from omium.models.execution import ResumeExecution
 from omium.server.engine.resume import resume_queued
+from tests.engine.locks import LockDatabase
 from tests.engine.nodes.specs import chain, function, spec
 
 
@@ -155,6 +157,32 @@ async def test_a_parent_that_is_resumed_lets_its_failed_child_go_on(nodes):
     assert await nodes.output(run) == {"got": 2}
     assert await nodes.engine.inbox(run) == [("error", "sub", "resolved")]
     assert await nodes.engine.inbox(task.execution_id) == [("error", "b", "resolved")]
+
+
+async def test_a_resume_locks_what_goes_on_with_it_before_it_changes_anything(nodes):
+    await nodes.store(chain("a", name="inner"))
+    calls = [{"id": each, "type": "subworkflow", "workflow": "inner"} for each in ("one", "two")]
+    await nodes.store(spec(calls, name="middle"))
+    calls = [{"id": each, "type": "subworkflow", "workflow": "middle"} for each in ("zero", "last")]
+    run = await nodes.start(spec(calls))
+    for _ in range(4):
+        nodes.engine.clock.advance(1)
+        await nodes.sweep()
+    while tasks := await nodes.claim_all():
+        for task in tasks:
+            await nodes.fail(task, retryable=False)
+    await nodes.sweep()
+    assert await nodes.status(run) == ("failed", "error")
+
+    plain, checked = nodes.parts, replace(nodes.parts, db=LockDatabase(nodes.engine.db))
+    for _ in range(8):  # a child that had failed while its parent was failing is seen after the resume
+        nodes.engine.parts = checked
+        await nodes.engine.requeue(run)
+        nodes.engine.parts = plain
+        await nodes.do_all()
+        if (await nodes.status(run))[0] == "completed":
+            return
+    raise AssertionError("it never went on to its end")
 
 
 async def test_a_workflow_that_runs_itself_ends(nodes):

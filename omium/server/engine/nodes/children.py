@@ -45,11 +45,26 @@ def find_child(tx: Tx, parent: ExecutionRow, row: ActivationRow) -> ExecutionRow
 
 
 def list_failed_children(tx: Tx, parent: ExecutionRow) -> list[ExecutionRow]:
-    """Return the children that have failed, and their nodes with them; by id, as all who lock several do."""
+    """Return the children that have failed, and their nodes with them, in the order of their creation."""
     nodes = activations.list_in_state(tx, parent.id, "failed")
     found = [find_child(tx, parent, each) for each in nodes if each.type == "subworkflow"]
     failed = [each for each in found if each is not None and each.status == ExecutionStatus.FAILED]
-    return sorted(failed, key=lambda each: each.id)
+    return sorted(failed, key=_order)
+
+
+def list_failed_below(tx: Tx, top: ExecutionRow) -> list[ExecutionRow]:
+    """Return the children that have failed at any depth, in the order in which they are to be locked."""
+    found: list[ExecutionRow] = []
+    left = [top]
+    while left:
+        children = list_failed_children(tx, left.pop())
+        found += children
+        left += children
+    return sorted(found, key=_order)
+
+
+def _order(row: ExecutionRow) -> tuple[int, str]:
+    return row.created_us, row.id
 
 
 def _was_kept(tx: Tx, parent: ExecutionRow, child_execution: str) -> bool:
