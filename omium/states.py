@@ -299,6 +299,53 @@ class DeliveryStatus(StrEnum):
     DEAD = "dead"
 
 
+class MissedPolicy(StrEnum):
+    """What becomes of times at which no server looked."""
+
+    SKIP = "skip"
+    ONE = "one"
+    ALL = "all"
+
+
+class OverlapPolicy(StrEnum):
+    """What becomes of a time at which the execution before still runs."""
+
+    ALLOW = "allow"
+    SKIP = "skip"
+    QUEUE = "queue"
+
+
+class ScheduleStatus(StrEnum):
+    """Where a schedule stands."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+
+
+class FireOutcome(StrEnum):
+    """What became of one time."""
+
+    STARTED = "started"
+    WAITING = "waiting"
+    SKIPPED = "skipped"
+    REFUSED = "refused"
+
+
+class TriggerKind(StrEnum):
+    """What a trigger follows."""
+
+    WEBHOOK = "webhook"
+    AFTER = "after"
+
+
+class EndOutcome(StrEnum):
+    """Which ends a trigger follows."""
+
+    COMPLETED = "completed"
+    FAILED = "failed"
+    ANY = "any"
+
+
 class Span(StrEnum):
     """How wide a point of time is."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,7 +15,7 @@ from omium.cli.options import Yes
 from omium.cli.table import Column
 from omium.cli.words import local_time, state
 from omium.safetext import safe_text
-from omium.states import Environment
+from omium.states import Environment, MissedPolicy, OverlapPolicy
 
 if TYPE_CHECKING:
     from omium.models.schedules import Schedule
@@ -46,15 +46,14 @@ def create(
         str | None, typer.Option("--inputs", metavar="JSON|@FILE", help="All inputs as one JSON object.")
     ] = None,
     missed: Annotated[
-        str, typer.Option("--missed", metavar="skip|one|all", help="Times at which no server ran.")
-    ] = "one",
+        MissedPolicy, typer.Option("--missed", help="Times at which no server ran.")
+    ] = MissedPolicy.ONE,
     missed_max: Annotated[
         int, typer.Option("--missed-max", min=1, max=100, help="How many of them with all.")
     ] = 10,
     overlap: Annotated[
-        str,
-        typer.Option("--overlap", metavar="allow|skip|queue", help="While the one before still runs."),
-    ] = "skip",
+        OverlapPolicy, typer.Option("--overlap", help="While the one before still runs.")
+    ] = OverlapPolicy.SKIP,
     environment: Annotated[
         Environment | None, typer.Option("--environment", help="Where. [default: the key's]")
     ] = None,
@@ -68,19 +67,17 @@ def create(
     """
     from omium.models.schedules import CreateSchedule
 
-    command = CreateSchedule.model_validate(
-        {
-            "name": name,
-            "workflow": workflow,
-            "cron": cron,
-            "timezone": timezone,
-            "input": read_inputs(pairs or [], inputs),
-            "missed": _one_of("--missed", missed, ("skip", "one", "all")),
-            "missed_max": missed_max,
-            "overlap": _one_of("--overlap", overlap, ("allow", "skip", "queue")),
-            "environment": environment,
-            "queue": queue,
-        }
+    command = CreateSchedule(
+        name=name,
+        workflow=workflow,
+        cron=cron,
+        timezone=timezone,
+        input=read_inputs(pairs or [], inputs),
+        missed=missed,
+        missed_max=missed_max,
+        overlap=overlap,
+        environment=environment,
+        queue=queue,
     )
     with common.client() as client:
         _tell(common, client.create_schedule(command))
@@ -206,7 +203,10 @@ def delete(common: Common, which: Which, yes: Yes = False) -> None:
         schedule_id = _find(client, which)
         common.output.confirm(f"Delete the schedule {which}?", yes=yes)
         client.delete_schedule(schedule_id)
-    common.output.say(f"{which} is deleted.")
+    if common.output.as_json:
+        common.output.json({"deleted": schedule_id})
+    else:
+        common.output.say(f"{which} is deleted.")
 
 
 def _find(client: Client, given: str) -> str:
@@ -224,11 +224,3 @@ def _tell(common: Common, schedule: Schedule) -> None:
         return
     next_time = f"next at {_next(schedule)}" if schedule.next_at_us else "until it's resumed"
     common.output.say(f"{schedule.name} ({schedule.id}) is {schedule.status}, {next_time}.")
-
-
-def _one_of(flag: str, given: str, allowed: tuple[str, ...]) -> Any:
-    from omium.cli.ending import WrongUse
-
-    if given not in allowed:
-        raise WrongUse(f"{flag} is one of {', '.join(allowed)}, not {given!r}.")
-    return given

@@ -14,7 +14,7 @@ from omium.cli.inputs import read_value
 from omium.cli.options import Yes
 from omium.cli.table import Column
 from omium.cli.words import local_time
-from omium.states import Environment
+from omium.states import EndOutcome, Environment, TriggerKind
 
 if TYPE_CHECKING:
     from omium.models.schedules import NewTrigger, Trigger
@@ -38,7 +38,7 @@ def create(
         str | None, typer.Option("--after", metavar="WORKFLOW", help="When this workflow has ended.")
     ] = None,
     on: Annotated[
-        str | None, typer.Option("--on", metavar="completed|failed|any", help="After which ends.")
+        EndOutcome | None, typer.Option("--on", help="After which ends. [default: completed]")
     ] = None,
     inputs: Annotated[
         str | None,
@@ -59,19 +59,15 @@ def create(
 
     if webhook == (after is not None):
         raise WrongUse("A trigger follows either --webhook or --after WORKFLOW.")
-    if on not in (None, "completed", "failed", "any"):
-        raise WrongUse(f"--on is one of completed, failed, any, not {on!r}.")
-    command = CreateTrigger.model_validate(
-        {
-            "name": name,
-            "kind": "webhook" if webhook else "after",
-            "workflow": workflow,
-            "inputs": None if inputs is None else read_value(inputs),
-            "after_workflow": after,
-            "outcome": on,
-            "environment": environment,
-            "queue": queue,
-        }
+    command = CreateTrigger(
+        name=name,
+        kind=TriggerKind.WEBHOOK if webhook else TriggerKind.AFTER,
+        workflow=workflow,
+        inputs=None if inputs is None else read_value(inputs),
+        after_workflow=after,
+        outcome=on,
+        environment=environment,
+        queue=queue,
     )
     with common.client() as client:
         made = client.create_trigger(command)
@@ -158,7 +154,10 @@ def delete(common: Common, which: Which, yes: Yes = False) -> None:
         trigger_id = _find(client, which)
         common.output.confirm(f"Delete the trigger {which}?", yes=yes)
         client.delete_trigger(trigger_id)
-    common.output.say(f"{which} is deleted.")
+    if common.output.as_json:
+        common.output.json({"deleted": trigger_id})
+    else:
+        common.output.say(f"{which} is deleted.")
 
 
 def _find(client: Client, given: str) -> str:

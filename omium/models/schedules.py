@@ -2,62 +2,22 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
 from omium.models.wire import Command, Json, Name, Reply
-from omium.states import Environment
+from omium.states import (
+    EndOutcome,
+    Environment,
+    FireOutcome,
+    MissedPolicy,
+    OverlapPolicy,
+    ScheduleStatus,
+    TriggerKind,
+)
 
 CRON_MAX = 200
-
-
-class MissedPolicy(StrEnum):
-    """What becomes of times at which no server looked."""
-
-    SKIP = "skip"
-    ONE = "one"
-    ALL = "all"
-
-
-class OverlapPolicy(StrEnum):
-    """What becomes of a time at which the execution before still runs."""
-
-    ALLOW = "allow"
-    SKIP = "skip"
-    QUEUE = "queue"
-
-
-class ScheduleStatus(StrEnum):
-    """Where a schedule stands."""
-
-    ACTIVE = "active"
-    PAUSED = "paused"
-
-
-class FireOutcome(StrEnum):
-    """What became of one time."""
-
-    STARTED = "started"
-    WAITING = "waiting"
-    SKIPPED = "skipped"
-    REFUSED = "refused"
-
-
-class TriggerKind(StrEnum):
-    """What a trigger follows."""
-
-    WEBHOOK = "webhook"
-    AFTER = "after"
-
-
-class EndOutcome(StrEnum):
-    """Which ends a trigger follows."""
-
-    COMPLETED = "completed"
-    FAILED = "failed"
-    ANY = "any"
 
 
 class CreateSchedule(Command):

@@ -33,7 +33,7 @@ def test_a_schedule_is_made_shown_run_paused_and_deleted(cli):
     started = cli("schedules", "run-now", "daily").out.strip()
     assert cli("executions", "show", started, "--json").json["status"] == "queued"
     assert "started" in cli("schedules", "show", "daily").out
-    assert cli("schedules", "delete", "daily", "--yes").code == 0
+    assert cli("schedules", "delete", "daily", "--yes", "--json").json == {"deleted": made["id"]}
     assert cli("schedules", "show", "daily").code == 2
 
     wrong = cli("schedules", "create", "x", "--workflow", "report", "--cron", "whenever")
@@ -78,6 +78,6 @@ def test_a_webhook_starts_a_workflow_and_another_one_follows(cli, running_server
     assert [fire["outcome"] for fire in shown["fires"]] == ["started"]
     rotated = cli("triggers", "rotate", "in").out
     assert rotated.startswith("whsec_")
-    assert cli("triggers", "delete", "in", "--yes").code == 0
+    assert cli("triggers", "delete", "in", "--yes", "--json").json == {"deleted": made["id"]}
     assert "report is completed" in cli("triggers", "list").out
     assert cli("triggers", "create", "x", "--workflow", "w").code == 2

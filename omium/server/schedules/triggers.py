@@ -11,7 +11,7 @@ from typing import Final, cast
 
 from omium.errors import InvalidRequest, LimitReached, NotFound
 from omium.jsonvalue import JsonValue, canonical_bytes
-from omium.models.schedules import CreateTrigger, EndOutcome, NewTrigger, Trigger, TriggerKind
+from omium.models.schedules import CreateTrigger, NewTrigger, Trigger
 from omium.server.db.tx import Tx
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.values import drop_value, fetch_value, put_value
@@ -23,6 +23,7 @@ from omium.server.store import fires, retention
 from omium.server.store import triggers as store
 from omium.server.store.triggers import TriggerRow
 from omium.spec.references import Reference, list_references
+from omium.states import EndOutcome, TriggerKind
 
 TRIGGERS_MAX: Final = 200
 GRACE_US: Final = 24 * 3600 * 1_000_000
