@@ -1,5 +1,7 @@
 """A workflow of one node that a worker or a webhook does, and what doing it has cost."""
 
+import asyncio
+
 from omium.server.ledger import funding
 from omium.server.ledger.book import About, EntryKind
 
@@ -40,3 +42,7 @@ async def start_node(client, *, retry=None, handler="enrich", **node):
     reply = await client.post_keyed("/v1/executions", body)
     assert reply.status_code < 300, reply.text
     return reply.json()["id"]
+
+
+async def no_sleep(_seconds):
+    await asyncio.sleep(0)

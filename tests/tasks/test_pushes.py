@@ -12,7 +12,7 @@ from omium.server.webhooks.messages import SAID_BYTES_MAX
 from omium.server.webhooks.pusher import TRIES_MAX, Pusher
 from tests.alerts.targets import HttpTarget, open_target
 from tests.serverfixture import AppClient, open_app_client, test_settings
-from tests.tasks.specs import SPENT, fund, start_node
+from tests.tasks.specs import SPENT, fund, no_sleep, start_node
 
 
 @dataclass
@@ -54,10 +54,6 @@ class Pushing:
     def sent(self, kind="task.requested"):
         messages = [json.loads(received.body) for received in self.target.received]
         return [message["data"] for message in messages if message["type"] == kind]
-
-
-async def no_sleep(_seconds):
-    await asyncio.sleep(0)
 
 
 @contextlib.asynccontextmanager

@@ -35,6 +35,15 @@ class TargetRow:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueRow:
+    """A queue that targets are pushed from."""
+
+    tenant_id: str
+    environment: str
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
 class PushRow:
     """A task that was granted to a target."""
 
@@ -77,9 +86,28 @@ FIND_TARGET = Sql(f"SELECT {_TARGET} FROM webhook_targets WHERE id = :id AND ten
 LOCK_TARGET = Sql(f"""
     SELECT {_TARGET} FROM webhook_targets WHERE id = :id AND tenant_id = :tenant_id {{for_update}}
 """)
-LIST_ACTIVE = Sql(f"""
-    SELECT {_TARGET} FROM webhook_targets WHERE status = 'active' AND id > :after_id ORDER BY id LIMIT :limit
+LIST_QUEUES = Sql("""
+    SELECT DISTINCT tenant_id, environment, queue FROM (
+      SELECT tenant_id, environment, queue FROM webhook_targets
+       WHERE status = 'active' ORDER BY id LIMIT :limit
+    ) AS active
 """)
+LIST_WANTED = Sql(f"""
+    SELECT {_TARGET} FROM webhook_targets t
+     WHERE t.status = 'active' AND t.id > :after_id
+       AND EXISTS (SELECT 1 FROM activations WHERE executor = 'worker' AND state = 'ready')
+       AND EXISTS (
+         SELECT 1 FROM webhook_handlers h CROSS JOIN activations a
+          WHERE h.target_id = t.id
+            AND a.tenant_id = t.tenant_id AND a.environment = t.environment AND a.queue = t.queue
+            AND a.executor = 'worker' AND a.handler = h.handler AND a.state = 'ready'
+       )
+       AND t.concurrency > (
+         SELECT COUNT(*) FROM webhook_pushes p WHERE p.target_id = t.id AND p.ended_us IS NULL
+       )
+     ORDER BY t.id LIMIT :limit
+""")  # the first EXISTS is judged once: where nothing is ready, no target is looked at; CROSS JOIN: SQLite
+# asks for each handler, instead of reading all that is ready there
 HANDLERS = Sql("""
     SELECT target_id, handler FROM webhook_handlers WHERE target_id = :target_id ORDER BY handler
 """)
@@ -146,9 +174,14 @@ def lock_target(tx: Tx, tenant_id: str, target_id: str) -> TargetRow | None:
     return tx.one_or_none(LOCK_TARGET, TargetRow, id=target_id, tenant_id=tenant_id)
 
 
-def list_active(tx: Tx, after_id: str, limit: int) -> list[TargetRow]:
-    """Return targets of all tenants that may be pushed to, by id."""
-    return tx.all(LIST_ACTIVE, TargetRow, after_id=after_id, limit=limit)
+def list_queues(tx: Tx, limit: int) -> list[QueueRow]:
+    """Return the queues of the first `limit` targets of all tenants that may be pushed to."""
+    return tx.all(LIST_QUEUES, QueueRow, limit=limit)
+
+
+def list_wanted(tx: Tx, after_id: str, limit: int) -> list[TargetRow]:
+    """Return targets of all tenants for which something is ready, and that have room for it, by id."""
+    return tx.all(LIST_WANTED, TargetRow, after_id=after_id, limit=limit)
 
 
 def list_handlers(tx: Tx, target_id: str) -> list[str]:

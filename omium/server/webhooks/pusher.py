@@ -17,7 +17,7 @@ import contextlib
 import random
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 from omium.clock import US_PER_S, Clock
@@ -28,7 +28,7 @@ from omium.models.webhook import TaskSaid
 from omium.server.db.tx import Tx
 from omium.server.engine.live import queue_topic
 from omium.server.engine.parts import EngineParts
-from omium.server.engine.task_grants import Place, claim_for, count_ready
+from omium.server.engine.task_grants import Place, claim_for
 from omium.server.live import LiveHub, Watcher
 from omium.server.secrets.known import KnownSecrets
 from omium.server.store import webhooks as store
@@ -42,7 +42,9 @@ from omium.server.webhooks.targets import NOTE_MAX
 EVERY_S: Final = 1.0
 IDLE_S: Final = 5.0
 """Between two looks where there is no target at all."""
-TARGETS_MAX: Final = 1_000
+WATCHED_MAX: Final = 1_000
+"""Targets whose queues wake the pusher at once; the others' tasks are found by the next look."""
+PAGE_ROWS: Final = 100
 AT_ONCE: Final = 16
 """How many tasks one look takes for one target."""
 TRIES_MAX: Final = 6
@@ -102,10 +104,11 @@ class Pusher:
 
     async def run_once(self) -> int:
         """Claim what is ready for targets that have room, and begin to send it; returns how much."""
-        offers = await self._parts.db.read(lambda tx: [*_list_offers(tx, only_free=True)])
-        begun = 0
-        for offer in random.sample(offers, len(offers)):
-            begun += await self._begin(offer)
+        begun, after_id = 0, ""
+        while offers := await self._parts.db.read(lambda tx, a=after_id: _list_offers(tx, a)):  # type: ignore[misc]
+            for offer in random.sample(offers, len(offers)):
+                begun += await self._begin(offer)
+            after_id = offers[-1].row.id
         return begun
 
     async def settle(self) -> None:
@@ -117,11 +120,12 @@ class Pusher:
             watcher, wait_s = Watcher(), EVERY_S
             with contextlib.ExitStack() as topics:
                 try:
-                    offers = await self._parts.db.read(lambda tx: [*_list_offers(tx, only_free=False)])
-                    for topic in {queue_topic(*_where(offer.row)) for offer in offers}:
+                    queues = await self._parts.db.read(lambda tx: store.list_queues(tx, WATCHED_MAX))
+                    for each in queues:
+                        topic = queue_topic(each.tenant_id, each.environment, each.queue)
                         topics.enter_context(self._live.watch(*topic, watcher=watcher))
-                    wait_s = EVERY_S if offers else IDLE_S
-                    if offers:
+                    wait_s = EVERY_S if queues else IDLE_S
+                    if queues:
                         await self.run_once()
                 except Problem as problem:  # busy, full or stopping: the next round tries again
                     log.debug("no node could be pushed", code=problem.code)
@@ -228,23 +232,13 @@ class Pusher:
             await self._parts.db.write(lambda tx: store.set_status(tx, row.id, status, note))
 
 
-def _list_offers(tx: Tx, *, only_free: bool) -> list[Offer]:
-    """Return the active targets; with `only_free` those that have room and for which something is ready."""
+def _list_offers(tx: Tx, after_id: str) -> list[Offer]:
+    """Return a page of the targets that have room and for which something is ready, by id."""
     offers = []
-    for row in store.list_active(tx, "", TARGETS_MAX):
-        place = Place(*_where(row), tuple(store.list_handlers(tx, row.id)))
-        offer = Offer(row, place, 0)
-        if only_free:
-            free = min(row.concurrency - store.count_open(tx, row.id), AT_ONCE)
-            if free <= 0 or not count_ready(tx, place):
-                continue
-            offer = replace(offer, free=free)
-        offers.append(offer)
+    for row in store.list_wanted(tx, after_id, PAGE_ROWS):
+        place = Place(row.tenant_id, row.environment, row.queue, tuple(store.list_handlers(tx, row.id)))
+        offers.append(Offer(row, place, min(row.concurrency - store.count_open(tx, row.id), AT_ONCE)))
     return offers
-
-
-def _where(row: TargetRow) -> tuple[str, str, str]:
-    return row.tenant_id, row.environment, row.queue
 
 
 def _failed(code: str, text: str, *, not_applied: bool = False, **facts: object) -> TaskSaid:

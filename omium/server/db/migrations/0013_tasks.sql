@@ -47,8 +47,7 @@ CREATE TABLE webhook_pushes (
   CHECK ((status = 'ended') = (ended_us IS NOT NULL))
 ) {strict};
 CREATE INDEX webhook_pushes_open ON webhook_pushes (id) WHERE ended_us IS NULL;
-CREATE INDEX webhook_pushes_of_target ON webhook_pushes (target_id) WHERE ended_us IS NULL;
-CREATE INDEX webhook_pushes_by_target ON webhook_pushes (target_id);
+CREATE INDEX webhook_pushes_by_target ON webhook_pushes (target_id, ended_us);
 CREATE INDEX webhook_pushes_by_execution ON webhook_pushes (execution_id);
 CREATE INDEX webhook_pushes_by_tenant ON webhook_pushes (tenant_id);
 CREATE INDEX webhook_pushes_by_age ON webhook_pushes (ended_us) WHERE ended_us IS NOT NULL;
