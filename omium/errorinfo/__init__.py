@@ -9,7 +9,7 @@ grouped is fingerprint.py.
 """
 
 from omium.errorinfo.describe import describe_exception
-from omium.errorinfo.facts import ErrorFacts, read_facts
+from omium.errorinfo.facts import ErrorFacts, parse_retry_after_s, read_facts
 from omium.errorinfo.model import ErrorInfo, Frame
 
-__all__ = ["ErrorFacts", "ErrorInfo", "Frame", "describe_exception", "read_facts"]
+__all__ = ["ErrorFacts", "ErrorInfo", "Frame", "describe_exception", "parse_retry_after_s", "read_facts"]

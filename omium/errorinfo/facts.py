@@ -70,7 +70,14 @@ def read_retry_after_s(error: BaseException, now_us: int | None = None) -> float
     headers = _get(_get(error, "response"), "headers") or _get(error, "headers")
     if (milliseconds := read_seconds(_item(headers, "retry-after-ms"))) is not None:
         return milliseconds / 1000
-    header = _item(headers, "retry-after") or _item(headers, "Retry-After")
+    return parse_retry_after_s(_item(headers, "retry-after") or _item(headers, "Retry-After"), now_us)
+
+
+def parse_retry_after_s(header: object, now_us: int | None = None) -> float | None:
+    """Return the seconds that a Retry-After header asks to wait, None where it says nothing of use.
+
+    `now_us` (default: the system's clock) is what one with a date is measured from.
+    """
     if (seconds := read_seconds(header)) is not None or not isinstance(header, str):
         return seconds
     import email.utils  # noqa: PLC0415  # 10 ms that only a Retry-After with a date pays

@@ -155,6 +155,15 @@ async def test_an_answer_that_cannot_be_taken_fails_the_node(tmp_path, body, cod
     assert (failed.error.code, failed.retryable) == (code, False)
 
 
+async def test_an_answer_that_breaks_off_is_worth_another_try(tmp_path):
+    async with open_target() as target:
+        target.extra, target.body = "transfer-encoding: chunked\r\n", b"5\r\nhello\r\n"
+        failed = await call(tmp_path, target, {})
+
+    assert isinstance(failed, TaskFailed)
+    assert (failed.error.code, failed.retryable) == ("answer-incomplete", True)
+
+
 async def test_arguments_and_answers_follow_the_tools_schemas(tmp_path):
     number = {"type": "object", "properties": {"id": {"type": "integer"}}}
     async with open_target() as target:

@@ -161,7 +161,26 @@ async def test_an_endless_answer_is_not_read_to_its_end():
         taken = await GuardedClient([target.allowed], timeout_s=30).post(target.url, b"{}", {})
 
         assert taken.status == 200
-        assert taken.excerpt == "x" * http.EXCERPT_BYTES
+        assert taken.body == b"x" * http.ANSWER_BYTES_MAX
+        assert not taken.complete
+
+
+@pytest.mark.parametrize(
+    ("header", "asked_s"),
+    [
+        ("7", 7.0),
+        ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
+        ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
+        ("9999999", 86_400.0),
+        ("-1", None),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_how_long_a_target_asks_to_wait_is_read_as_seconds_or_as_a_date(header, asked_s):
+    answer = http.Answer(503, (("retry-after", header),), b"")
+
+    assert answer.retry_after_s(1_800_000_000_000_000) == asked_s
 
 
 async def test_nobody_there_is_said_in_a_sentence():

@@ -16,7 +16,7 @@ from omium.errors import InvalidJson, InvalidRequest, SealBroken
 from omium.jsonvalue import JsonValue, encode, json_bytes, parse_json, plain
 from omium.redact import redact_text
 from omium.server.builtin.context import Object, RunContext
-from omium.server.builtin.model import RETRIED_STATUSES, fail, read_retry_after_s
+from omium.server.builtin.model import RETRIED_STATUSES, fail
 from omium.server.outbound.addresses import TargetRefused
 from omium.server.outbound.http import Answer, GuardedClient, SendFailed
 from omium.spec.schemas import SchemaInvalid, check_value
@@ -265,11 +265,9 @@ def _read(
             code="tool-refused",
             retryable=retryable,
             status=answer.status,
-            retry_after_s=read_retry_after_s(answer.header("retry-after"), context.now_us())
-            if retryable
-            else None,
+            retry_after_s=answer.retry_after_s(context.now_us()) if retryable else None,
         )
-    if not answer.complete:
+    if answer.broken or not answer.complete:
         what = "broke off" if answer.broken else f"was larger than {ANSWER_BYTES_MAX // 2**20} MiB"
         raise fail(
             "AnswerIncomplete",

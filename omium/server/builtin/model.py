@@ -7,13 +7,11 @@ asked is prompts.py's and agent_task.py's. A provider's key goes to its base URL
 
 from __future__ import annotations
 
-import email.utils
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from omium.clock import US_PER_S
 from omium.errorinfo import ErrorInfo
 from omium.errors import InvalidJson
 from omium.jsonvalue import JsonValue, json_bytes, parse_json
@@ -166,18 +164,6 @@ class Models:
         return self._clients[target]
 
 
-def read_retry_after_s(text: str, now_us: int) -> float | None:
-    """Return the seconds that a Retry-After asks to wait, None where it says nothing of use."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        try:
-            seconds = email.utils.parsedate_to_datetime(text).timestamp() - now_us / US_PER_S
-        except (ValueError, TypeError):
-            return None
-    return min(seconds, 86_400.0) if 0 <= seconds < float("inf") else None
-
-
 def _refused(provider: Provider, answer: Answer, now_us: int) -> RunFailed:
     said, _ = redact_text(
         answer.body[: EXCERPT_CHARACTERS * 4].decode("utf-8", "replace")[:EXCERPT_CHARACTERS],
@@ -197,7 +183,7 @@ def _refused(provider: Provider, answer: Answer, now_us: int) -> RunFailed:
         code=code,
         retryable=retryable,
         status=answer.status,
-        retry_after_s=read_retry_after_s(answer.header("retry-after"), now_us) if retryable else None,
+        retry_after_s=answer.retry_after_s(now_us) if retryable else None,
     )
 
 
@@ -206,7 +192,7 @@ def _read(
 ) -> ModelAnswer:
     """Return what the answer says; one that cannot be read is worth another try, and was paid for."""
     try:
-        body = parse_json(answer.body) if answer.complete else None
+        body = parse_json(answer.body) if answer.complete and not answer.broken else None
     except InvalidJson:
         body = None
     form = body if isinstance(body, dict) else {}

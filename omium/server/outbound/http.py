@@ -21,10 +21,11 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 import httpcore
 
+from omium.errorinfo import parse_retry_after_s
 from omium.server.outbound.addresses import TargetRefused, check_addresses, is_named
 
 ANSWER_BYTES_MAX: Final = 64 * 1024
-EXCERPT_BYTES: Final = 200
+RETRY_AFTER_S_MAX: Final = 86_400.0
 ALLOW_VARIABLE: Final = "OMIUM_OUTBOUND_ALLOW"
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 OWN_HEADERS: Final = frozenset(
@@ -48,23 +49,8 @@ class SendFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What the target answered: its status, the beginning of what it said, and all of it as far as was read.
-
-    `complete` False: it said more than was wanted.
-    """
-
-    status: int
-    excerpt: str
-    body: bytes = b""
-    retry_after: str = ""
-    """The header of that name, as it was sent."""
-    complete: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """What a target answered. `complete` False: it said more than was wanted, or broke off (`broken`)."""
+    """What a target answered. `complete` False: it said more than was wanted; `broken`: it broke off."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -75,6 +61,11 @@ class Answer:
     def header(self, name: str) -> str:
         """Return the first header of that name, given in small letters; empty without one."""
         return next((value for key, value in self.headers if key == name), "")
+
+    def retry_after_s(self, now_us: int) -> float | None:
+        """Return how long it asks to wait, at most a day; None where it says nothing of use."""
+        asked_s = parse_retry_after_s(self.header("retry-after"), now_us)
+        return None if asked_s is None else min(asked_s, RETRY_AFTER_S_MAX)
 
 
 class _Pinned(httpcore.AsyncNetworkBackend):
@@ -150,20 +141,10 @@ class GuardedClient:
         *,
         timeout_s: float | None = None,
         answer_bytes_max: int = ANSWER_BYTES_MAX,
-    ) -> Taken:
-        """POST `body`; raises `TargetRefused` or `SendFailed`. A status is an answer, whichever it is.
-
-        `timeout_s` is for all of it, by default this client's; more than `answer_bytes_max` is not read.
-        """
-        answer = await self.request(
+    ) -> Answer:
+        """POST `body`: `request` for those who know no other method."""
+        return await self.request(
             "POST", url, headers, body, timeout_s=timeout_s, answer_bytes_max=answer_bytes_max
-        )
-        return Taken(
-            status=answer.status,
-            excerpt=answer.body[:EXCERPT_BYTES].decode("utf-8", "replace"),
-            body=answer.body,
-            retry_after=answer.header("retry-after"),
-            complete=answer.complete or answer.broken,  # the status is what counts
         )
 
     async def request(
@@ -179,8 +160,8 @@ class GuardedClient:
     ) -> Answer:
         """Send a request; raises `TargetRefused` or `SendFailed`. A status is an answer, whichever it is.
 
-        `timeout_s` is for all of it, by default this client's. Only GET and HEAD follow redirects; to another
-        origin they go without the caller's headers.
+        `timeout_s` is for all of it, by default this client's; more than `answer_bytes_max` is not read. Only
+        GET and HEAD follow redirects; to another origin they go without the caller's headers.
         """
         check_headers(headers)
         within_s = self._timeout_s if timeout_s is None else timeout_s
@@ -238,7 +219,7 @@ class GuardedClient:
                         if len(taken) >= bytes_max:
                             break  # more is not read; leaving the block closes the connection
                 except httpcore.RemoteProtocolError:
-                    complete, broken = False, True
+                    broken = True
                 told = [
                     (key.decode("latin-1").lower(), each.decode("latin-1")) for key, each in response.headers
                 ]

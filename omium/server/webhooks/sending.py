@@ -16,7 +16,7 @@ from omium.jsonvalue import JsonValue, json_bytes
 from omium.models.webhook import WebhookTested
 from omium.server.alerts.channels import Webhook
 from omium.server.outbound.addresses import TargetRefused
-from omium.server.outbound.http import GuardedClient, SendFailed, Taken
+from omium.server.outbound.http import Answer, GuardedClient, SendFailed
 from omium.server.outbound.signing import sign
 from omium.server.seal import KeyFile
 from omium.server.settings import ServerSettings
@@ -82,7 +82,7 @@ class Sender:
         content = json.loads(self._keys.unseal(row.sealed, _place(row.tenant_id, row.id)))
         return Webhook(content["url"], tuple((secret, until) for secret, until in content["secrets"]))
 
-    async def send(self, row: TargetRow, message_id: str, body: bytes, *, timeout_s: float) -> Taken:
+    async def send(self, row: TargetRow, message_id: str, body: bytes, *, timeout_s: float) -> Answer:
         """Send `body` once and return a 2xx answer; raises `Refused` with everything that is known."""
         now_us = self._clock.now_us()
         try:
@@ -104,7 +104,7 @@ class Sender:
                 _say(row, taken.status),
                 taken.status,
                 gone=taken.status == GONE,
-                retry_after_s=_read_seconds(taken.retry_after),
+                retry_after_s=taken.retry_after_s(now_us),
             )
         return taken
 
@@ -129,11 +129,6 @@ def _say(row: TargetRow, status: int) -> str:
     if 300 <= status < 400:
         return f"{row.destination} answered {status}, a redirect, which is not followed."
     return f"{row.destination} answered {status}."
-
-
-def _read_seconds(header: str) -> float | None:
-    """Return what a Retry-After says in seconds; a date is as good as nothing."""
-    return float(header) if header.isascii() and header.isdigit() and len(header) <= 6 else None
 
 
 def _place(tenant_id: str, target_id: str) -> bytes:
