@@ -7,10 +7,9 @@ a decision's edges is taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from omium.spec.graph import ROOT, Graph, GraphEdge, Unit
+from omium.spec.graph import ROOT, Graph, GraphEdge, Unit, walk_units
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +107,7 @@ class Availability:
 def find_available(graph: Graph) -> Availability:
     """Return what is certain in `graph`."""
     found = Availability(graph)
-    for region, unit in _walk(graph):
+    for region, unit in walk_units(graph.regions):
         is_header = unit.id == region
         certain = found.of_loop[region] | (NOTHING if is_header else found.joined(unit))
         is_always = is_header or found.is_always(unit)
@@ -119,18 +118,3 @@ def find_available(graph: Graph) -> Availability:
             found.of_node[unit.id] = certain
             found.always |= {unit.id} if is_always else set()
     return found
-
-
-def _walk(graph: Graph) -> Iterator[tuple[str, Unit]]:
-    """Yield each unit with its region, in an order in which all that it waits for was yielded before."""
-    stack = [(ROOT, iter(graph.regions[ROOT].units_order))]
-    while stack:
-        region, rest = stack[-1]
-        name = next(rest, None)
-        if name is None:
-            stack.pop()
-            continue
-        unit = graph.regions[region].units[name]
-        yield region, unit
-        if unit.is_loop:
-            stack.append((name, iter(graph.regions[name].units_order)))

@@ -10,7 +10,7 @@ the order of a decision's own outgoing edges, which is the order of its choice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -132,3 +132,18 @@ class Graph:
             loops.append(region.id)
             region = self.regions[region.parent]
         return tuple(reversed(loops))
+
+
+def walk_units(regions: Mapping[str, Region]) -> Iterator[tuple[str, Unit]]:
+    """Yield each unit with its region, after all that it waits for, and what is in a loop right after it."""
+    stack = [(ROOT, iter(regions[ROOT].units_order))]
+    while stack:
+        region, rest = stack[-1]
+        name = next(rest, None)
+        if name is None:
+            stack.pop()
+            continue
+        unit = regions[region].units[name]
+        yield region, unit
+        if unit.is_loop:
+            stack.append((name, iter(regions[name].units_order)))

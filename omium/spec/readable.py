@@ -5,9 +5,9 @@ Sets of nodes are the bits of integers: a graph of 2,000 nodes has 4 million pai
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from omium.spec.graph import ROOT, GraphEdge, GraphNode, Region
+from omium.spec.graph import ROOT, GraphEdge, GraphNode, Region, walk_units
 
 
 def find_readable(
@@ -20,38 +20,23 @@ def find_readable(
     Inside a loop, also what the loop could read when it began.
     """
     found: dict[str, int] = {}
-    for unit, is_loop, outside, region in _walk(regions, found):
-        described = regions[region].units[unit]
-        brought = [1 << nodes[edges[at].source].index | found[edges[at].source] for at in described.control]
-        if described.join == "any":
+    for region, unit in walk_units(regions):
+        brought = [1 << nodes[edges[at].source].index | found[edges[at].source] for at in unit.control]
+        if unit.join == "any":
             joined = -1
             for bits in brought:
                 joined &= bits
-            joined = 0 if described.is_start or not brought else joined
+            joined = 0 if unit.is_start or not brought else joined
         else:
             joined = 0
             for bits in brought:
                 joined |= bits
-        for at in described.context:
+        for at in unit.context:
             joined |= 1 << nodes[edges[at].source].index | found[edges[at].source]
-        found[_loop_key(unit) if is_loop else unit] = outside | joined
+        outside = found[_loop_key(region)] if region != ROOT else 0
+        found[_loop_key(unit.id) if unit.is_loop else unit.id] = outside | joined
     return {name: found[name] for name in nodes}
 
 
 def _loop_key(region: str) -> str:
     return f"loop {region}"  # no node has a blank in its id
-
-
-def _walk(regions: Mapping[str, Region], found: dict[str, int]) -> Iterator[tuple[str, bool, int, str]]:
-    """Yield the units in an order in which everything that a unit reads was yielded before."""
-    stack = [(ROOT, iter(regions[ROOT].units_order))]
-    while stack:
-        region, rest = stack[-1]
-        unit = next(rest, None)
-        if unit is None:
-            stack.pop()
-            continue
-        is_loop = regions[region].units[unit].is_loop
-        yield unit, is_loop, found[_loop_key(region)] if region != ROOT else 0, region
-        if is_loop:
-            stack.append((unit, iter(regions[unit].units_order)))
