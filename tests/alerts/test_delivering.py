@@ -9,9 +9,9 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from omium.errors import SealBroken, StorageBusy
-from omium.server.alerts.channels import FORMER_SECRET_S
 from omium.server.alerts.deliver import ATTEMPTS_MAX, CLAIM_S, LONGEST_PAUSE_S, Deliverer
 from omium.server.alerts.message import subject_of, text_of
+from omium.server.outbound.signing import FORMER_SECRET_S
 from omium.server.store import alerts as store
 from omium.states import AlertKind
 from tests.alerts.targets import open_target

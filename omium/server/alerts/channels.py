@@ -6,50 +6,26 @@ webhook, address and signing secrets are sealed for the rule's row: they never s
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, assert_never
+from typing import assert_never
 
-from omium.clock import US_PER_S
 from omium.errors import ConfigError
-from omium.jsonvalue import json_bytes
 from omium.server.alerts.gather import ACTIVE
 from omium.server.alerts.message import body_of, subject_of, text_of
 from omium.server.outbound.addresses import TargetRefused
 from omium.server.outbound.command import Commands, find_command, read_commands, run_command
 from omium.server.outbound.email import MailServer
 from omium.server.outbound.http import GuardedClient, SendFailed
-from omium.server.outbound.signing import make_secret, sign
+from omium.server.outbound.webhook import GONE, Webhook, show_url
 from omium.server.seal import KeyFile
 from omium.server.settings import ServerSettings
 from omium.server.store.alerts import DeliveryRow, RuleRow
 from omium.states import AlertChannel, AlertKind
 
-FORMER_SECRET_S: Final = 86_400
-"""How long a message is signed with the former secret, too, after a rotation."""
-GONE: Final = 410
-
 
 class TargetGone(Exception):
     """The target says that it is there no more: nothing further is sent to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """A webhook's whole address and its signing secrets, the newest first, each with its end or None."""
-
-    url: str = field(repr=False)
-    secrets: tuple[tuple[str, int | None], ...] = field(repr=False)
-
-    def valid_secrets(self, now_us: int) -> list[str]:
-        return [secret for secret, until_us in self.secrets if until_us is None or now_us < until_us]
-
-    def rotated(self, now_us: int) -> Webhook:
-        """Return the webhook with a new secret; the one before it is valid for a day more."""
-        former = (self.secrets[0][0], now_us + FORMER_SECRET_S * US_PER_S)
-        return Webhook(self.url, ((make_secret(), None), former))
 
 
 class Channels:
@@ -82,10 +58,7 @@ class Channels:
         """Return what people are shown of `destination`, or raise `TargetRefused`."""
         match channel:
             case AlertChannel.WEBHOOK:
-                parts = self._client.check_url(destination)
-                return f"{parts.scheme}://{parts.netloc}/" + (
-                    "…" if parts.path.strip("/") or parts.query else ""
-                )
+                return show_url(self._client, destination)
             case AlertChannel.EMAIL:
                 return ", ".join(self._mail_server().read_recipients(destination))
             case AlertChannel.COMMAND:
@@ -96,14 +69,12 @@ class Channels:
 
     def seal(self, tenant_id: str, rule_id: str, webhook: Webhook) -> bytes:
         """Return `webhook` sealed for its rule: in another row, or another tenant's, it does not open."""
-        content = json_bytes({"url": webhook.url, "secrets": [list(each) for each in webhook.secrets]})
-        return self._keys.seal(content, _place(tenant_id, rule_id))
+        return webhook.seal(self._keys, *_place(tenant_id, rule_id))
 
     def unseal(self, rule: RuleRow) -> Webhook:
         """Return what was sealed for `rule`; raises `SealBroken`."""
         assert rule.sealed is not None
-        content = json.loads(self._keys.unseal(rule.sealed, _place(rule.tenant_id, rule.id)))
-        return Webhook(content["url"], tuple((secret, until) for secret, until in content["secrets"]))
+        return Webhook.unseal(self._keys, rule.sealed, *_place(rule.tenant_id, rule.id))
 
     async def send(self, rule: RuleRow, delivery: DeliveryRow, now_us: int) -> None:
         """Send `delivery` once; raises `SendFailed`, `TargetRefused` or `TargetGone` unless it was taken."""
@@ -123,9 +94,8 @@ class Channels:
                 assert_never(channel)
 
     async def _post(self, rule: RuleRow, delivery: DeliveryRow, now_us: int) -> None:
-        webhook, body = self.unseal(rule), body_of(rule, delivery)
-        signed = sign(webhook.valid_secrets(now_us), delivery.id, now_us // US_PER_S, body)
-        taken = await self._client.post(webhook.url, body, {"content-type": "application/json", **signed})
+        body = body_of(rule, delivery)
+        taken = await self.unseal(rule).post(self._client, delivery.id, body, now_us)
         if taken.status == GONE:
             raise TargetGone(f"{rule.destination} answered 410: it is there no more.")
         if not 200 <= taken.status < 300:
@@ -160,5 +130,5 @@ def _load_mail(settings: ServerSettings) -> MailServer | None:
     )
 
 
-def _place(tenant_id: str, rule_id: str) -> bytes:
-    return b"\x00".join([tenant_id.encode(), b"alert_rules", rule_id.encode(), b"sealed"])
+def _place(tenant_id: str, rule_id: str) -> tuple[str, ...]:
+    return tenant_id, "alert_rules", rule_id, "sealed"

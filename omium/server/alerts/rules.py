@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from omium.errors import InvalidRequest, LimitReached, NotFound
 from omium.models.alert import AddAlertRule, AlertRule, Delivery, NewAlertRule
-from omium.server.alerts.channels import Channels, Webhook
+from omium.server.alerts.channels import Channels
 from omium.server.alerts.gather import ACTIVE, RULES_MAX, make_delivery
 from omium.server.alerts.message import items_of
 from omium.server.db.tx import Tx
 from omium.server.outbound.addresses import TargetRefused
 from omium.server.outbound.signing import make_secret
+from omium.server.outbound.webhook import Webhook
 from omium.server.principal import Principal
 from omium.server.store import alerts as store
 from omium.server.store.alerts import DeliveryRow, FactRow, RuleRow

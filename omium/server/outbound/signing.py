@@ -16,13 +16,30 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
+from omium.clock import US_PER_S
+
 PREFIX: Final = "whsec_"
 SECRET_BYTES: Final = 32
+FORMER_SECRET_S: Final = 86_400
+"""How long the former secret is valid, too, after a rotation."""
+
+Secrets = tuple[tuple[str, int | None], ...]
+"""Signing secrets, the newest first, each with its end in microseconds or None."""
 
 
 def make_secret() -> str:
     """Return a new signing secret."""
     return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
+
+
+def valid_secrets(kept: Secrets, now_us: int) -> list[str]:
+    """Return the secrets that are valid now, the newest first."""
+    return [secret for secret, until_us in kept if until_us is None or now_us < until_us]
+
+
+def rotate_secrets(kept: Secrets, now_us: int) -> Secrets:
+    """Return a new secret and the newest of those before, which is valid for a day more."""
+    return (make_secret(), None), (kept[0][0], now_us + FORMER_SECRET_S * US_PER_S)
 
 
 def sign(signing_secrets: Sequence[str], message_id: str, at_s: int, body: bytes) -> dict[str, str]:

@@ -15,7 +15,7 @@ from omium.models.schedules import CreateTrigger, NewTrigger, Trigger
 from omium.server.db.tx import Tx
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.values import drop_value, fetch_value, put_value
-from omium.server.outbound.signing import make_secret
+from omium.server.outbound.signing import Secrets, make_secret, rotate_secrets, valid_secrets
 from omium.server.principal import Principal
 from omium.server.schedules.starting import Origin, require_place
 from omium.server.seal import KeyFile
@@ -26,8 +26,6 @@ from omium.spec.references import Reference, list_references
 from omium.states import EndOutcome, TriggerKind
 
 TRIGGERS_MAX: Final = 200
-GRACE_US: Final = 24 * 3600 * 1_000_000
-"""For which the secret before the last one is good after a rotation."""
 
 
 def create_trigger(
@@ -57,7 +55,7 @@ def create_trigger(
         workflow=command.workflow,
         queue=command.queue,
         inputs=inputs,
-        sealed=None if secret is None else seal_secrets(keys, trigger_id, [(secret, None)]),
+        sealed=None if secret is None else seal_secrets(keys, trigger_id, ((secret, None),)),
         after_workflow=command.after_workflow,
         outcome=None if webhook else (command.outcome or EndOutcome.COMPLETED).value,
         seen_us=tx.now_us,
@@ -78,10 +76,9 @@ def rotate_trigger(tx: Tx, keys: KeyFile, principal: Principal, trigger_id: str)
     require_place(principal, row.environment, row.workflow)  # who has the secret starts the workflow
     if row.sealed is None:
         raise InvalidRequest("Only a trigger of the kind webhook has a secret.")
-    secret, former = make_secret(), open_secrets(keys, row, tx.now_us)[0]
-    rotated = [(secret, None), (former, tx.now_us + GRACE_US)]
+    rotated = rotate_secrets(_unseal(keys, row), tx.now_us)
     store.set_sealed(tx, row.id, seal_secrets(keys, row.id, rotated))
-    return NewTrigger(**view_trigger(row).model_dump(), signing_secret=secret)
+    return NewTrigger(**view_trigger(row).model_dump(), signing_secret=rotated[0][0])
 
 
 def delete_trigger(tx: Tx, principal: Principal, trigger_id: str) -> None:
@@ -100,17 +97,15 @@ def get_trigger(tx: Tx, tenant_id: str, trigger_id: str) -> TriggerRow:
     return row
 
 
-def seal_secrets(keys: KeyFile, trigger_id: str, secrets: list[tuple[str, int | None]]) -> bytes:
-    """Seal a webhook's secrets, the newest first, each with when it ends."""
+def seal_secrets(keys: KeyFile, trigger_id: str, secrets: Secrets) -> bytes:
+    """Seal a webhook's secrets."""
     content: JsonValue = [[secret, until_us] for secret, until_us in secrets]
     return keys.seal(canonical_bytes(content), _place(trigger_id))
 
 
 def open_secrets(keys: KeyFile, row: TriggerRow, now_us: int) -> list[str]:
     """Return the secrets that are good now, the newest first."""
-    assert row.sealed is not None
-    stored = json.loads(keys.unseal(row.sealed, _place(row.id)))
-    return [secret for secret, until_us in stored if until_us is None or until_us > now_us]
+    return valid_secrets(_unseal(keys, row), now_us)
 
 
 def read_inputs(tx: Tx, parts: EngineParts, row: TriggerRow) -> JsonValue:
@@ -184,6 +179,12 @@ def _lock(tx: Tx, principal: Principal, trigger_id: str) -> TriggerRow:
         raise NotFound(f"There is no trigger {trigger_id} here; see `omium triggers list`.")
     principal.require_workflow(row.workflow)
     return row
+
+
+def _unseal(keys: KeyFile, row: TriggerRow) -> Secrets:
+    assert row.sealed is not None
+    stored = json.loads(keys.unseal(row.sealed, _place(row.id)))
+    return tuple((secret, until_us) for secret, until_us in stored)
 
 
 def _place(trigger_id: str) -> bytes:

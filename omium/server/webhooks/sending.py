@@ -1,29 +1,24 @@
 """Sending: one signed message to a target, through the guarded client.
 
-Owns the seal of a target's address and secrets, and what counts as taken: a 2xx. A redirect is a failure: who
-moves tells it to Omium, not to whoever reads the message. 410 says that the target is there no more.
+Owns what counts as taken: a 2xx. A redirect is a failure: who moves tells it to Omium, not to whoever reads
+the message. 410 says that the target is there no more. Seal and signature are those of outbound/webhook.py.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from typing import Final
 
-from omium.clock import US_PER_S, Clock
+from omium.clock import Clock
 from omium.errors import SealBroken
-from omium.jsonvalue import JsonValue, json_bytes
+from omium.jsonvalue import JsonValue
 from omium.models.webhook import WebhookTested
-from omium.server.alerts.channels import Webhook
 from omium.server.outbound.addresses import TargetRefused
 from omium.server.outbound.http import Answer, GuardedClient, SendFailed
-from omium.server.outbound.signing import sign
+from omium.server.outbound.webhook import GONE, Webhook, show_url
 from omium.server.seal import KeyFile
 from omium.server.settings import ServerSettings
 from omium.server.store.webhooks import TargetRow
 from omium.server.webhooks.messages import SAID_BYTES_MAX, make_message
-
-GONE: Final = 410
 
 
 class Refused(Exception):
@@ -69,29 +64,25 @@ class Sender:
 
     def check(self, url: str) -> str:
         """Return what people are shown of `url`, or raise `TargetRefused`."""
-        parts = self._client.check_url(url)
-        return f"{parts.scheme}://{parts.netloc}/" + ("…" if parts.path.strip("/") or parts.query else "")
+        return show_url(self._client, url)
 
     def seal(self, tenant_id: str, target_id: str, webhook: Webhook) -> bytes:
         """Return `webhook` sealed for its target: in another row, or another tenant's, it does not open."""
-        content = json_bytes({"url": webhook.url, "secrets": [list(each) for each in webhook.secrets]})
-        return self._keys.seal(content, _place(tenant_id, target_id))
+        return webhook.seal(self._keys, *_place(tenant_id, target_id))
 
     def unseal(self, row: TargetRow) -> Webhook:
         """Return what was sealed for `row`; raises `SealBroken`."""
-        content = json.loads(self._keys.unseal(row.sealed, _place(row.tenant_id, row.id)))
-        return Webhook(content["url"], tuple((secret, until) for secret, until in content["secrets"]))
+        return Webhook.unseal(self._keys, row.sealed, *_place(row.tenant_id, row.id))
 
     async def send(self, row: TargetRow, message_id: str, body: bytes, *, timeout_s: float) -> Answer:
         """Send `body` once and return a 2xx answer; raises `Refused` with everything that is known."""
         now_us = self._clock.now_us()
         try:
-            webhook = self.unseal(row)
-            signed = sign(webhook.valid_secrets(now_us), message_id, now_us // US_PER_S, body)
-            taken = await self._client.post(
-                webhook.url,
+            taken = await self.unseal(row).post(
+                self._client,
+                message_id,
                 body,
-                {"content-type": "application/json", **signed},
+                now_us,
                 timeout_s=timeout_s,
                 answer_bytes_max=SAID_BYTES_MAX,
             )
@@ -131,5 +122,5 @@ def _say(row: TargetRow, status: int) -> str:
     return f"{row.destination} answered {status}."
 
 
-def _place(tenant_id: str, target_id: str) -> bytes:
-    return b"\x00".join([tenant_id.encode(), b"webhook_targets", target_id.encode(), b"sealed"])
+def _place(tenant_id: str, target_id: str) -> tuple[str, ...]:
+    return tenant_id, "webhook_targets", target_id, "sealed"

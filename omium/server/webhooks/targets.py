@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from omium.errors import InvalidRequest, LimitReached, NotFound
 from omium.models.webhook import CreateWebhook, NewWebhook, Webhook
-from omium.server.alerts.channels import Webhook as Sealed
 from omium.server.db.tx import Tx
 from omium.server.outbound.addresses import TargetRefused
 from omium.server.outbound.signing import make_secret
+from omium.server.outbound.webhook import Webhook as Sealed
 from omium.server.principal import Principal
 from omium.server.store import webhooks as store
 from omium.server.store.webhooks import TargetRow
