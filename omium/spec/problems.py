@@ -92,6 +92,11 @@ def join_pointer(pointer: str, *parts: str | int) -> str:
     return pointer + "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
+def split_pointer(pointer: str) -> list[str]:
+    """Return the parts of a pointer, as they are called in the document."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return a sentence with the name that was probably meant, or with what there is, or `otherwise`."""
     names = sorted(known)

@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 from omium.jsonvalue import JsonValue, json_bytes
 from omium.spec.document import Part, Spec
 from omium.spec.limits import DEPTH_MAX, DOCUMENT_BYTES_MAX
-from omium.spec.problems import SpecProblem, did_you_mean, join_pointer, shown
+from omium.spec.problems import SpecProblem, did_you_mean, join_pointer, shown, split_pointer
 
 _WORDS: Final = {
     "string_type": "a text",
@@ -97,8 +97,7 @@ def mend_shape(document: JsonValue, problems: list[SpecProblem]) -> Spec | None:
     for problem in problems:
         if problem.code == "unknown-field":
             continue
-        parts = [part.replace("~1", "/").replace("~0", "~") for part in problem.pointer.split("/")[1:]]
-        if not _leave_out(mended, parts):
+        if not _leave_out(mended, split_pointer(problem.pointer)):
             return None
     try:
         return Spec.model_validate(mended)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from omium.jsonvalue import JsonValue
-from omium.spec.problems import did_you_mean
+from omium.spec.problems import did_you_mean, split_pointer
 
 _SCALARS: Final = frozenset({"string", "number", "integer", "boolean", "null"})
 _TYPES: Final = _SCALARS | {"array", "object"}
@@ -67,8 +67,7 @@ def follow(schema: JsonValue, whole: JsonValue) -> JsonValue:
         if not isinstance(address, str):
             return schema
         found = whole
-        for name in address.split("/")[1:]:
-            key = name.replace("~1", "/").replace("~0", "~")
+        for key in split_pointer(address):
             found = found.get(key, True) if isinstance(found, dict) else True
         schema = found
     return True
