@@ -11,7 +11,7 @@ types (published.py), so a field's description is written here.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -39,17 +39,7 @@ NodeType: TypeAlias = Literal[
     "map",
     "subworkflow",
 ]
-NODE_TYPES: Final[tuple[NodeType, ...]] = (
-    "agent_task",
-    "tool_call",
-    "llm_call",
-    "function",
-    "decision",
-    "approval",
-    "wait",
-    "map",
-    "subworkflow",
-)
+NODE_TYPES: Final[tuple[NodeType, ...]] = get_args(NodeType)
 Join: TypeAlias = Literal["all", "all_fired", "any"]
 On: TypeAlias = Literal["success", "failure", "always"]
 EdgeKind: TypeAlias = Literal["control", "context"]

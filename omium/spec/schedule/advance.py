@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from omium.spec.graph import Graph, GraphEdge
+from omium.spec.graph import ROOT, Graph, GraphEdge
 from omium.spec.schedule.actions import (
     LOOP_LIMIT,
     Action,
@@ -30,7 +30,7 @@ from omium.spec.schedule.actions import (
     Unhandled,
 )
 from omium.spec.schedule.conditions import find_fired, judge
-from omium.spec.schedule.keys import ROOT, Vector, activation_key, instance_key
+from omium.spec.schedule.keys import Vector, activation_key, instance_key
 from omium.spec.schedule.state import EdgeState, Instances, InstanceState, InstanceTable, UnitState
 from omium.spec.schedule.wiring import RegionWiring, Unit, wire
 

@@ -8,12 +8,10 @@ step's path (the item of a map, a parent) is the caller's.
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 Vector: TypeAlias = tuple[int, ...]
 """Numbers of iterations, outermost first, counted from 1; () in ROOT."""
-
-ROOT: Final = ""
 
 
 def activation_key(node: str, vector: Vector) -> str:

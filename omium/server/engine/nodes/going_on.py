@@ -30,8 +30,9 @@ from omium.server.engine.scopes import item_scope, read_vector
 from omium.server.store import activations, engine_runs, map_items, signals
 from omium.server.store.activations import ActivationRow
 from omium.server.store.executions import ExecutionRow
+from omium.spec.graph import ROOT
 from omium.spec.schedule import go_round
-from omium.spec.schedule.keys import ROOT, instance_key
+from omium.spec.schedule.keys import instance_key
 from omium.states import WaitingReason
 
 AS_BEFORE: Final[Mapping[str, int]] = {}
