@@ -30,7 +30,6 @@ from omium.spec.schedule import (
     activation_key,
     advance,
     begin,
-    edge_states,
     find_vector,
     judge,
     needed_conditions,
@@ -39,6 +38,7 @@ from omium.spec.schedule import (
 from tests.reference.scope import Done, Fails, Script
 from tests.reference.static import SpecDict
 from tests.reference_engine import Reference
+from tests.spec.graphs import edge_states
 
 
 @dataclass

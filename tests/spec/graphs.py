@@ -11,15 +11,19 @@ from omium.spec.graph import Graph
 from omium.spec.schedule import (
     Action,
     Activate,
+    EdgeState,
     Ended,
     Finished,
+    InstanceState,
     InstanceTable,
     Outcome,
+    UnitState,
     activation_key,
     advance,
     begin,
     parse_key,
 )
+from omium.spec.schedule.wiring import wire
 
 _EDGE = re.compile(r"(\w+) (->|~>) (\w+)(?: on (\w+))?(?: when (\w+))?( default)?")
 
@@ -95,3 +99,15 @@ class Play:
 def key(action: Activate) -> str:
     """Return how an activation is written."""
     return activation_key(action.node, action.vector)
+
+
+def edge_states(of: Graph, region: str, state: InstanceState) -> dict[str, EdgeState]:
+    """Return how the edges stand in an instance of `region`, those that leave it and its back edges too."""
+    slots = wire(of).regions[region].slots
+    return {edge.id: EdgeState(state.edges[slot]) for slot, edge in enumerate(slots)}
+
+
+def unit_states(of: Graph, region: str, state: InstanceState) -> dict[str, UnitState]:
+    """Return how the units stand in an instance of `region`; a loop is called by its header."""
+    units = wire(of).regions[region].units
+    return {unit.id: UnitState(state.units[number]) for number, unit in enumerate(units)}

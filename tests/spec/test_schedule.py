@@ -18,13 +18,11 @@ from omium.spec.schedule import (
     advance,
     begin,
     choose_branch,
-    edge_states,
     instance_key,
     needed_conditions,
     parse_key,
-    unit_states,
 )
-from tests.spec.graphs import Play, graph
+from tests.spec.graphs import Play, edge_states, graph, unit_states
 
 
 def test_a_line_runs_one_node_after_the_other_and_finishes() -> None:
@@ -240,7 +238,7 @@ def test_a_state_that_is_cut_off_or_of_another_form_is_refused() -> None:
         InstanceState.from_bytes(b"")
 
 
-def test_people_can_look_at_an_instance() -> None:
+def test_an_instance_says_how_its_edges_and_units_stand() -> None:
     play = Play(graph("a -> b", "a -> c on failure"))
     play.end("a")
 

@@ -15,11 +15,10 @@ from omium.spec.schedule import (
     Unhandled,
     UnitState,
     find_iteration,
-    find_unit_state,
     find_vector,
     go_round,
 )
-from tests.spec.graphs import Play, graph
+from tests.spec.graphs import Play, graph, unit_states
 
 REVIEW = ("plan -> draft", "draft -> review", "review -> draft when again", "review -> send when good")
 
@@ -173,7 +172,7 @@ def test_previous_is_the_iteration_before_and_absent_in_the_first() -> None:
     play.end("review", draft=True, send=False)
     found = find_vector(play.graph, play.table, "review", ("draft", (2,)), previous=True)
     assert found == (1,)
-    assert find_unit_state(play.graph, play.table, "review", found) is UnitState.DONE
+    assert unit_states(play.graph, "draft", play.table["draft#1"])["review"] is UnitState.DONE
 
 
 def test_what_nothing_can_read_any_more_is_forgotten() -> None:

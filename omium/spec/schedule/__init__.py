@@ -35,13 +35,7 @@ from omium.spec.schedule.actions import (
 from omium.spec.schedule.advance import Step, advance, begin, go_round
 from omium.spec.schedule.conditions import choose_branch, handles, judge, needed_conditions
 from omium.spec.schedule.keys import Vector, activation_key, instance_key, parse_key
-from omium.spec.schedule.reading import (
-    edge_states,
-    find_iteration,
-    find_unit_state,
-    find_vector,
-    unit_states,
-)
+from omium.spec.schedule.reading import find_iteration, find_vector
 from omium.spec.schedule.state import EdgeState, Instances, InstanceState, InstanceTable, UnitState
 
 __all__ = [
@@ -69,9 +63,7 @@ __all__ = [
     "advance",
     "begin",
     "choose_branch",
-    "edge_states",
     "find_iteration",
-    "find_unit_state",
     "find_vector",
     "go_round",
     "handles",
@@ -79,5 +71,4 @@ __all__ = [
     "judge",
     "needed_conditions",
     "parse_key",
-    "unit_states",
 ]

@@ -1,4 +1,4 @@
-"""Reading: which activation of a node another one reads, and how the edges and units of an instance stand.
+"""Reading: which activation of a node another one reads.
 
 Owns the choice of the iteration in semantics 1.9. Whether a node may read another at all is the graph's word
 (`Graph.readable`); the value itself is in the records.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from omium.spec.graph import Graph
 from omium.spec.schedule.keys import Vector, instance_key
-from omium.spec.schedule.state import EdgeState, Instances, InstanceState, UnitState
+from omium.spec.schedule.state import Instances
 from omium.spec.schedule.wiring import wire
 
 
@@ -24,7 +24,7 @@ def find_vector(
 
     In the loops that both are in it is the reader's own iteration (`previous`: the one before it, in the
     innermost of them); of loops that only `node` is in, the last one. Without a reader, as for the outputs,
-    it is the last of all. Whether the activation was skipped or failed tells `find_unit_state`.
+    it is the last of all. Whether that activation was skipped or failed is in the records.
     """
     loops = graph.loops_of(node)
     shared = 0
@@ -52,22 +52,3 @@ def find_iteration(graph: Graph, instances: Instances, loop: str, outer: Vector)
     assert parent is not None
     state = instances.get(instance_key(parent, outer))
     return None if state is None else state.iterations.get(wire(graph).regions[parent].unit_at[loop])
-
-
-def find_unit_state(graph: Graph, instances: Instances, node: str, vector: Vector) -> UnitState | None:
-    """Return how the activation of `node` stands, or None if its iteration isn't kept."""
-    home = wire(graph).home(node)
-    state = instances.get(instance_key(home.id, vector))
-    return None if state is None else UnitState(state.units[home.unit_at[node]])
-
-
-def edge_states(graph: Graph, region: str, state: InstanceState) -> dict[str, EdgeState]:
-    """Return how the edges stand in an instance of `region`, those that leave it and its back edges too."""
-    slots = wire(graph).regions[region].slots
-    return {edge.id: EdgeState(state.edges[slot]) for slot, edge in enumerate(slots)}
-
-
-def unit_states(graph: Graph, region: str, state: InstanceState) -> dict[str, UnitState]:
-    """Return how the units stand in an instance of `region`; a loop is called by its header."""
-    units = wire(graph).regions[region].units
-    return {unit.id: UnitState(state.units[number]) for number, unit in enumerate(units)}
