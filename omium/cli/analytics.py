@@ -14,7 +14,7 @@ from omium.cli import figures
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.spans import parse_past
-from omium.cli.spreadsheet import write_csv
+from omium.cli.spreadsheet import refuse_both, write_csv
 from omium.cli.words import now_us
 from omium.states import Environment, ErrorsBy, SavingsBy, Span, UsageBy
 
@@ -72,7 +72,7 @@ def show_usage(
     omium analytics usage --by workflow --since 30d
     omium analytics usage --by model --since 24h --csv > models.csv
     """
-    _refuse_both(common, as_csv)
+    refuse_both(common.output, as_csv=as_csv)
     with common.client() as client:
         found = client.analyze_usage(
             by=by, limit=limit, **_window(since, until, bucket, workflow, environment)
@@ -99,7 +99,7 @@ def show_errors(
     omium analytics errors
     omium analytics errors --by step --workflow report --since 30d
     """
-    _refuse_both(common, as_csv)
+    refuse_both(common.output, as_csv=as_csv)
     with common.client() as client:
         found = client.analyze_errors(
             by=by, limit=limit, **_window(since, until, bucket, workflow, environment)
@@ -126,7 +126,7 @@ def show_savings(
     omium analytics savings
     omium analytics savings --by workflow --since 90d --json
     """
-    _refuse_both(common, as_csv)
+    refuse_both(common.output, as_csv=as_csv)
     with common.client() as client:
         found = client.analyze_savings(
             by=by, limit=limit, **_window(since, until, bucket, workflow, environment)
@@ -151,11 +151,6 @@ def _window(
         "workflow": workflow,
         "environment": environment,
     }
-
-
-def _refuse_both(common: Common, as_csv: bool) -> None:
-    if as_csv and common.output.as_json:
-        raise WrongUse("It's either --csv or --json.")
 
 
 def _tell(common: Common, found: A, show: Callable[[Common, A], None], names: Sequence[str]) -> None:

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from omium.cli.context import Common, for_server
-from omium.cli.ending import WrongUse
 from omium.cli.spans import parse_past
-from omium.cli.spreadsheet import write_csv
+from omium.cli.spreadsheet import refuse_both, write_csv
 from omium.cli.table import Column
 from omium.cli.words import ago, json_text, now_us, state
 from omium.errors import ConfigError, StorageError
@@ -101,8 +100,7 @@ def export_audit(
     omium audit export > audit.jsonl
     omium audit export --since 2026-11-01 --csv > november.csv
     """
-    if as_csv and common.output.as_json:
-        raise WrongUse("It's either --csv or --json.")
+    refuse_both(common.output, as_csv=as_csv)
     after_us, before_us = _read_time(since), _read_time(until)
     with common.client() as client:
         entries = client.each(

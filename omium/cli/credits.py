@@ -16,7 +16,7 @@ from omium.cli.amounts import Tenant, money, number, read_number, show_entry, si
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.spans import parse_moment, parse_past
-from omium.cli.spreadsheet import write_csv
+from omium.cli.spreadsheet import refuse_both, write_csv
 from omium.cli.table import Column
 from omium.cli.words import ago, iso_time, local_time, now_us
 
@@ -96,8 +96,7 @@ def history(
     omium credits history --kind topup --json
     omium credits history --since 30d --all --csv --limit 10000 > october.csv
     """
-    if as_csv and common.output.as_json:
-        raise WrongUse("It's either --csv or --json.")
+    refuse_both(common.output, as_csv=as_csv)
     from_us = None if since is None else parse_past(since, now_us())
     with common.client() as client:
         found = client.each(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omium.cli.context import Common, for_this_machine
-from omium.cli.ending import WrongUse
+from omium.cli.spreadsheet import refuse_both
 from omium.cli.table import Column
 from omium.cli.words import json_text
 from omium.errors import ConfigError, StorageError
@@ -41,8 +41,7 @@ def export(
 
     import sqlite_utils
 
-    if as_csv and common.output.as_json:
-        raise WrongUse("It's either --csv or --json.")
+    refuse_both(common.output, as_csv=as_csv)
     if not file.is_file():
         raise StorageError(f"There is no backup {file}.")
     connection = sqlite3.connect(f"file:{file.absolute()}?mode=ro", uri=True)

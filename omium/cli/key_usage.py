@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omium.cli.context import Common, for_server
-from omium.cli.ending import WrongUse
 from omium.cli.ids import KeyId, find_key_id
-from omium.cli.spreadsheet import write_csv
+from omium.cli.spreadsheet import refuse_both, write_csv
 from omium.cli.table import Column
 
 if TYPE_CHECKING:
@@ -37,8 +36,7 @@ def show_usage(
     omium keys usage ci --days 7 --json
     omium keys usage ci --days 90 --csv > ci.csv
     """
-    if as_csv and common.output.as_json:
-        raise WrongUse("It's either --csv or --json.")
+    refuse_both(common.output, as_csv=as_csv)
     with common.client() as client:
         usage = client.get_key_usage(find_key_id(client, key_id), days=days, last_day=last_day)
     if common.output.as_json:

@@ -5,9 +5,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
+from omium.cli.ending import WrongUse
+from omium.cli.output import Output
 from omium.safetext import safe_text
 
 _FORMULA = ("=", "+", "-", "@")
+
+
+def refuse_both(output: Output, *, as_csv: bool) -> None:
+    """Raise `WrongUse` where CSV and JSON are asked for together."""
+    if as_csv and output.as_json:
+        raise WrongUse("It's either --csv or --json.")
 
 
 def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
