@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from omium.models.tasks import Task
 from omium.server.db.tx import Tx
 from omium.server.engine.grants import digest_token
+from omium.server.engine.nodes.broken import past_broken, work_of
 from omium.server.engine.nodes.tasks import TaskLease, TaskScope, claim_tasks, grant_task
 from omium.server.engine.parts import EngineParts
 from omium.server.store import claimable
@@ -73,11 +75,17 @@ async def claim_for(
                     also(tx, row, digest)
             return claim.tasks, claim.looked_at is not None
 
-        rows, more = await parts.db.write(work)
+        rows, more = await past_broken(parts, parts.db.write(work), ([], True))
         given += [(row, tokens[len(given) + position]) for position, row in enumerate(rows)]
         if not more:
             break
-    return [await parts.db.read(lambda tx, r=row, t=token: _view(tx, parts, r, t)) for row, token in given]  # type: ignore[misc]
+    tasks = []
+    for row, token in given:
+        reading = parts.db.read(partial(_view, parts=parts, row=row, token=token))
+        task = await past_broken(parts, reading, None)
+        if task is not None:  # else its lease runs out
+            tasks.append(task)
+    return tasks
 
 
 def count_ready(tx: Tx, place: Place) -> int:
@@ -98,7 +106,8 @@ def make_lease(tenant_id: str, execution_id: str, path: str, epoch: int, token: 
 
 
 def _view(tx: Tx, parts: EngineParts, row: ActivationRow, token: str) -> Task:
-    grant = grant_task(tx, parts, row)
+    with work_of(row.tenant_id, row.execution_id):
+        grant = grant_task(tx, parts, row)
     return Task(
         execution_id=grant.execution_id,
         path=grant.path,

@@ -131,10 +131,12 @@ def lock_free(tx: Tx, tenant_id: str, execution_id: str) -> ExecutionRow | None:
 
 
 ENDING = Sql(f"""
-    SELECT {COLUMNS} FROM activations WHERE state = 'ending' ORDER BY tenant_id, ready_us LIMIT :limit
+    SELECT {COLUMNS} FROM activations
+     WHERE state = 'ending' AND (due_us IS NULL OR due_us <= :now_us)
+     ORDER BY tenant_id, ready_us LIMIT :limit
 """)
 
 
 def list_ending(tx: Tx, limit: int) -> list[ActivationRow]:
-    """Return nodes that have ended but for the conditions of their edges."""
-    return tx.all(ENDING, ActivationRow, limit=limit)
+    """Return nodes that have ended but for the conditions of their edges, and that were not put off."""
+    return tx.all(ENDING, ActivationRow, limit=limit, now_us=tx.now_us)

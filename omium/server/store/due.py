@@ -65,7 +65,10 @@ RESTART = Sql("UPDATE activations SET lease_touched_us = :lease_now_us WHERE sta
 
 IS_READY = Sql("SELECT 1 FROM activations WHERE executor = 'server' AND state = 'ready' LIMIT 1")
 IS_LEFT = Sql("SELECT 1 FROM activations WHERE executor = 'transaction' AND state = 'ready' LIMIT 1")
-IS_ENDING = Sql("SELECT 1 FROM activations WHERE state = 'ending' AND tenant_id > '' LIMIT 1")
+IS_ENDING = Sql("""
+    SELECT 1 FROM activations
+     WHERE state = 'ending' AND tenant_id > '' AND (due_us IS NULL OR due_us <= :now_us) LIMIT 1
+""")
 IS_FREED = Sql("SELECT 1 FROM concurrency_slots WHERE freed = 1 LIMIT 1")
 OLDEST_TOUCH = Sql("""
     SELECT MIN(lease_touched_us) FROM activations WHERE state = 'running' AND lease_touched_us IS NOT NULL
@@ -78,7 +81,7 @@ def is_anything_ready(tx: Tx) -> bool:
 
 
 def is_anything_ending(tx: Tx) -> bool:
-    return tx.value(IS_ENDING) is not None
+    return tx.value(IS_ENDING, now_us=tx.now_us) is not None
 
 
 def is_anything_due(tx: Tx, lost_before_us: int) -> bool:
@@ -117,6 +120,34 @@ def find_pause_us(tx: Tx) -> int | None:
 def look_later(tx: Tx, execution_id: str, path: str) -> None:
     """Let a node of a paused execution wait until that goes on."""
     tx.execute(LOOK_LATER, execution_id=execution_id, path=path)
+
+
+PUT_OFF = Sql("""
+    UPDATE activations
+       SET state = CASE WHEN state = 'ready' THEN 'waiting' ELSE state END, due_us = :until_us,
+           waiting_reason = CASE WHEN state = 'ready' OR waiting_reason = 'slot' THEN 'retry'
+                                 ELSE waiting_reason END
+     WHERE execution_id = :execution_id
+       AND (state IN ('ready', 'ending')
+            OR state = 'waiting' AND (waiting_reason = 'slot' OR due_us < :until_us))
+""")
+PUT_OFF_RUNNING = Sql("""
+    UPDATE activations
+       SET lease_touched_us = :lease_now_us,
+           deadline_us = CASE WHEN deadline_us < :until_us THEN :until_us ELSE deadline_us END
+     WHERE execution_id = :execution_id AND state = 'running'
+""")
+
+
+def put_off(tx: Tx, execution_id: str, for_us: int) -> None:
+    """Let nothing of an execution be due, ready or to be judged for so long, and its leases run anew."""
+    tx.execute(PUT_OFF, execution_id=execution_id, until_us=tx.now_us + for_us)
+    tx.execute(
+        PUT_OFF_RUNNING,
+        execution_id=execution_id,
+        lease_now_us=tx.lease_now_us,
+        until_us=tx.lease_now_us + for_us,
+    )
 
 
 def list_late(tx: Tx, lease_now_us: int, limit: int) -> list[DueNode]:

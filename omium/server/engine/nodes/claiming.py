@@ -17,6 +17,7 @@ from omium.models.breaker import BreakerCall, BreakerPolicy
 from omium.server.db.tx import Tx
 from omium.server.engine.breakers import report_calls
 from omium.server.engine.nodes import node_effects, undoing
+from omium.server.engine.nodes.broken import work_of
 from omium.server.engine.nodes.driving import drive
 from omium.server.engine.nodes.places import is_effect
 from omium.server.engine.nodes.settling import settle
@@ -72,20 +73,22 @@ def claim_tasks(
     """Grant up to `limit` tasks of the execution whose turn it is, each under its own lease digest.
 
     An execution that nothing was granted of is no sign that there is nothing: ask again while `looked_at` is
-    said. Called twice, other tasks are granted; a grant that nobody heard of runs out with its lease.
+    said. Called twice, other tasks are granted; a grant that nobody heard of runs out with its lease. Raises
+    `BrokenExecution`.
     """
     assert len(lease_digests) >= limit
     candidates = _find_candidates(tx, scope)
     for candidate in candidates:
-        row = claimable.lock_free(tx, candidate.tenant_id, candidate.execution_id)
-        if row is not None and undoing.may_undo(row):
-            row = undoing.claim(tx, row)
-        if row is None or row.status != ExecutionStatus.RUNNING:
-            continue
-        work = work_on(tx, parts, row)
-        taken = _take(work, scope, min(limit, OF_ONE_MAX), lease_digests, worker_id)
-        drive(work)
-        return Claim(settle(work), taken, candidate.tenant_id)
+        with work_of(candidate.tenant_id, candidate.execution_id):
+            row = claimable.lock_free(tx, candidate.tenant_id, candidate.execution_id)
+            if row is not None and undoing.may_undo(row):
+                row = undoing.claim(tx, row)
+            if row is None or row.status != ExecutionStatus.RUNNING:
+                continue
+            work = work_on(tx, parts, row)
+            taken = _take(work, scope, min(limit, OF_ONE_MAX), lease_digests, worker_id)
+            drive(work)
+            return Claim(settle(work), taken, candidate.tenant_id)
     return Claim(None, [], candidates[0].tenant_id if candidates else None)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from omium.jsonvalue import JsonValue, plain
 from omium.server.db.tx import Tx
+from omium.server.engine.nodes.broken import work_of
 from omium.server.engine.nodes.driving import drive
 from omium.server.engine.nodes.ending import fail_conditions, judge_ending
 from omium.server.engine.nodes.inputs import Place, Unavailable, look_up, open_column
@@ -55,12 +56,13 @@ class EndingNode:
 
 
 def list_ending(tx: Tx, parts: EngineParts, limit: int) -> list[EndingNode]:
-    """Return nodes whose conditions are to be evaluated; reads only."""
+    """Return nodes whose conditions are to be evaluated; reads only. Raises `BrokenExecution`."""
     found = []
     for row in claimable.list_ending(tx, limit):
         execution = find_execution(tx, row.tenant_id, row.execution_id)
         if execution is not None:
-            found.append(_ask(work_on(tx, parts, execution), row))
+            with work_of(row.tenant_id, row.execution_id):
+                found.append(_ask(work_on(tx, parts, execution), row))
     return found
 
 
@@ -118,8 +120,15 @@ def judge_node(
 ) -> bool:
     """Go on behind a node whose conditions are known; `fault` says why they cannot be (then it fails).
 
-    Returns False where that has happened already, or the execution has ended.
+    Returns False where that has happened already, or the execution has ended. Raises `BrokenExecution`.
     """
+    with work_of(ending.tenant_id, ending.execution_id):
+        return _judge(tx, parts, ending, conditions, fault)
+
+
+def _judge(
+    tx: Tx, parts: EngineParts, ending: EndingNode, conditions: Mapping[str, bool], fault: str | None
+) -> bool:
     work = open_work(tx, parts, ending.tenant_id, ending.execution_id)
     row = activations.find_activation(tx, ending.execution_id, ending.path)
     if (

@@ -23,6 +23,7 @@ from omium.logs import get_logger
 from omium.server.db.tx import Tx
 from omium.server.engine.grants import digest_token, new_token
 from omium.server.engine.live import NODES_TOPIC
+from omium.server.engine.nodes.broken import past_broken, work_of
 from omium.server.engine.nodes.claiming import Claim, TaskScope, claim_tasks
 from omium.server.engine.nodes.conditions import EndingNode, Question, judge_node, list_ending
 from omium.server.engine.nodes.sweeps import sweep_nodes
@@ -121,7 +122,7 @@ class NodeLoop:
                 except Problem as problem:
                     log.warning("nodes were turned away", code=problem.code)
                     done, pause_s = 0, BUSY_S
-                except Exception:  # the boundary: one execution's fault must not stop the others
+                except Exception:  # the boundary: what is wrong now may be well in a moment
                     log.exception("nodes failed")
                     done, pause_s = 0, BUSY_S
                 if not done:
@@ -149,14 +150,16 @@ class NodeLoop:
         before_us = self._parts.policy.expiry_us
         if not await self._parts.db.read(lambda tx: due.is_anything_due(tx, tx.lease_now_us - before_us)):
             return 0
-        return await self._parts.db.write(partial(sweep_nodes, parts=self._parts))
+        sweeping = self._parts.db.write(partial(sweep_nodes, parts=self._parts))
+        return await past_broken(self._parts, sweeping, 1)
 
     async def _claim(self) -> int:
         begun = fruitless = 0
         free = self._concurrency - len(self._tasks)
         while free > 0 and fruitless < FRUITLESS and await self._parts.db.read(due.is_anything_ready):
             tokens = [new_token() for _ in range(free)]
-            claim = await self._parts.db.write(partial(self._take, tokens=tokens))
+            claiming = self._parts.db.write(partial(self._take, tokens=tokens))
+            claim = await past_broken(self._parts, claiming, Claim(None, [], self._after_tenant))
             if claim.looked_at is None:
                 break
             self._after_tenant = claim.looked_at
@@ -196,15 +199,20 @@ class NodeLoop:
             log.error("conditions could not be judged", error=repr(error))
 
     async def _judge_all(self) -> None:
-        while endings := await self._parts.db.read(
-            lambda tx: list_ending(tx, self._parts, ENDINGS) if due.is_anything_ending(tx) else []
-        ):
-            for ending in endings:
-                conditions, fault = await self._ask(ending)
-                await self._parts.db.write(
-                    partial(judge_node, parts=self._parts, ending=ending, conditions=conditions, fault=fault)
-                )
+        while (endings := await past_broken(self._parts, self._parts.db.read(self._list_ending), None)) != []:
+            for ending in endings or ():  # without any: one that could not be read is put off
+                await past_broken(self._parts, self._judge_one(ending), None)
             self._ended.set()
+
+    def _list_ending(self, tx: Tx) -> list[EndingNode] | None:
+        return list_ending(tx, self._parts, ENDINGS) if due.is_anything_ending(tx) else []
+
+    async def _judge_one(self, ending: EndingNode) -> None:
+        with work_of(ending.tenant_id, ending.execution_id):
+            conditions, fault = await self._ask(ending)
+        await self._parts.db.write(
+            partial(judge_node, parts=self._parts, ending=ending, conditions=conditions, fault=fault)
+        )
 
     async def _ask(self, ending: EndingNode) -> tuple[dict[str, bool], str | None]:
         """Evaluate the conditions of a node; the second says why one has no value."""

@@ -1,8 +1,9 @@
 """Sweeps: what brings nodes on without anybody asking: timers, timeouts, lost tasks, slots, what was left.
 
 Each takes one execution, under its lock, and does a bounded portion; one that another server is at work on is
-skipped. A sweep that comes late, twice, or on several servers at once does the same. Timers are wall time,
-leases the lease clock (`tx.lease_now_us`), which nobody can step.
+skipped, and one whose work raises is named (`BrokenExecution`), so that it can be put off. A sweep that comes
+late, twice, or on several servers at once does the same. Timers are wall time, leases the lease clock
+(`tx.lease_now_us`), which nobody can step.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 from omium.server.db.tx import Tx
 from omium.server.engine.mishaps import make_error
 from omium.server.engine.nodes import node_effects
+from omium.server.engine.nodes.broken import work_of
 from omium.server.engine.nodes.children import CHILD, look_at_child
 from omium.server.engine.nodes.driving import drive, proceed
 from omium.server.engine.nodes.settling import settle
@@ -40,15 +42,16 @@ def sweep_nodes(tx: Tx, parts: EngineParts) -> int:
 def sweep_due(tx: Tx, parts: EngineParts) -> int:
     """End what waits for a time that has come, and look at children that have ended."""
     for found in due.list_due(tx, tx.now_us, PORTION):
-        work = _open(tx, parts, found)
-        if work is None:
-            continue
-        if work.row.status == ExecutionStatus.PAUSED:
-            due.look_later(tx, found.execution_id, found.path)
-            return 1
-        for row in due.list_due_of(tx, found.execution_id, tx.now_us, PORTION):
-            _end_waiting(work, row)
-        return _close(work)
+        with work_of(found.tenant_id, found.execution_id):
+            work = _open(tx, parts, found)
+            if work is None:
+                continue
+            if work.row.status == ExecutionStatus.PAUSED:
+                due.look_later(tx, found.execution_id, found.path)
+                return 1
+            for row in due.list_due_of(tx, found.execution_id, tx.now_us, PORTION):
+                _end_waiting(work, row)
+            return _close(work)
     return 0
 
 
@@ -68,15 +71,16 @@ def _end_waiting(work: NodeWork, row: ActivationRow) -> None:
 def sweep_late(tx: Tx, parts: EngineParts) -> int:
     """Fail tries that have taken longer than their node's `timeout_s`; whoever does them has no grant now."""
     for found in due.list_late(tx, tx.lease_now_us, PORTION):
-        work = _open(tx, parts, found)
-        if work is None:
-            continue
-        row = due.find_late(tx, found.execution_id, found.path, tx.lease_now_us)
-        if row is None:
-            continue
-        error = make_error("Timeout", f"{row.path} took longer than its timeout allows.", code="timeout")
-        fail_attempt(work, row, error)
-        return _close(work)
+        with work_of(found.tenant_id, found.execution_id):
+            work = _open(tx, parts, found)
+            if work is None:
+                continue
+            row = due.find_late(tx, found.execution_id, found.path, tx.lease_now_us)
+            if row is None:
+                continue
+            error = make_error("Timeout", f"{row.path} took longer than its timeout allows.", code="timeout")
+            fail_attempt(work, row, error)
+            return _close(work)
     return 0
 
 
@@ -84,14 +88,15 @@ def sweep_lost(tx: Tx, parts: EngineParts) -> int:
     """Take tasks from those who said nothing for longer than a lease and its grace."""
     before_us = tx.lease_now_us - parts.policy.expiry_us
     for found in due.list_lost(tx, before_us, PORTION):
-        work = _open(tx, parts, found)
-        if work is None:
-            continue
-        row = due.find_lost(tx, found.execution_id, found.path, before_us)
-        if row is None:
-            continue
-        interrupt_task(work, row)
-        return _close(work)
+        with work_of(found.tenant_id, found.execution_id):
+            work = _open(tx, parts, found)
+            if work is None:
+                continue
+            row = due.find_lost(tx, found.execution_id, found.path, before_us)
+            if row is None:
+                continue
+            interrupt_task(work, row)
+            return _close(work)
     return 0
 
 
@@ -99,20 +104,22 @@ def sweep_slots(tx: Tx, parts: EngineParts) -> int:
     """Give slots that came free to those that have waited longest for them."""
     for waiting in give_slot(tx):
         found = DueNode(waiting.tenant_id, waiting.execution_id, waiting.path)
-        work = _open(tx, parts, found)
-        if work is None:
-            continue
-        waiting.hand_over(work)
-        return _close(work)
+        with work_of(found.tenant_id, found.execution_id):
+            work = _open(tx, parts, found)
+            if work is None:
+                continue
+            waiting.hand_over(work)
+            return _close(work)
     return 0
 
 
 def sweep_left(tx: Tx, parts: EngineParts) -> int:
     """Go on with nodes that an earlier transaction has left for another one."""
     for found in due.list_left(tx, PORTION):
-        work = _open(tx, parts, found)
-        if work is not None and proceed(work):
-            return _close(work)
+        with work_of(found.tenant_id, found.execution_id):
+            work = _open(tx, parts, found)
+            if work is not None and proceed(work):
+                return _close(work)
     return 0
 
 
