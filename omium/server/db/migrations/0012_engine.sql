@@ -6,6 +6,8 @@
 
 -- One for each execution whose driver is the engine, pinned to a version of its workflow. `failing` is the first
 -- failure that nothing handles (JSON): from then on nothing begins. `activations` counts all that were made.
+-- `loop_limits` says which loops may go round more often than their spec says, because a person has resumed the execution
+-- with that: a JSON object of numbers by the loop's header, behind the maps around it (`orders/draft`).
 CREATE TABLE engine_runs (
   execution_id  {text}  NOT NULL PRIMARY KEY REFERENCES executions (id) ON DELETE CASCADE,
   tenant_id     {text}  NOT NULL,
@@ -13,7 +15,8 @@ CREATE TABLE engine_runs (
   version       {int64} NOT NULL,
   spec_digest   {text}  NOT NULL,
   failing       {bytes},
-  activations   {int64} NOT NULL
+  activations   {int64} NOT NULL,
+  loop_limits   {bytes}
 ) {clustered};
 
 -- An instance of a region (a loop's iteration, or the whole graph) in a scope (the execution, or a map's item).
