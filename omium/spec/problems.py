@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -100,13 +100,19 @@ def split_pointer(pointer: str) -> list[str]:
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """Return a sentence with the name that was probably meant, or with what there is, or `otherwise`."""
     names = sorted(known)
-    near = names if len(names) <= COMPARED_MAX else [each for each in names if _may_be_close(each, name)]
-    close = difflib.get_close_matches(name[:SHOWN_CHARACTERS_MAX], near[:COMPARED_MAX], n=1, cutoff=0.6)
-    if close:
-        return f"Did you mean {close[0]}?"
+    close = find_close(name, names)
+    if close is not None:
+        return f"Did you mean {close}?"
     if 0 < len(names) <= 12:
         return f"There {'is' if len(names) == 1 else 'are'}: {', '.join(names)}."
     return otherwise
+
+
+def find_close(name: str, names: Sequence[str]) -> str | None:
+    """Return the one of `names` that was probably meant, or None."""
+    near = names if len(names) <= COMPARED_MAX else [each for each in names if _may_be_close(each, name)]
+    close = difflib.get_close_matches(name[:SHOWN_CHARACTERS_MAX], near[:COMPARED_MAX], n=1, cutoff=0.6)
+    return close[0] if close else None
 
 
 def _may_be_close(one: str, other: str) -> bool:

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from omium.jsonvalue import JsonValue, json_bytes
-from omium.spec.document import Part, Spec
+from omium.spec.document import NODE_TYPES, Part, Spec
 from omium.spec.limits import DEPTH_MAX, DOCUMENT_BYTES_MAX
-from omium.spec.problems import SpecProblem, did_you_mean, join_pointer, shown, split_pointer
+from omium.spec.problems import SpecProblem, did_you_mean, find_close, join_pointer, shown, split_pointer
 
 _WORDS: Final = {
     "string_type": "a text",
@@ -38,6 +38,7 @@ _WORDS: Final = {
 _NEVER_GUESSED: Final = frozenset(
     {"id", "type", "from", "to", "kind", "start", "join", "nodes", "edges", "runtime", "mode"}
 )
+UNKNOWN_TYPE: Final = "unknown-node-type"
 _STANDINS: Final[dict[str, JsonValue]] = {"omium": "0", "name": "unnamed"}
 
 
@@ -90,19 +91,32 @@ def read_part(part: type[PartT], value: JsonValue, pointer: str) -> tuple[PartT 
 def mend_shape(document: JsonValue, problems: list[SpecProblem]) -> Spec | None:
     """Return the spec that remains when every wrong field that has a default is left out, or None.
 
-    So that what is wrong with the rest can be told beside `problems`; where a part would have to be guessed
-    (an id, the end of an edge), nothing further is told.
+    So that what is wrong with the rest can be told beside `problems`. A node's type that is spelt wrong is
+    taken for the one that it resembles; where a part would have to be guessed (an id, the end of an edge),
+    nothing further is told.
     """
     mended = copy.deepcopy(document)
     for problem in problems:
         if problem.code == "unknown-field":
             continue
-        if not _leave_out(mended, split_pointer(problem.pointer)):
+        parts = split_pointer(problem.pointer)
+        if not (_correct_type(mended, parts) if problem.code == UNKNOWN_TYPE else _leave_out(mended, parts)):
             return None
     try:
         return Spec.model_validate(mended)
     except ValidationError:
         return None
+
+
+def _correct_type(document: JsonValue, parts: list[str]) -> bool:
+    """Put the type that was probably meant in the place of a wrong one; False where there is none like it."""
+    node: Any = document
+    for part in parts[:-1]:
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    given = node[parts[-1]]
+    close = find_close(given, NODE_TYPES) if isinstance(given, str) else None
+    node[parts[-1]] = close
+    return close is not None
 
 
 def _leave_out(document: JsonValue, parts: list[str]) -> bool:
@@ -211,7 +225,7 @@ def _tell(error: ErrorDetails, above: str) -> SpecProblem:
 
 def _tell_choice(pointer: str, field: str, given: Any, expected: str) -> SpecProblem:
     choices = [each.strip("' ") for each in expected.replace(" or ", ", ").split(",")]
-    code = {"type": "unknown-node-type", "omium": "unknown-format"}.get(field, "wrong-value")
+    code = {"type": UNKNOWN_TYPE, "omium": "unknown-format"}.get(field, "wrong-value")
     return SpecProblem(
         pointer,
         f"{field} is {expected}, not {shown(given)}.",

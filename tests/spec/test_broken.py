@@ -346,6 +346,20 @@ def test_what_was_probably_meant_is_suggested(at, value, suggestion):
     assert check_spec(with_change((at, value))).problems[0].suggestion == suggestion
 
 
+def test_a_type_that_is_spelt_wrong_hides_no_other_mistake():
+    document = with_change(
+        (f"{ASK}/type", "aproval"),
+        ("/edges/0/from", "fnd"),
+        (f"{DRAFT}/agent", "writter"),
+    )
+
+    assert [(problem.pointer, problem.code) for problem in check_spec(document).problems] == [
+        ("/edges/0/from", "unknown-node"),
+        (f"{DRAFT}/agent", "unknown-agent"),
+        (f"{ASK}/type", "unknown-node-type"),
+    ]
+
+
 def test_loading_a_broken_spec_raises_every_problem():
     with pytest.raises(SpecInvalid) as refused:
         load_spec(with_change(("/foo", 1), ("/bar", 1)))
