@@ -19,7 +19,7 @@ _PACKAGE: Final = Path(__file__).parents[1]
 _ADAPTERS: Final = f"{_PACKAGE / 'adapters'}{os.sep}"
 _OURS: Final = (f"{_PACKAGE / 'sdk'}{os.sep}", _ADAPTERS)
 _EVENT_LOOP: Final = f"{os.sep}asyncio{os.sep}"
-_CALLING_USER_CODE: Final = frozenset({"run_here", "run_async", "resume", "stream_async"})
+_CALLING_USER_CODE: Final = frozenset({"run_here", "await_within", "resume", "stream_async"})
 """The functions that call the user's: what is raised behind them is the user's own."""
 _CALLING_FRAMEWORK: Final = frozenset({"node", "run", "arun", "invoke", "ainvoke"})
 """The functions of adapters that call the framework, and the user's code in it."""
