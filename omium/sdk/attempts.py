@@ -23,15 +23,7 @@ from omium.errors import (
     StepTimeout,
     Unserialisable,
 )
-from omium.jsonvalue import (
-    MAX_VALUE_BYTES,
-    InputRecord,
-    JsonValue,
-    TypeRegistry,
-    encode,
-    is_surely_small,
-    json_bytes,
-)
+from omium.jsonvalue import InputRecord, JsonValue, TypeRegistry
 from omium.sdk.book import Entry, Run
 from omium.sdk.capture import StepLog
 from omium.sdk.context import Frame
@@ -40,6 +32,7 @@ from omium.sdk.flows import Flow
 from omium.sdk.identity import Identity
 from omium.sdk.options import StepOptions
 from omium.sdk.pausing import wait_out
+from omium.sdk.results import encode_bounded, encode_result
 
 RETRIED = (StepTimeout, BreakerOpen, RateLimited, EffectNotApplied)
 """Of Omium's own errors, those that another try can change."""
@@ -103,7 +96,9 @@ class Attempt:
     def succeed(self, result: object) -> Flow[None]:
         """Record the result; when this returns, a resume will not run the step again."""
         try:
-            output = self._measured(self.encode(result), result) if self.call.options.record else None
+            output = None
+            if self.call.options.record:
+                output = encode_bounded(f"Step {self.path}", result, self.call.types)
         except Unserialisable as error:
             yield from self.fail(error, 0)
             raise
@@ -209,26 +204,7 @@ class Attempt:
 
     def encode(self, result: object) -> JsonValue:
         """Return `result` as JSON; `Unserialisable` names the step."""
-        try:
-            return encode(result, types=self.call.types)
-        except Unserialisable as error:
-            raise Unserialisable(
-                f"Step {self.path} returned something that cannot be recorded. {error}",
-                type_name=error.type_name,
-                path=error.path,
-            ) from error
-
-    def _measured(self, output: JsonValue, result: object) -> JsonValue:
-        if is_surely_small(output):
-            return output
-        size_bytes = len(json_bytes(output))
-        if size_bytes > MAX_VALUE_BYTES:
-            raise Unserialisable(
-                f"Step {self.path} returned {size_bytes} bytes, more than the {MAX_VALUE_BYTES} that one "
-                "recorded value may take. Save it to a file or a store, and return where it is.",
-                type_name=type(result).__name__,
-            )
-        return output
+        return encode_result(f"Step {self.path}", result, self.call.types)
 
     def _delay_s(self, error: Exception, failures: int) -> float | None:
         if isinstance(error, OmiumError) and not isinstance(error, RETRIED):

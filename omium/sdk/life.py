@@ -21,12 +21,13 @@ from omium.errors import (
     Unserialisable,
     Waits,
 )
-from omium.jsonvalue import MAX_VALUE_BYTES, JsonValue, TypeRegistry, encode, json_bytes
+from omium.jsonvalue import TypeRegistry
 from omium.retry import RetryPolicy
 from omium.sdk.attempts import RETRIED, find_path, mark
 from omium.sdk.context import Frame
 from omium.sdk.driving import Driving
 from omium.sdk.flows import Flow, Invoke, sleep
+from omium.sdk.results import encode_bounded
 
 GRACE_S = 30.0  # how long a cancel waits for calls that do not stop (semantics 3.1)
 LAST_WORD_S = 5.0  # for the write after an interrupt: the person at the keyboard wants to leave
@@ -85,27 +86,9 @@ def complete(driving: Driving, output: object, types: TypeRegistry) -> Flow[None
 
 
 def _complete(driving: Driving, result: object, types: TypeRegistry) -> Flow[None]:
-    output = _encode(driving, result, types)
+    output = encode_bounded(f"Workflow {driving.workflow}", result, types)
     yield from driving.write({"type": "execution.completed", "output": output})
     driving.ended = "completed"
-
-
-def _encode(driving: Driving, result: object, types: TypeRegistry) -> JsonValue:
-    try:
-        output = encode(result, types=types)
-    except Unserialisable as error:
-        raise Unserialisable(
-            f"Workflow {driving.workflow} returned something that cannot be recorded. {error}",
-            type_name=error.type_name,
-            path=error.path,
-        ) from error
-    if (size_bytes := len(json_bytes(output))) > MAX_VALUE_BYTES:
-        raise Unserialisable(
-            f"Workflow {driving.workflow} returned {size_bytes} bytes, more than the {MAX_VALUE_BYTES} that "
-            "one recorded value may take. Save it to a file or a store, and return where it is.",
-            type_name=type(result).__name__,
-        )
-    return output
 
 
 def _fail(driving: Driving, error: Exception) -> Flow[None]:

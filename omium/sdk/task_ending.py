@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from omium.errorinfo import describe_exception
-from omium.errors import EffectNotApplied, OmiumError, Unserialisable
-from omium.jsonvalue import MAX_VALUE_BYTES, TypeRegistry, encode, json_bytes
+from omium.errors import EffectNotApplied, OmiumError
+from omium.jsonvalue import TypeRegistry, json_bytes
 from omium.sdk.attempts import RETRIED
 from omium.sdk.exchange import exchange, parse_answer
 from omium.sdk.flows import Flow
+from omium.sdk.results import encode_bounded
 from omium.sdk.task_beats import name_grant
 from omium.sdk.task_context import TaskContext
 
@@ -47,20 +48,7 @@ class End:
 
 def complete(context: TaskContext, output: object, types: TypeRegistry) -> End:
     """Return the report of a result; raises `Unserialisable` naming the node where it has no JSON form."""
-    try:
-        form = encode(output, types=types)
-    except Unserialisable as error:
-        raise Unserialisable(
-            f"The handler of the node {context.path} returned something that cannot be recorded. {error}",
-            type_name=error.type_name,
-            path=error.path,
-        ) from error
-    if (size_bytes := len(json_bytes(form))) > MAX_VALUE_BYTES:
-        raise Unserialisable(
-            f"The handler of the node {context.path} returned {size_bytes} bytes, more than the "
-            f"{MAX_VALUE_BYTES} that one recorded value may take. Save it elsewhere, and return where it is.",
-            type_name=type(output).__name__,
-        )
+    form = encode_bounded(f"The handler of the node {context.path}", output, types)
     return End("/v1/tasks/complete", json_bytes({**_end(context), "output": form}))
 
 
