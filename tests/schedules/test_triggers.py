@@ -7,8 +7,16 @@ from dataclasses import replace
 
 import pytest
 
-from omium.errors import InvalidRequest, NotFound, ScopeMissing, SignatureRefused, WorkflowNotAllowed
+from omium.errors import (
+    InvalidRequest,
+    NotFound,
+    ScopeMissing,
+    SignatureRefused,
+    StorageError,
+    WorkflowNotAllowed,
+)
 from omium.models.schedules import CreateTrigger
+from omium.server.db.tx import Sql
 from omium.server.outbound.signing import PREFIX, make_secret, sign
 from omium.server.schedules import incoming, triggers
 from omium.server.schedules.following import Following
@@ -157,6 +165,38 @@ async def test_a_workflow_starts_after_another_one_has_ended_once_for_each_end(e
 
     assert await told(engine, done) == [("started", None)] * 2
     assert await told(engine, failed) == [("started", None)]
+
+
+async def end_with_a_payload(engine):
+    run = await engine.start("report")
+    await run.complete("x" * 100_000)
+
+
+async def test_an_output_that_retention_has_removed_is_told_and_the_next_end_is_followed(engine, key_file):
+    trigger = await make(engine, key_file, "done", "tell", "after", after_workflow="report")
+    await end_with_a_payload(engine)
+    await engine.write(lambda tx: tx.execute(Sql("DELETE FROM payloads")))
+    run = await engine.start("report")
+    await run.complete()
+    await follow(engine)
+
+    assert sorted(await told(engine, trigger), key=str) == [("refused", "checkpoint-gone"), ("started", None)]
+
+
+async def test_what_one_trigger_cannot_read_keeps_no_other_waiting(engine, key_file):
+    await make(engine, key_file, "broken", "tell", "after", after_workflow="report")
+    engine.clock.advance(seconds=1)  # the next one has an id behind this one's
+    other = await make(engine, key_file, "other", "tell", "after", after_workflow="sound")
+    await end_with_a_payload(engine)
+    await engine.write(lambda tx: tx.execute(Sql("UPDATE payloads SET body = :body"), body=b"?"))
+    run = await engine.start("sound")
+    await run.complete()
+
+    following = Following(engine.parts)
+    with pytest.raises(StorageError):
+        await engine.write(following.sweep)
+    await engine.write(following.sweep)
+    assert await told(engine, other) == [("started", None)]
 
 
 async def test_an_end_that_is_told_late_is_followed_and_a_clock_that_steps_loses_none(engine, key_file):

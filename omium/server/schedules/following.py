@@ -7,6 +7,7 @@ found, and one that was followed has its row. Nothing is written where an execut
 from __future__ import annotations
 
 from omium.clock import US_PER_S
+from omium.errors import CheckpointGone
 from omium.jsonvalue import JsonValue
 from omium.server.db.tx import Tx
 from omium.server.engine.parts import EngineParts
@@ -36,7 +37,11 @@ class Following:
         tx.after_commit(lambda: self._pass("" if row is None else row.id))
         if row is None:
             return 0
-        follow(tx, self._parts, row)
+        try:
+            follow(tx, self._parts, row)
+        except Exception:  # not the end of the round: what one trigger cannot read keeps no other waiting
+            self._pass(row.id)
+            raise
         return 1
 
     def _pass(self, trigger_id: str) -> None:
@@ -60,16 +65,27 @@ def follow(tx: Tx, parts: EngineParts, row: TriggerRow) -> None:
 
 def _follow_one(tx: Tx, parts: EngineParts, row: TriggerRow, end: EndRow) -> None:
     key = f"{end.id}:{end.status}"
-    output = get_details(tx, end.id).output
-    known: dict[str, JsonValue] = {"id": end.id, "workflow": row.after_workflow, "status": end.status}
-    known["output"] = (
-        None
-        if output is None
-        else parts.vault.open_value(row.tenant_id, fetch_value(tx, row.tenant_id, output))
-    )
+    try:
+        known = _describe(tx, parts, row, end)
+    except CheckpointGone as gone:  # retention was faster
+        refuse(tx, origin_of(row), key, end.ended_us, gone.code, gone.detail)
+        return
     try:
         value = make_value(read_inputs(tx, parts, row), {"execution": known}, {"execution": known})
     except MappingUnfit as unfit:
         refuse(tx, origin_of(row), key, end.ended_us, "mapping-unfit", str(unfit))
         return
     start_once(tx, parts, origin_of(row), key, end.ended_us, value)
+
+
+def _describe(tx: Tx, parts: EngineParts, row: TriggerRow, end: EndRow) -> dict[str, JsonValue]:
+    """Return what a mapping may read of an end; raises `CheckpointGone`."""
+    output = get_details(tx, end.id).output
+    return {
+        "id": end.id,
+        "workflow": row.after_workflow,
+        "status": end.status,
+        "output": None
+        if output is None
+        else parts.vault.open_value(row.tenant_id, fetch_value(tx, row.tenant_id, output)),
+    }
