@@ -127,6 +127,14 @@ langgraph-%: .venv-langgraph-%/.installed
 langgraph: $(DEV) langgraph-$(firstword $(LINES)) ## run the graphs' tests on the oldest and the newest line of LangGraph
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/langgraph $(PYTEST_ARGS)
 
+.venv-crewai/.installed: requirements/crewai.txt $(INPUTS)
+	@$(PYTHON) tools/environment.py $(@D) crewai
+	@touch $@
+
+.PHONY: crewai
+crewai: .venv-crewai/.installed ## run the crews' and flows' tests with CrewAI, in .venv-crewai
+	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/crewai $(PYTEST_ARGS)
+
 .PHONY: test-all
 test-all: test lowest $(LINES:%=langgraph-%) ## run all tests with the newest and the oldest dependencies, LangGraph's with every line
 

@@ -64,6 +64,7 @@ LOCK_FILES = (
     LockFile("model", groups=("model",), with_project=False, with_dependencies=False),
     LockFile("peers", groups=("peers",), with_project=False, apart=True),
     LockFile("prices", groups=("prices",), with_project=False, apart=True),
+    LockFile("crewai", extras=("crewai",), groups=("build", "test"), apart=True),
     # The older lines of a framework, each at its newest; dev and lowest hold the two ends.
     *(
         LockFile(

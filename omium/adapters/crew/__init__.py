@@ -1,4 +1,4 @@
-"""CrewAI: crews and flows as durable executions, exported as workflows. Extra `omium-os[crewai]`.
+"""CrewAI: durable tasks and flow methods, a journaled agent loop, tokens as usage. Extra `omium-os[crewai]`.
 
-    naming.py   the ids that tasks and methods have everywhere
+Guide: docs/crewai.md.
 """
