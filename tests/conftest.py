@@ -15,10 +15,18 @@ import pytest
 
 from tests import postgres
 from tests.faults.plugin import pytest_addoption, pytest_configure, pytest_report_header
-from tests.postgres import database_url, postgres_server, postgres_url
+from tests.postgres import (
+    database_url,
+    empty_database_url,
+    empty_postgres_url,
+    postgres_server,
+    postgres_url,
+)
 
 __all__ = [  # fixtures and hooks are found by name in a conftest
     "database_url",
+    "empty_database_url",
+    "empty_postgres_url",
     "postgres_server",
     "postgres_url",
     "pytest_addoption",

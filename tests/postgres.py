@@ -22,6 +22,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from omium.server.db.migrate import list_migrations
+from omium.server.db.migrate_postgres import migrate_postgres_url
+from tests.migrated import put_sqlite
+
 START_TIMEOUT_S = 60
 SERVER_USERS = ("postgres", "nobody")  # who runs the server when we are root: initdb refuses root
 
@@ -55,6 +59,7 @@ class Server:
     folder: Path
     process: subprocess.Popen[bytes]
     names: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    template: str | None = None  # the database with every migration, which no test opens
 
     def url(self, database: str) -> str:
         return f"postgresql://omium@/{database}?host={self.folder}"
@@ -62,6 +67,16 @@ class Server:
     def create_database(self) -> str:
         name = f"test_{next(self.names)}"
         self.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        return name
+
+    def copy_template(self) -> str:
+        """Make a database that has every migration and nothing in it."""
+        if self.template is None:
+            template = self.create_database()
+            migrate_postgres_url(self.url(template), list_migrations(), 0)
+            self.template = template
+        name = f"test_{next(self.names)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {self.template} STRATEGY file_copy")
         return name
 
     def drop_database(self, name: str) -> None:
@@ -159,17 +174,37 @@ def postgres_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def postgres_url(postgres_server: Server) -> Iterator[str]:
-    """The URL of a fresh, empty database, dropped after the test."""
+def empty_postgres_url(postgres_server: Server) -> Iterator[str]:
+    """The URL of a fresh database without any table, dropped after the test."""
     name = postgres_server.create_database()
     yield postgres_server.url(name)
     postgres_server.drop_database(name)
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture
+def postgres_url(postgres_server: Server) -> Iterator[str]:
+    """The URL of a fresh database with our tables and nothing in them, dropped after the test."""
+    name = postgres_server.copy_template()
+    yield postgres_server.url(name)
+    postgres_server.drop_database(name)
+
+
+BOTH = ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(params=BOTH)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a fresh database is: a SQLite path first, then a PostgreSQL URL; the test runs on both."""
     if request.param == "sqlite":
-        return str(tmp_path / "omium.sqlite")
+        return str(put_sqlite(tmp_path / "omium.sqlite"))
     url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture(params=BOTH)
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The same before any migration: no file, or a database without a table."""
+    if request.param == "sqlite":
+        return str(tmp_path / "omium.sqlite")
+    url: str = request.getfixturevalue("empty_postgres_url")
     return url

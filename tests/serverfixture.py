@@ -40,6 +40,7 @@ from omium.server.web.context import ServerContext
 from omium.server.web.dispatch import Application
 from omium.states import Environment, Scope
 from tests.db.twice import TwiceDatabase
+from tests.migrated import put_sqlite
 
 START_TIMEOUT_S = 60
 BASE_URL = "http://localhost"
@@ -165,10 +166,14 @@ async def open_app_client(settings: ServerSettings) -> AsyncIterator[AppClient]:
 
 
 def test_settings(tmp_path: Path, **chosen: object) -> ServerSettings:
-    return replace(
+    """Settings of a server in `tmp_path`, with a database that has our tables."""
+    settings = replace(
         ServerSettings(data=tmp_path / "data", ballast_bytes=0, password_memory_mib=8, metering=False),
         **chosen,
     )
+    if settings.database_url is None:
+        put_sqlite(settings.data / "omium.sqlite")
+    return settings
 
 
 test_settings.__test__ = False  # type: ignore[attr-defined]
@@ -295,6 +300,8 @@ def make_running_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]
     def make(**environment: str) -> RunningServer:
         folder = tmp_path / f"server{len(servers) + 1}"
         folder.mkdir()
+        if "OMIUM_DATABASE_URL" not in environment:
+            put_sqlite(folder / "data" / "omium.sqlite")
         server = RunningServer(folder / "data", {"OMIUM_BALLAST_BYTES": "0", **environment})
         servers.append(server)
         return server

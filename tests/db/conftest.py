@@ -22,6 +22,18 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
+def database_url(empty_database_url: str) -> str:
+    """A database without a table: these tests bring schemas of their own."""
+    return empty_database_url
+
+
+@pytest.fixture
+def postgres_url(empty_postgres_url: str) -> str:
+    """The same on PostgreSQL only."""
+    return empty_postgres_url
+
+
+@pytest.fixture
 async def open_any(migrations, clock):
     """Open a database by its URL with the test schema; settings by keyword."""
     opened = []

@@ -2,8 +2,8 @@ import psycopg
 import pytest
 
 
-def test_a_postgres_url_leads_to_an_empty_database(postgres_url):
-    with psycopg.connect(postgres_url) as connection:
+def test_an_empty_postgres_url_leads_to_an_empty_database(empty_postgres_url):
+    with psycopg.connect(empty_postgres_url) as connection:
         tables = connection.execute("SELECT 1 FROM pg_tables WHERE schemaname = 'public'").fetchall()
 
     assert tables == []
