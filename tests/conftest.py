@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 import tempfile
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -33,6 +34,24 @@ __all__ = [  # fixtures and hooks are found by name in a conftest
     "pytest_configure",
     "pytest_report_header",
 ]
+
+# What a test writes is gone with it, so it need not reach a disk: here fsync costs milliseconds, thousands of
+# times over. Where power is cut and disks are full, tests bring file systems and logs of their own.
+_MEMORY = Path("/dev/shm")  # only its size is taken for granted, and that is asked
+_NEEDED_BYTES = 4 << 30
+
+
+def _is_roomy(folder: Path) -> bool:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    may_run = not found.f_flag & os.ST_NOEXEC  # some tests write programs
+    return os.access(folder, os.W_OK) and may_run and found.f_bavail * found.f_frsize >= _NEEDED_BYTES
+
+
+if "TMPDIR" not in os.environ and _is_roomy(_MEMORY):
+    os.environ["TMPDIR"] = tempfile.tempdir = str(_MEMORY)
 
 # What this machine has set, stored or left over decides nothing: programs find a home without anything in it.
 _CHOSEN = ("OMIUM_HYPOTHESIS_PROFILE", "OMIUM_REQUIRE_POSTGRES")

@@ -1,7 +1,7 @@
 """Databases that have every migration already: made once for each pytest process, copied for each test.
 
-To migrate takes longer than most tests do. That migrating itself works is shown in tests/db, tests/faults and
-tests/server, which ask for empty databases (`empty_database_url`, `empty_postgres_url`).
+To migrate takes longer than most tests do. That migrating itself works is shown where databases are empty:
+in tests/db, tests/faults/test_migrations.py, and wherever `omium serve` and `omium up` begin in a new folder.
 """
 
 import atexit
