@@ -18,6 +18,7 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 
+from omium.adapters.langgraph.applied import AppliedGraph, Place
 from omium.adapters.langgraph.codec import register_codecs
 from omium.adapters.langgraph.nodes import NodePolicy
 from omium.adapters.langgraph.runs import GraphWaits, begin_run, end_run, find_waiting
@@ -40,7 +41,7 @@ _IGNORED = ("config", "options")  # callbacks and the like: they belong to a pro
 
 
 def instrument(
-    graph: Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any],
+    graph: Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any] | AppliedGraph,
     *,
     name: str | None = None,
     nodes: Mapping[str, NodePolicy] | None = None,
@@ -53,20 +54,33 @@ def instrument(
 ) -> InstrumentedGraph:
     """Return `graph` as a durable workflow; the given graph is not changed.
 
+    The graph may be one that `apply_spec` returned: then the spec's policies win over those given here.
     `name` is the workflow's name, by default the graph's. `nodes` gives single nodes their policy; `retry`,
     `timeout_s` and `breaker` hold for all others. `durability`, `takeover` and `queue` are those of
     `@omium.workflow`. Raises `ConfigError` for a name of a node that the graph does not have.
     """
-    compiled = graph.compile() if isinstance(graph, StateGraph) else graph
+    applied = graph if isinstance(graph, AppliedGraph) else AppliedGraph(_compile(graph), {})
+    compiled = applied.graph
     chosen = dict(nodes or {})
     if unknown := sorted(set(chosen) - set(_names(compiled))):
         raise ConfigError(
             f"The graph has no node {unknown[0]!r}; its nodes are {', '.join(sorted(_names(compiled)))}."
         )
     default = NodePolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
-    wrapped = wrap_graph(compiled, lambda node: chosen.get(node, default))
+
+    def policy_of(place: Place, node: str) -> NodePolicy:
+        return applied.policies.get(place) or chosen.get(node, default)
+
     options = {"durability": durability, "takeover": takeover, "queue": queue}
-    return InstrumentedGraph(wrapped, name or compiled.get_name(), options, module=_calling_module())
+    return InstrumentedGraph(
+        compiled, policy_of, name or compiled.get_name(), options, module=_calling_module()
+    )
+
+
+def _compile(
+    graph: Pregel[Any, Any, Any, Any] | StateGraph[Any, Any, Any, Any],
+) -> Pregel[Any, Any, Any, Any]:
+    return graph.compile() if isinstance(graph, StateGraph) else graph
 
 
 def _calling_module() -> str:
@@ -88,18 +102,27 @@ class InstrumentedGraph:
     """A graph under Omium. What is not named here is the graph's own: `get_state`, `get_graph`, ..."""
 
     def __init__(
-        self, graph: Pregel[Any, Any, Any, Any], name: str, options: Mapping[str, Any], *, module: str
+        self,
+        original: Pregel[Any, Any, Any, Any],
+        policy_of: Callable[[Place, str], NodePolicy],
+        name: str,
+        options: Mapping[str, Any],
+        *,
+        module: str,
     ) -> None:
         self.name = name
+        self.original = original
+        self.policy_of = policy_of
+        self.options, self.module = options, module
         self.saver = OmiumSaver()
-        self.graph = graph.copy(update={"checkpointer": self.saver})
+        self.graph = wrap_graph(original, policy_of).copy(update={"checkpointer": self.saver})
         register_codecs(current_session().link.types)  # a worker reads records before it calls anything
         run, arun = _functions(self)
         for function in (run, arun):
             function.__module__, function.__qualname__ = module, ""
         decorate = workflow(name=name, ignore=_IGNORED, **options)
         # What is decorated last is what a worker finds under the name.
-        if needs_async(graph):
+        if needs_async(original):
             self._run, self._arun = decorate(run), decorate(arun)
             self.__omium_workflow__ = find_workflow(self._arun)
         else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import merge_configs, var_child_runnable_config
@@ -28,6 +28,9 @@ from omium.sdk.flows import drive_async, drive_sync
 from omium.sdk.identity import Scope
 from omium.sdk.options import StepOptions, make_step_options
 from omium.sdk.steps import run_step
+
+Levels: TypeAlias = tuple[Mapping[str, str], ...]
+"""The ids of nodes by their names: of the outermost graph first, of the one that holds the node last."""
 
 _TASK_ID_LENGTH = 12  # of 32 hex digits: enough to tell the tasks of one node of one execution apart
 
@@ -63,9 +66,10 @@ class NodePolicy:
 class NodeStep(Runnable[Any, Any]):
     """A node's runnable, run as a step of the current execution; outside of one, just the node."""
 
-    def __init__(self, name: str, bound: Runnable[Any, Any], policy: NodePolicy) -> None:
+    def __init__(self, name: str, bound: Runnable[Any, Any], policy: NodePolicy, levels: Levels = ()) -> None:
         self.name: str = name
         self.bound = bound
+        self._levels = levels
         self._options = policy.options(name)
 
     def invoke(
@@ -125,7 +129,9 @@ class NodeStep(Runnable[Any, Any]):
     ) -> StepCall:
         types = frame.driving.link.types
         # A scope of its own for every call: LangGraph's retries ask for the same task again.
-        identity = Scope(frame.scope.path, frame.scope.depth).allot(str(self.name), task_key(config))
+        identity = Scope(frame.scope.path, frame.scope.depth).allot(
+            str(self.name), task_key(config, self._levels)
+        )
         frame.driving.book.offer(identity.path)
         return StepCall(
             frame,
@@ -138,18 +144,24 @@ class NodeStep(Runnable[Any, Any]):
         )
 
 
-def task_key(config: RunnableConfig) -> str:
+def task_key(config: RunnableConfig, levels: Levels = ()) -> str:
     """Return the key of the task that `config` belongs to, such as `research:4b114dcf2f28`.
 
-    Inside a subgraph the way to it comes first: `team:9a66869ec2d8|write:e7e0fcab0643`.
+    Inside a subgraph the way to it comes first: `team:9a66869ec2d8|write:e7e0fcab0643`. `levels` has the ids
+    of the nodes of each graph on the way, the innermost last; a graph that a function calls has none.
     """
-    namespace = str(config["configurable"]["checkpoint_ns"])
-    return "|".join(_short(part) for part in namespace.split("|"))
+    parts = str(config["configurable"]["checkpoint_ns"]).split("|")
+    known: list[Mapping[str, str]] = [{}] * (len(parts) - len(levels)) + list(
+        levels[max(len(levels) - len(parts), 0) :]
+    )
+    return "|".join(_short(part, ids) for part, ids in zip(parts, known, strict=True))
 
 
-def _short(part: str) -> str:
+def _short(part: str, ids: Mapping[str, str]) -> str:
     name, _, task_id = part.rpartition(":")
-    return f"{name}:{task_id.replace('-', '')[:_TASK_ID_LENGTH]}" if name else part
+    if not name:
+        return ids.get(part, part)
+    return f"{ids.get(name, name)}:{task_id.replace('-', '')[:_TASK_ID_LENGTH]}"
 
 
 def _place(config: RunnableConfig) -> dict[str, str]:

@@ -15,41 +15,59 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.config import get_config
 from langgraph.pregel import Pregel
 
-from omium.adapters.langgraph.nodes import NodePolicy, NodeStep, current_config
+from omium.adapters.langgraph.applied import Place
+from omium.adapters.langgraph.naming import START, ids_of, make_id
+from omium.adapters.langgraph.nodes import Levels, NodePolicy, NodeStep, current_config
 from omium.sdk.coroutines import is_async
 
-START = "__start__"  # LangGraph's own entry, which only hands the input on
 CALL = "__pregel_call"  # how the functional API reaches the graph that runs it
 
-Policies = Callable[[str], NodePolicy]
+Policies = Callable[[Place, str], NodePolicy]
+"""The policy of a node, by its place and LangGraph's name."""
 
 
-def wrap_graph(graph: Pregel[Any, Any, Any, Any], policies: Policies) -> Pregel[Any, Any, Any, Any]:
-    """Return a copy of `graph` whose nodes record what they return; `policies` gives each its policy."""
-    nodes = {name: _wrap_node(graph, name, node, policies) for name, node in graph.nodes.items()}
+def wrap_graph(
+    graph: Pregel[Any, Any, Any, Any], policies: Policies, place: Place = (), levels: Levels = ()
+) -> Pregel[Any, Any, Any, Any]:
+    """Return a copy of `graph` whose nodes record what they return; `policies` gives each its policy.
+
+    `place` and `levels` are those of the graph itself: the ids on the way to it, and the ids of the nodes of
+    each graph around it.
+    """
+    within = (*levels, ids_of(graph))
+    nodes = {
+        name: _wrap_node(graph, name, node, policies, place, within) for name, node in graph.nodes.items()
+    }
     return graph.copy(update={"nodes": nodes})
 
 
-def _wrap_node(graph: Pregel[Any, Any, Any, Any], name: str, node: Any, policies: Policies) -> Any:
+def _wrap_node(
+    graph: Pregel[Any, Any, Any, Any], name: str, node: Any, policies: Policies, place: Place, levels: Levels
+) -> Any:
     if name == START:
         return node
+    here = (*place, levels[-1][name])
     if isinstance(node.bound, Pregel):
-        inner = wrap_graph(node.bound, policies)
+        inner = wrap_graph(node.bound, policies, here, levels)
         return node.copy({"bound": inner, "subgraphs": [inner]})
     if not hasattr(
         graph, "builder"
     ):  # the functional API: the entrypoint's tasks are the steps, not its body
-        return node.copy({"bound": EntrypointBody(name, node.bound, policies)})
-    return node.copy({"bound": NodeStep(name, node.bound, policies(name))})
+        return node.copy({"bound": EntrypointBody(name, node.bound, policies, here, levels)})
+    return node.copy({"bound": NodeStep(here[-1], node.bound, policies(here, name), levels)})
 
 
 class EntrypointBody(Runnable[Any, Any]):
     """The function under `@entrypoint`: it runs again on resume, and its finished tasks return at once."""
 
-    def __init__(self, name: str, bound: Runnable[Any, Any], policies: Policies) -> None:
+    def __init__(
+        self, name: str, bound: Runnable[Any, Any], policies: Policies, place: Place, levels: Levels
+    ) -> None:
         self.name = name
         self.bound = bound
         self._policies = policies
+        self._place = place
+        self._levels = levels
 
     def invoke(
         self,
@@ -79,15 +97,21 @@ class EntrypointBody(Runnable[Any, Any]):
         call = conf[CALL]
 
         def call_as_step(function: Callable[..., Any], input: Any, **options: Any) -> Any:  # noqa: A002
-            return call(task_as_step(function, self._policies), input, **options)
+            return call(self._as_step(function), input, **options)
 
         return {**config, "configurable": {**conf, CALL: call_as_step}}
 
+    def _as_step(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        name = getattr(function, "__name__", type(function).__name__)
+        id_ = make_id(name)
+        policy = self._policies((*self._place, id_), name)
+        return task_as_step(
+            function, NodeStep(id_, _Arguments(function), policy, (*self._levels, {name: id_}))
+        )
 
-def task_as_step(function: Callable[..., Any], policies: Policies) -> Callable[..., Any]:
-    """Return `function`, a `@task`, as a step; name and module stay, because task ids depend on them."""
-    name = getattr(function, "__name__", type(function).__name__)
-    step = NodeStep(name, _Arguments(function), policies(name))
+
+def task_as_step(function: Callable[..., Any], step: NodeStep) -> Callable[..., Any]:
+    """Return `function`, a `@task`, as `step`; name and module stay, because task ids depend on them."""
     if is_async(function):
 
         @functools.wraps(function)

@@ -1,0 +1,85 @@
+"""State: a graph's channels with their reducers, and the schema of its input, as a spec says them.
+
+The schema is a help for people and never stricter than LangGraph: what a `TypedDict` asks for is not
+required, and messages may be given in each of the forms that LangChain reads.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, get_args, get_origin
+
+from langgraph.channels.binop import BinaryOperatorAggregate
+from langgraph.pregel import Pregel
+from pydantic import BaseModel
+
+from omium.adapters.langgraph.reading_code import Code
+from omium.jsonvalue import JsonValue
+
+_KEPT: Final = frozenset({"type", "title", "description", "format"})
+"""Of a field's schema: no defaults or examples, which are values of the user's."""
+
+
+def state_of(builder: Any) -> dict[str, JsonValue]:
+    """Return the channels of a graph's state by name, in the order of its schema."""
+    channels: dict[str, JsonValue] = {name: _channel(each) for name, each in builder.channels.items()}
+    for name, managed in (getattr(builder, "managed", None) or {}).items():
+        channels[name] = {"type": getattr(managed, "__name__", type(managed).__name__), "managed": True}
+    return {"channels": channels}
+
+
+def list_reduced(builder: Any) -> list[str]:
+    """Return the names of channels that merge what several nodes write."""
+    return [name for name, each in builder.channels.items() if isinstance(each, BinaryOperatorAggregate)]
+
+
+def _channel(channel: Any) -> JsonValue:
+    described: dict[str, JsonValue] = {"type": type(channel).__name__}
+    reducer = getattr(channel, "operator", None) or getattr(channel, "reducer", None)
+    if reducer is not None:
+        described["reducer"] = Code.of(reducer).ref
+    value = getattr(channel, "typ", None) or object
+    value_type = inspect.formatannotation(get_args(value)[0] if get_origin(value) is Annotated else value)
+    if "<" not in value_type and value is not object:  # what has no name is shown by its address
+        described["value"] = value_type[:300]
+    return described
+
+
+def input_schema_of(graph: Pregel[Any, Any, Any, Any]) -> dict[str, JsonValue]:
+    """Return a JSON Schema of the graph's input; empty where LangGraph cannot make one."""
+    try:
+        schema = graph.get_input_jsonschema()
+    except Exception:  # pydantic refuses some annotations (typing.TypedDict before Python 3.12)
+        schema = _names_only(graph)
+    fields = schema.get("properties")
+    if schema.get("type") != "object" or not isinstance(fields, Mapping):
+        return {}
+    managed = getattr(getattr(graph, "builder", None), "managed", None) or {}
+    made: dict[str, JsonValue] = {
+        "type": "object",
+        "properties": {str(name): _simple(field) for name, field in fields.items() if name not in managed},
+    }
+    declared = getattr(getattr(graph, "builder", None), "input_schema", None)
+    required = schema.get("required")
+    if isinstance(declared, type) and issubclass(declared, BaseModel) and required:
+        made["required"] = [str(name) for name in required]
+    return made
+
+
+def _names_only(graph: Pregel[Any, Any, Any, Any]) -> dict[str, Any]:
+    channels = getattr(getattr(graph, "builder", None), "channels", {})
+    return {"type": "object", "properties": {name: {} for name in channels}}
+
+
+def _simple(field: Any) -> JsonValue:
+    if not isinstance(field, Mapping):
+        return {}
+    kept: dict[str, JsonValue] = {
+        name: value for name, value in field.items() if name in _KEPT and isinstance(value, str)
+    }
+    if field.get("type") == "array" and "$ref" in str(field.get("items", "")):
+        kept.pop("type")  # messages: one alone is read as well
+    elif isinstance(field.get("items"), Mapping):
+        kept["items"] = _simple(field["items"])
+    return kept

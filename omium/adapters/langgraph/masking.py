@@ -1,0 +1,114 @@
+"""Masking: nothing that looks like a secret leaves through an exported document.
+
+Owns what is taken out of source text, where a key may stand in forms that only a program has
+(`password: str = "..."`, `os.environ["API_KEY"] = "..."`, headers), and the last look at the whole document,
+which is the one that an import takes (omium/redact).
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from omium.jsonvalue import JsonValue
+from omium.redact import REDACTED, redact
+from omium.redact.names import Strength, judge_name
+
+_USER: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@'\"]+@")
+_HEADERS: Final = re.compile(r"headers?$", re.IGNORECASE)
+
+
+def mask_source(source: str) -> str:
+    """Return a program's text without what stands as a literal under a name of a secret, or in a header."""
+    plain = _USER.sub(r"\g<scheme>", source)
+    try:
+        tree = ast.parse(plain)
+    except (SyntaxError, ValueError):  # a part of a line, such as a lambda among arguments
+        return str(redact(plain)[0])
+    lines = plain.splitlines(keepends=True)
+    places = sorted({place for node in ast.walk(tree) for place in _secrets(node)}, reverse=True)
+    for first, start, last, end in places:
+        head = lines[first].encode()[:start].decode()
+        tail = lines[last].encode()[end:].decode()
+        lines[first : last + 1] = [f'{head}"{REDACTED}"{tail}']
+    return str(redact("".join(lines))[0])
+
+
+def mask_document(document: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the document as people may see it."""
+    masked, _ = redact(_without_users(document))
+    assert isinstance(masked, dict), "a document stays one"
+    return masked
+
+
+def _without_users(value: JsonValue) -> JsonValue:
+    if isinstance(value, str):
+        return _USER.sub(r"\g<scheme>", value) if "@" in value else value
+    if isinstance(value, list):
+        return [_without_users(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _without_users(item) for name, item in value.items()}
+    return value
+
+
+def _secrets(node: ast.AST) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the places of literals that a statement or a call gives to a name of a secret."""
+    pairs: list[tuple[str | None, ast.AST | None]] = []
+    match node:
+        case ast.Assign():
+            pairs = [(_name(target), node.value) for target in node.targets]
+        case ast.AnnAssign() | ast.NamedExpr():
+            pairs = [(_name(node.target), node.value)]
+        case ast.keyword():
+            pairs = [(node.arg, node.value)]
+        case ast.Dict():
+            pairs = [(_text(key), value) for key, value in zip(node.keys, node.values, strict=True)]
+        case ast.arguments():
+            named = [*node.posonlyargs, *node.args]
+            with_default = named[len(named) - len(node.defaults) :]
+            pairs = [(arg.arg, value) for arg, value in zip(with_default, node.defaults, strict=True)]
+            pairs += [(arg.arg, value) for arg, value in zip(node.kwonlyargs, node.kw_defaults, strict=True)]
+        case _:
+            return
+    for name, value in pairs:
+        if name is None or value is None:
+            continue
+        if _HEADERS.search(name) and isinstance(value, ast.Dict):
+            yield from (place for each in value.values for place in _literals(each))
+        elif judge_name(name) is Strength.STRONG:
+            yield from _literals(value)
+
+
+def _name(target: ast.AST) -> str | None:
+    match target:
+        case ast.Name():
+            return target.id
+        case ast.Attribute():
+            return target.attr
+        case ast.Subscript():
+            return _text(target.slice)
+        case _:
+            return None
+
+
+def _text(node: ast.AST | None) -> str | None:
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _literals(value: ast.AST) -> Iterator[tuple[int, int, int, int]]:
+    """Yield (line, column, line, column) of a text, or of the texts in a list; columns are bytes."""
+    match value:
+        case ast.Constant(value=str() | bytes()) | ast.JoinedStr():
+            assert value.end_lineno is not None
+            assert value.end_col_offset is not None
+            yield (value.lineno - 1, value.col_offset, value.end_lineno - 1, value.end_col_offset)
+        case ast.List() | ast.Tuple() | ast.Set():
+            yield from (place for each in value.elts for place in _literals(each))
+        case ast.BinOp():
+            yield from (*_literals(value.left), *_literals(value.right))
+        case ast.Call():
+            yield from (place for each in value.args for place in _literals(each))
+        case _:
+            return

@@ -1,0 +1,113 @@
+"""Prebuilt agents: the prompt and tools of `create_react_agent`, and the same agent with another prompt.
+
+Owns what is known of LangGraph's own functions: where they keep their prompt. Nothing of an agent is changed:
+the one with another prompt has functions of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import CellType, FunctionType
+from typing import Any, Final
+
+from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.runnables import Runnable, RunnableLambda, RunnableSequence
+
+from omium.adapters.langgraph.reading_code import Code
+
+_MODULE: Final = "langgraph.prebuilt.chat_agent_executor"
+_CALLS: Final = ("create_react_agent.<locals>.call_model", "create_react_agent.<locals>.acall_model")
+_MODEL: Final = "static_model"
+PROMPT: Final = "Prompt"  # LangGraph's own name of the runnable that puts the prompt before the messages
+
+
+def is_agent(runnable: Any) -> bool:
+    """Say whether a node's runnable is the one of `create_react_agent` that calls the model."""
+    function = Code.of(runnable).function
+    return function is not None and function.__module__ == _MODULE and function.__qualname__ in _CALLS
+
+
+def list_tools(runnable: Any) -> Mapping[str, Any]:
+    """Return the tools of a `ToolNode` by name; nothing for any other node."""
+    tools = getattr(runnable, "tools_by_name", None)
+    return dict(tools) if isinstance(tools, Mapping) else {}
+
+
+def find_prompt(runnable: Any) -> str | Code | None:
+    """Return the prompt of an agent's node: a text, the code that makes one, or None."""
+    sequence = _sequence(runnable)
+    if sequence is None or sequence.first.name != PROMPT:
+        return None
+    for function in _functions(sequence.first):
+        names = _cells(function)
+        message = names.get("_system_message", names.get("prompt"))
+        if isinstance(message, BaseMessage):
+            return message.content if isinstance(message.content, str) else None
+        if function.__module__ != _MODULE:
+            return Code.of(function)
+    return None
+
+
+def has_model(runnable: Any) -> bool:
+    """Say whether the agent's model stands fast; else the user's function chooses one in each turn."""
+    return _sequence(runnable) is not None
+
+
+def with_prompt(runnable: Any, prompt: str) -> Any:
+    """Return the runnable of an agent's node with another prompt; the given one is not changed."""
+    sequence = _sequence(runnable)
+    assert sequence is not None, "asked only where there is a prompt, or room for one"
+    message = SystemMessage(content=prompt)
+
+    def put_first(state: Any) -> list[Any]:
+        messages = state["messages"] if isinstance(state, Mapping) else state.messages
+        return [message, *messages]
+
+    rest = [*sequence.middle, sequence.last]
+    changed: RunnableSequence[Any, Any] = RunnableSequence(RunnableLambda(put_first, name=PROMPT), *rest)
+    made = runnable.__class__.__new__(runnable.__class__)
+    made.__dict__.update(runnable.__dict__)
+    for name in ("func", "afunc"):
+        function = getattr(runnable, name, None)
+        if isinstance(function, FunctionType):
+            setattr(made, name, _with_model(function, changed))
+    return made
+
+
+def _with_model(function: FunctionType, model: Runnable[Any, Any]) -> FunctionType:
+    """Return a function of the same code that calls `model`."""
+    names = function.__code__.co_freevars
+    cells = tuple(
+        CellType(model) if name == _MODEL else cell
+        for name, cell in zip(names, function.__closure__ or (), strict=True)
+    )
+    made = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__, cells
+    )
+    made.__kwdefaults__ = function.__kwdefaults__
+    made.__annotations__ = function.__annotations__
+    made.__qualname__, made.__module__ = function.__qualname__, function.__module__
+    return made
+
+
+def _sequence(runnable: Any) -> RunnableSequence[Any, Any] | None:
+    for function in _functions(runnable):
+        found = _cells(function).get(_MODEL)
+        if isinstance(found, RunnableSequence):
+            return found
+    return None
+
+
+def _functions(runnable: Any) -> list[FunctionType]:
+    found = [getattr(runnable, name, None) for name in ("func", "afunc")]
+    return [each for each in found if isinstance(each, FunctionType)]
+
+
+def _cells(function: FunctionType) -> dict[str, Any]:
+    found = {}
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            found[name] = cell.cell_contents
+        except ValueError:  # not set yet
+            continue
+    return found
