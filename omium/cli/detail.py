@@ -57,7 +57,7 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
     output.facts(
         [
             ("Execution", detail.id),
-            ("Workflow", f"{detail.workflow} ({detail.environment})"),
+            ("Workflow", f"{_named(detail)} ({detail.environment})"),
             (
                 "Status",
                 state(detail.status.value, "cancelling" if detail.cancelling else detail.reason or ""),
@@ -83,6 +83,10 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
             ("Cost", None if detail.cost is None else _cost(detail.cost)),
         ]
     )
+
+
+def _named(detail: ExecutionDetail) -> str:
+    return detail.workflow if detail.version is None else f"{detail.workflow}@{detail.version}"
 
 
 def _cost(cost: Cost) -> str:

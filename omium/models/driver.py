@@ -64,6 +64,16 @@ class CompensationTask(Reply):
     attempt: int
 
 
+class PinnedVersion(Reply):
+    """The version of a stored native workflow that an execution runs, for good."""
+
+    workflow_id: str
+    version: int
+    digest: str
+    entrypoint: str | None = None
+    """What its document names as the object to serve, such as `crew.py:crew`."""
+
+
 class Grant(Reply):
     """The right to drive an execution, with what is recorded of it."""
 
@@ -78,6 +88,8 @@ class Grant(Reply):
     checkpoints: dict[str, Json] = Field(default_factory=dict)
     """Newest state by checkpoint name, where small; else its id under `{"$checkpoint": id}`."""
     compensations: list[CompensationTask] = Field(default_factory=list)
+    pinned: PinnedVersion | None = None
+    """None where it runs code alone."""
 
 
 class FetchRecords(Command):
@@ -328,6 +340,8 @@ class ClaimWork(Command):
     queue: Name = "default"
     workflows: Annotated[list[Name], Field(max_length=500)] = Field(default_factory=list)
     handlers: Annotated[list[Name], Field(max_length=500)] = Field(default_factory=list)
+    entrypoints: Annotated[list[Name], Field(max_length=500)] = Field(default_factory=list)
+    """Objects that it serves, such as `crew.py:crew`: of every native workflow whose document names one."""
     process: ProcessIdentity
     code: CodeVersion | None = None
     max_executions: Annotated[int, Field(ge=0, le=100)] = 1
@@ -340,8 +354,8 @@ class ClaimWork(Command):
 
     @model_validator(mode="after")
     def _serve_something(self) -> Self:
-        if not self.workflows and not self.handlers:
-            raise ValueError("name at least one of `workflows` or `handlers`")
+        if not self.workflows and not self.handlers and not self.entrypoints:
+            raise ValueError("name at least one of `workflows`, `handlers` and `entrypoints`")
         return self
 
 

@@ -260,6 +260,8 @@ class ExecutionDetail(ListedExecution):
     output: Json = None
     error: Json = None
     code: CodeVersion | None = None
+    version: int | None = None
+    """Of the stored workflow that it runs, for good; None for code alone."""
     steps: list[Step] = Field(default_factory=list)
     steps_next: str | None = None
     checkpoints: list[Checkpoint] = Field(default_factory=list)

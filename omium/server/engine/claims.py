@@ -25,6 +25,7 @@ from omium.server.engine import metering
 from omium.server.engine.compensations import has_pending
 from omium.server.engine.grants import build_grant, give_grant, make_taker, new_token
 from omium.server.engine.losses import interrupt
+from omium.server.engine.native import name_served
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.transitions import move
 from omium.server.principal import Principal
@@ -60,9 +61,17 @@ async def claim(parts: EngineParts, principal: Principal, command: ClaimWork) ->
     Raises `NothingToClaim` where a certain execution was asked for and cannot be claimed, `NotFound`.
     """
     await _free_gone(parts, principal, command)
+    command = await name_native(parts, principal, command)
     tokens = [new_token() for _ in range(max(command.max_executions, 1))]
     catch = await parts.db.write(lambda tx: claim_work(tx, principal, command, tokens))
     return await answer_claim(parts, principal, command, catch)
+
+
+async def name_native(parts: EngineParts, principal: Principal, command: ClaimWork) -> ClaimWork:
+    """Return the claim with the native workflows named that its entrypoints stand for now."""
+    if not command.entrypoints:
+        return command
+    return await parts.db.read(lambda tx: name_served(tx, parts.runtimes, principal.tenant_id, command))
 
 
 async def answer_claim(parts: EngineParts, principal: Principal, command: ClaimWork, catch: Catch) -> Claimed:

@@ -16,10 +16,11 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from omium.jsonvalue import json_bytes, parse_json
-from omium.models.driver import CompensationTask, Grant, Record
+from omium.models.driver import CompensationTask, Grant, PinnedVersion, Record
 from omium.models.execution import CodeVersion, ProcessIdentity
 from omium.server.db.tx import Tx
 from omium.server.engine.compensations import list_pending
+from omium.server.engine.native import find_pinned_version
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.transitions import move
 from omium.server.engine.values import PackedValue, StoredValue, address_of, fetch_values
@@ -135,6 +136,7 @@ class GrantRows:
     checkpoints: list[CheckpointRow]
     compensations: list[PendingCompensation]
     compensation_values: Mapping[bytes, StoredValue]
+    pinned: PinnedVersion | None = None
 
 
 async def build_grant(parts: EngineParts, row: ExecutionRow, lease_token: str) -> Grant:
@@ -143,7 +145,7 @@ async def build_grant(parts: EngineParts, row: ExecutionRow, lease_token: str) -
     Read after the grant has been committed: nobody else can record steps any more, and the writer is not
     held up by a long list.
     """
-    rows = await parts.db.read(lambda tx: _read(tx, row))
+    rows = await parts.db.read(lambda tx: _read(tx, parts, row))
     return _assemble(parts, rows, lease_token)
 
 
@@ -161,7 +163,7 @@ def build_first_grant(parts: EngineParts, row: ExecutionRow, given: PackedValue,
     return _assemble(parts, rows, lease_token)
 
 
-def _read(tx: Tx, row: ExecutionRow) -> GrantRows:
+def _read(tx: Tx, parts: EngineParts, row: ExecutionRow) -> GrantRows:
     detail = details.get_details(tx, row.id)
     pending = list_pending(tx, row)
     live = [
@@ -184,6 +186,7 @@ def _read(tx: Tx, row: ExecutionRow) -> GrantRows:
         checkpoints=checkpoints.list_newest(tx, row.id),
         compensations=pending,
         compensation_values=values,
+        pinned=find_pinned_version(tx, parts.runtimes, row),
     )
 
 
@@ -221,6 +224,7 @@ def _assemble(parts: EngineParts, rows: GrantRows, lease_token: str) -> Grant:
             )
             for each in rows.compensations
         ],
+        pinned=rows.pinned,
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from omium.server.db.tx import Database
 from omium.server.engine.definitions import Definitions
+from omium.server.engine.native import NativeRuntimes
 from omium.server.engine.policy import Policy
 from omium.server.engine.values import Vault
 
@@ -19,5 +20,7 @@ class EngineParts:
     policy: Policy = field(default_factory=Policy)
     definitions: Definitions = field(default_factory=Definitions)
     """The specs that this process has compiled."""
+    runtimes: NativeRuntimes = field(default_factory=NativeRuntimes)
+    """What native specs say of where they run."""
     metering: bool = False
     """Whether what begins from now on is metered: the server's setting."""

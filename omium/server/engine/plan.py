@@ -70,6 +70,9 @@ def _find_cutoff(source: Source, command: PlanReplay) -> int:
     cutoffs = [ALL, *(source.seq_at(path) for path in command.force)]
     if command.from_step is not None:
         cutoffs.append(0 if command.from_step == START else source.seq_at(command.from_step))
+    elif source.native is not None:
+        paths = {*source.steps, *source.tried}
+        cutoffs.extend(source.seq_at(path) for path in paths if source.native.is_changed(path))
     for edit in command.edits:
         if edit.target == "input":
             cutoffs.append(0)
@@ -136,6 +139,8 @@ def _judge_step(plan: Plan, step: StepRow, *, rerun_before: bool) -> Verdict:
         assert step.completed_seq is not None
         if step.completed_seq < plan.cutoff:
             return Verdict(path, "reuse", "it was completed before that point", step)
+        if plan.source.native is not None and plan.source.native.is_changed(path):
+            return Verdict(path, "rerun", f"version {plan.source.version} defines it otherwise")
         return Verdict(path, "rerun", "it was completed after that point")
     if not rerun_before:
         return Verdict(path, "reuse", "nothing before it changes", step)

@@ -29,7 +29,7 @@ from omium.server.engine.views import (
     view_step,
     view_whole,
 )
-from omium.server.store import checkpoints, details, effects, execution_lists, labels, steps
+from omium.server.store import checkpoints, details, effects, engine_runs, execution_lists, labels, steps
 from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.details import DetailsRow
 from omium.server.store.executions import ExecutionRow, get_execution
@@ -63,6 +63,7 @@ class _Detail:
     cost: Cost | None
     runner: RunnerAnswer
     labels: labels.LabelsRow | None
+    run: engine_runs.RunRow | None
 
 
 async def read_detail(
@@ -87,6 +88,7 @@ async def read_detail(
             cost=metering.read_cost(tx, row),
             runner=find_runner(tx, row, parts.policy),
             labels=labels.find_labels(tx, row.id),
+            run=engine_runs.find_run(tx, row.id),
         )
 
     found = await parts.db.read(read)
@@ -101,6 +103,7 @@ def _view_detail(parts: EngineParts, found: _Detail) -> ExecutionDetail:
         output=view_whole(vault, tenant_id, found.values, detail.output),
         error=view_error(detail.error),
         code=view_code(detail.code),
+        version=found.run.version if found.run is not None else None,
         steps=view_steps(parts, tenant_id, found.page),
         checkpoints=[view_checkpoint(vault, tenant_id, each, found.values) for each in found.checkpoints],
         children=found.children,

@@ -17,6 +17,7 @@ from omium.server.db.tx import Tx
 from omium.server.engine import decisions, metering
 from omium.server.engine.failures import close_occurrences, lock_groups
 from omium.server.engine.grants import give_grant
+from omium.server.engine.native import pin
 from omium.server.engine.nodes.driving import drive
 from omium.server.engine.nodes.settling import settle
 from omium.server.engine.nodes.starting import as_engine_row, begin_run, describe_code
@@ -128,6 +129,8 @@ def start_replay(
     row = _decide(tx, packed, plan, row)
     if packed.taker is not None:
         row = give_grant(tx, row, packed.taker, EventType.EXECUTION_CLAIMED)
+    if plan.source.native is not None:
+        pin(tx, row, plan.source.native.version)
     if plan.source.pinned is not None:
         work = begin_run(tx, parts, row, plan.source.pinned.version)
         drive(work)

@@ -108,7 +108,7 @@ def view_plan(
     return ReplayPlan(
         execution_id=plan.source.row.id,
         mode=plan.command.mode or "prefix",
-        version=plan.source.pinned.version.number if plan.source.pinned is not None else None,
+        version=plan.source.version,
         from_step=plan.command.from_step,
         steps=planned_steps(plan, priced.steps_microcredits if priced is not None else None),
         reuse=count["reuse"],

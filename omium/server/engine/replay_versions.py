@@ -1,6 +1,6 @@
 """Versions: which version of a spec a replay runs on, and which nodes it defines otherwise than its source.
 
-A replay of an execution that the engine drives stays on the source's version unless another one is asked for:
+A replay of an execution that runs a stored spec stays on its source's version unless another is asked for:
 so a prompt, a tool or a policy is patched. What a node is made of is its digest (`Definition.digest_of`).
 """
 
@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from omium.errors import InvalidRequest
+from omium.jsonvalue import parse_json
 from omium.models.replay import PlanReplay
 from omium.server.db.tx import Tx
+from omium.server.engine import native
 from omium.server.engine.definitions import Definition
 from omium.server.engine.parts import EngineParts
 from omium.server.store import engine_runs, workflows
 from omium.server.store.executions import ExecutionRow
 from omium.server.store.workflows import WorkflowVersionRow
+from omium.spec.canonical import node_digest
+from omium.spec.check import restore_spec
 from omium.states import Driver
 
 Asked = TypeVar("Asked", bound=PlanReplay)
@@ -31,6 +35,24 @@ class Pinned:
     now: Definition
 
 
+@dataclass(frozen=True, slots=True)
+class NativePinned:
+    """The same of a framework's workflow, which workers run: code, with a spec beside it."""
+
+    version: WorkflowVersionRow
+    changed: frozenset[str]
+    """Ids of the nodes that the version defines otherwise than the source's."""
+
+    def is_changed(self, path: str) -> bool:
+        """Say whether the step `path` belongs to a node that is defined otherwise."""
+        return find_node_id(path) in self.changed
+
+
+def find_node_id(path: str) -> str:
+    """Return the id of the node that a step of a native execution belongs to, which its path begins with."""
+    return path.partition("/")[0].partition("#")[0]
+
+
 def settle_mode(row: ExecutionRow, command: Asked) -> Asked:
     """Return the command with its mode said: specs are replayed by inputs, code by its log."""
     if command.mode is not None:
@@ -39,15 +61,15 @@ def settle_mode(row: ExecutionRow, command: Asked) -> Asked:
     return command.model_copy(update={"mode": mode})
 
 
-def read_pinned(tx: Tx, parts: EngineParts, row: ExecutionRow, number: int | None) -> Pinned | None:
-    """Return what a replay of `row` runs on, None for an execution that is not the engine's.
+def read_pinned(
+    tx: Tx, parts: EngineParts, row: ExecutionRow, number: int | None
+) -> Pinned | NativePinned | None:
+    """Return what a replay of `row` runs on, None for an execution of code alone.
 
     Raises `InvalidRequest` for a version of code, which has none here, `NotFound` for one that there isn't.
     """
     if row.driver != Driver.ENGINE:
-        if number is not None:
-            raise InvalidRequest(f"{row.id} ran code, not a stored spec; it cannot be replayed on a version.")
-        return None
+        return _read_native(tx, row, number)
     run = engine_runs.get_run(tx, row.id)
     was = parts.definitions.get(tx, run)
     version = workflows.get_version(tx, run.tenant_id, run.workflow_id, number or run.version)
@@ -56,3 +78,28 @@ def read_pinned(tx: Tx, parts: EngineParts, row: ExecutionRow, number: int | Non
             f"Version {version.number} of {row.workflow} is run by workers; replay on one in engine mode."
         )
     return Pinned(was, version, parts.definitions.of_version(version))
+
+
+def _read_native(tx: Tx, row: ExecutionRow, number: int | None) -> NativePinned | None:
+    run = native.find_pin(tx, row)
+    if run is None:
+        if number is not None:
+            raise InvalidRequest(f"{row.id} ran code, not a stored spec; it cannot be replayed on a version.")
+        return None
+    was = workflows.get_version(tx, run.tenant_id, run.workflow_id, run.version)
+    if number is None or number == run.version:
+        return NativePinned(was, frozenset())
+    version = workflows.get_version(tx, run.tenant_id, run.workflow_id, number)
+    if version.mode != native.NATIVE:
+        raise InvalidRequest(
+            f"Version {version.number} of {row.workflow} is run by the engine, and {row.id} by workers;"
+            " replay on one in native mode."
+        )
+    former, latter = (restore_spec(parse_json(each.document)) for each in (was, version))
+    known = {node.id for node in former.nodes}
+    changed = {
+        node.id
+        for node in latter.nodes
+        if node.id not in known or node_digest(former, node.id) != node_digest(latter, node.id)
+    }
+    return NativePinned(version, frozenset(changed))

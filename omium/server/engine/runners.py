@@ -6,6 +6,7 @@ import json
 
 from omium.models.execution import RunnerAnswer
 from omium.server.db.tx import Tx
+from omium.server.engine.native import find_entrypoint
 from omium.server.engine.policy import Policy
 from omium.server.engine.views import view_code
 from omium.server.store import details, workers
@@ -16,13 +17,16 @@ from omium.states import Driver, Runner
 def find_runner(tx: Tx, row: ExecutionRow, policy: Policy) -> RunnerAnswer:
     """Return who serves the execution's workflow, queue and environment now.
 
-    For `none` the answer carries the command line that was recorded, and where it was run.
+    For `none` the answer carries the command line that was recorded, and where it was run; before anybody ran
+    it, what the document of a native workflow names.
     """
     if row.driver == Driver.ENGINE:
         return RunnerAnswer(runner=Runner.ENGINE)
     if is_served(tx, row, policy):
         return RunnerAnswer(runner=Runner.WORKER)
     code = view_code(details.get_details(tx, row.id).code)
+    if (code is None or not code.command) and (entrypoint := find_entrypoint(tx, row)) is not None:
+        return RunnerAnswer(runner=Runner.NONE, command=["omium", "worker", entrypoint])
     return RunnerAnswer(
         runner=Runner.NONE, command=code.command if code else [], cwd=code.cwd if code else None
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from omium.errors import CheckpointGone, IllegalTransition, InvalidRequest
 from omium.server.db.tx import Tx
-from omium.server.engine.replay_versions import Pinned
+from omium.server.engine.replay_versions import NativePinned, Pinned
 from omium.server.store import checkpoints as checkpoint_store
 from omium.server.store import details, replays, rollbacks, usage
 from omium.server.store.checkpoints import CheckpointRow
@@ -34,6 +34,14 @@ class Source:
     tokens: dict[str, int]
     pinned: Pinned | None = None
     """Of an execution that the engine drove: its spec, and the one that the replay runs on."""
+    native: NativePinned | None = None
+    """Of a framework's workflow that workers run: the version that the replay runs on."""
+
+    @property
+    def version(self) -> int | None:
+        """Number of the version that the replay runs on; None for code alone."""
+        runs_on = self.pinned or self.native
+        return runs_on.version.number if runs_on is not None else None
 
     def seq_at(self, path: str) -> int:
         """Return the event at which `path` was completed or last failed; else one beyond the log."""
@@ -62,7 +70,7 @@ def refuse_source(row: ExecutionRow) -> None:
         raise CheckpointGone(f"Retention is removing what {row.id} has recorded.")
 
 
-def read_source(tx: Tx, row: ExecutionRow, pinned: Pinned | None = None) -> Source:
+def read_source(tx: Tx, row: ExecutionRow, pinned: Pinned | NativePinned | None = None) -> Source:
     """Read everything that is recorded of `row`; `InvalidRequest` if that is more than a replay copies."""
     live = list_live_steps(tx, row.id, limit=STEPS_MAX + 1)
     if len(live) > STEPS_MAX:
@@ -86,7 +94,8 @@ def read_source(tx: Tx, row: ExecutionRow, pinned: Pinned | None = None) -> Sour
         ],
         effects=replays.find_newest_effects(tx, row.tenant_id, row.lineage_root),
         tokens={each.path: each.tokens for each in usage.sum_tokens_by_path(tx, row.tenant_id, row.id)},
-        pinned=pinned,
+        pinned=pinned if isinstance(pinned, Pinned) else None,
+        native=pinned if isinstance(pinned, NativePinned) else None,
     )
 
 

@@ -27,7 +27,7 @@ from omium.jsonvalue import JsonValue
 from omium.models.driver import Grant
 from omium.models.execution import Execution, StartExecution
 from omium.server.db.tx import Tx
-from omium.server.engine import metering
+from omium.server.engine import metering, native
 from omium.server.engine.grants import build_first_grant, build_grant, pack_model
 from omium.server.engine.nodes import starting
 from omium.server.engine.nodes.driving import drive
@@ -74,14 +74,17 @@ async def start(
 def start_execution(tx: Tx, packed: PackedStart, parts: EngineParts | None = None) -> Started:
     """Begin the execution, or return the one that the same start began before.
 
-    With `parts`, one that is meant for workers is the engine's where its workflow is a stored spec.
+    With `parts`, one that is meant for workers is the engine's where its workflow is a stored spec, and
+    pinned to the spec's version where that is for workers (`native`).
     """
     packed.principal.require_workflow(packed.command.workflow)
     parent = _lock_parent(tx, packed)
     row = _make_row(tx, packed, parent)
-    version = None
+    version = pinned = None
     if parts is not None and packed.command.driver is Driver.WORKER:
-        version = starting.find_pinned(tx, row.tenant_id, row.workflow)
+        version, pinned = starting.find_pinned(tx, row.tenant_id, row.workflow)
+    if pinned is not None and row.queue == "default":
+        row = replace(row, queue=native.read_runtime(pinned).queue)
     if parts is not None and version is not None:
         row = starting.as_engine_row(tx, row, starting.get_definition(parts, version))
     meter = None
@@ -120,6 +123,8 @@ def start_execution(tx: Tx, packed: PackedStart, parts: EngineParts | None = Non
     labels.insert_labels(
         tx, row.tenant_id, row.id, row.created_us, business_key=command.business_key, tags=command.tags
     )
+    if pinned is not None:
+        native.pin(tx, row, pinned)
     if row.epoch:
         epochs.insert_epoch(
             tx,

@@ -20,6 +20,7 @@ from omium.server.db.tx import Tx
 from omium.server.engine.claims import claim, count_claimable
 from omium.server.engine.grants import new_token
 from omium.server.engine.live import queue_topic
+from omium.server.engine.native import name_served
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.task_grants import Place, claim_for, count_ready
 from omium.server.engine.views import view_worker
@@ -63,7 +64,7 @@ async def claim_work(call: Call[ClaimWork]) -> Claimed:
             full = claimed.grants or claimed.tasks or claimed.neighbours or not command.max_executions
             if full or command.execution_id is not None:
                 return claimed
-            while not (found := await call.read(lambda tx: _look(tx, principal, command))):
+            while not (found := await call.read(lambda tx: _look(tx, server.engine, principal, command))):
                 left_s = (give_up_us - server.clock.boot_us()) / US_PER_S
                 if left_s <= 0 or watcher.closed or found is None:
                     return claimed
@@ -133,7 +134,8 @@ async def _claim(
     most, some = command.max_executions, bool(command.handlers) and command.execution_id is None
     if not some or not most:
         return await claim(parts, principal, command)
-    reserved = (most + 1) // 2 if nodes_first and command.workflows else 0
+    serves = command.workflows or command.entrypoints
+    reserved = (most + 1) // 2 if nodes_first and serves else 0
     first = await _claim_tasks(parts, principal, command, reserved) if reserved else []
     rest = command.model_copy(update={"max_executions": most - len(first)})
     claimed = await claim(parts, principal, rest)
@@ -156,8 +158,9 @@ def _place(principal: Principal, command: ClaimWork) -> Place:
     )
 
 
-def _look(tx: Tx, principal: Principal, command: ClaimWork) -> int | None:
+def _look(tx: Tx, parts: EngineParts, principal: Principal, command: ClaimWork) -> int | None:
     """Return how much waits for the worker, None if it has stopped meanwhile."""
+    command = name_served(tx, parts.runtimes, principal.tenant_id, command)
     place = principal.tenant_id, principal.environment.value
     if workers.find_worker(tx, *place, command.worker_id) is None:
         return None

@@ -1,5 +1,6 @@
 """Runs of the engine: which version an execution is pinned to, whether it is failing, and its instances.
 
+An execution that a worker drives has a run where its workflow is a stored native spec: its version only.
 An instance is one blob of the scheduler's (omium/spec/schedule). Rows are changed under the lock of their
 execution, so nothing here locks. What they mean is omium/server/engine/nodes.
 """
@@ -45,6 +46,11 @@ FIND = Sql(f"SELECT {_COLUMNS} FROM engine_runs WHERE execution_id = :execution_
 def get_run(tx: Tx, execution_id: str) -> RunRow:
     """Return the run of an execution whose driver is the engine: the same transaction inserted both."""
     return tx.one(FIND, RunRow, execution_id=execution_id)
+
+
+def find_run(tx: Tx, execution_id: str) -> RunRow | None:
+    """Return the version that an execution is pinned to; None for one that runs code alone."""
+    return tx.one_or_none(FIND, RunRow, execution_id=execution_id)
 
 
 UPDATE = Sql("""

@@ -64,6 +64,16 @@ class WorkflowVersionRow:
 
 
 @dataclass(frozen=True, slots=True)
+class NativeRow:
+    """The active version of a workflow that workers run."""
+
+    name: str
+    workflow_id: str
+    number: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class TagRow:
     """A name for a version, which people move."""
 
@@ -102,6 +112,12 @@ FIND_ACTIVE = Sql(f"""
     SELECT {", ".join(f"v.{name}" for name in _VERSION)} FROM workflows w
       JOIN workflow_versions v ON v.tenant_id = w.tenant_id AND v.workflow_id = w.id AND v.number = w.version
      WHERE w.tenant_id = :tenant_id AND w.name = :name AND w.archived_us IS NULL
+""")
+LIST_NATIVE = Sql("""
+    SELECT w.name AS name, v.workflow_id AS workflow_id, v.number AS number, v.digest AS digest
+      FROM workflows w
+      JOIN workflow_versions v ON v.tenant_id = w.tenant_id AND v.workflow_id = w.id AND v.number = w.version
+     WHERE w.tenant_id = :tenant_id AND v.mode = 'native' ORDER BY w.name LIMIT :limit
 """)
 GET_VERSION = Sql(f"""
     SELECT {", ".join(_VERSION)} FROM workflow_versions
@@ -164,6 +180,11 @@ def set_archived(tx: Tx, row: WorkflowRow, archived_us: int | None, archived_by:
 def find_active_version(tx: Tx, tenant_id: str, name: str) -> WorkflowVersionRow | None:
     """Return the version that a start by name runs, or None: no such workflow, or it is archived."""
     return tx.one_or_none(FIND_ACTIVE, WorkflowVersionRow, tenant_id=tenant_id, name=name)
+
+
+def list_native(tx: Tx, tenant_id: str, limit: int) -> list[NativeRow]:
+    """List the tenant's workflows whose active version workers run, by name; archived ones too."""
+    return tx.all(LIST_NATIVE, NativeRow, tenant_id=tenant_id, limit=limit)
 
 
 def get_version(tx: Tx, tenant_id: str, workflow_id: str, number: int) -> WorkflowVersionRow:

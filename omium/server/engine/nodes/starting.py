@@ -40,10 +40,17 @@ DEPTH_MAX: Final = 16
 """Executions that may stand inside each other."""
 
 
-def find_pinned(tx: Tx, tenant_id: str, workflow: str) -> WorkflowVersionRow | None:
-    """Return the version that a start of `workflow` is pinned to, or None: workers serve that name."""
+def find_pinned(
+    tx: Tx, tenant_id: str, workflow: str
+) -> tuple[WorkflowVersionRow | None, WorkflowVersionRow | None]:
+    """Return the version that a start of `workflow` is pinned to: for the engine, or else for workers.
+
+    Neither of them where only code is known under that name.
+    """
     version = workflows.find_active_version(tx, tenant_id, workflow)
-    return version if version is not None and version.mode == ENGINE else None
+    if version is None:
+        return None, None
+    return (version, None) if version.mode == ENGINE else (None, version)
 
 
 def get_definition(parts: EngineParts, version: WorkflowVersionRow) -> Definition:
@@ -116,6 +123,11 @@ def start_child(
     parent = work.row
     if _depth(work.tx, parent) >= DEPTH_MAX:
         return f"Executions stand more than {DEPTH_MAX} deep inside each other at {path}."
+    if version.mode != ENGINE:
+        return (
+            f"{name} is run by workers (native mode), and a node runs workflows of engine mode only: start it"
+            f" from a function on a worker, with omium.run_workflow({name!r})."
+        )
     definition = get_definition(work.parts, version)
     problems = check_value(definition.spec.inputs, given)
     if problems:
