@@ -52,6 +52,8 @@ class Driver(StrEnum):
     LOCAL = "local"
     WORKER = "worker"
     ENGINE = "engine"
+    OBSERVED = "observed"
+    """Nobody whom Omium knows: it was seen through OpenTelemetry, and can be neither resumed nor stopped."""
 
 
 class Durability(StrEnum):

@@ -37,6 +37,8 @@ from omium.server.seal import KeyFile
 from omium.server.secrets.named import open_secret
 from omium.server.settings import ServerSettings
 from omium.server.store import tenants
+from omium.server.traces.shower import Shower
+from omium.server.traces.verify import list_trace_problems
 from omium.server.web.context import ServerContext, build_context
 from omium.server.web.dispatch import Application
 from omium.server.web.metrics import counter, gauge
@@ -69,6 +71,7 @@ async def open_app(
         server.checks.append(("ledger", list_ledger_problems))
         server.checks.append(("credits of executions", list_money_problems))
         server.checks.append(("analytics", list_sum_problems))
+        server.checks.append(("traces", list_trace_problems))
         server.checks.append(("audit log", functools.partial(list_audit_problems, key_file=key_file)))
         server.metrics.add_source(lambda: database_metrics(db))
         server.metrics.add_source(lambda: server_metrics(server))
@@ -87,7 +90,9 @@ async def open_app(
         deliverer = Deliverer(db, server.channels, clock)
         pusher = Pusher(server.engine, server.webhooks, server.known_secrets, live, clock)
         keeper = Keeper(server.engine, server.webhooks, server.known_secrets, pusher, clock)
+        shower = Shower(server.engine)
         if sweeps:
+            shower.start()
             nodes.start()
             deliverer.start()
             pusher.start()
@@ -98,6 +103,7 @@ async def open_app(
             yield Application(server, endpoints)
         finally:
             server.drain()
+            await shower.stop()
             await keeper.stop()
             await pusher.stop()
             await deliverer.stop()

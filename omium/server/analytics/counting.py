@@ -6,12 +6,15 @@ itself costs nothing, because the row says that it is not summed yet.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from omium.server.analytics.rows import execution_sum, failure_sums
+from omium.server.analytics.rows import execution_sum, failure_sums, usage_sums
 from omium.server.db.tx import Tx
 from omium.server.store import sums, unsummed
 from omium.server.store.executions import ExecutionRow
+from omium.server.store.sums import COUNTED, UsageSum
+from omium.server.store.traces import TakenUsage
 
 
 def take_out(tx: Tx, was: ExecutionRow) -> None:
@@ -36,6 +39,18 @@ def keep(tx: Tx, row: ExecutionRow) -> None:
 def keep_failures(tx: Tx, execution_id: str) -> None:
     """Add up the occurrences of an execution before they are removed."""
     sums.add_sums(tx, failure_sums(unsummed.take_failed(tx, 0, execution_id)))
+
+
+def take_out_usage(tx: Tx, taken: Sequence[TakenUsage]) -> None:
+    """Take reports out of the sums that were removed because they repeat others."""
+    summed = [row for row in taken if row.summed]
+    sums.add_sums(
+        tx,
+        [
+            replace(row, **{name: -getattr(row, name) for name in COUNTED[UsageSum]})
+            for row in usage_sums(summed)
+        ],
+    )
 
 
 def _ended(row: ExecutionRow) -> unsummed.EndedRow:

@@ -21,6 +21,7 @@ from omium.server.engine.nodes.sweeps import restart_tasks
 from omium.server.engine.policy import Policy
 from omium.server.ledger import caps, charges, holds, lots, plans, price_versions, state
 from omium.server.settings import ServerSettings
+from omium.server.traces.shower import SWEEP_ROWS, sweep_unshown
 from omium.server.web import idempotency
 from omium.server.web.context import ServerContext
 from omium.server.webhooks import keeping
@@ -60,6 +61,7 @@ def build_sweeps(
         Sweep("old sums", 600.0, summing.compact_sums, summing.PORTION),
         Sweep("holds with an end", 10.0, partial(holds.expire_due, limit=HOLDS_PER_SWEEP), HOLDS_PER_SWEEP),
         Sweep("old pushes", 600.0, keeping.sweep_old, keeping.PAGE_ROWS),
+        Sweep("traces of no agent", 60.0, sweep_unshown, SWEEP_ROWS),
         Sweep("plans", 60.0, plans.sweep_plans, 1),
         Sweep("credits with an end", 60.0, partial(lots.sweep_lots, limit=lots.SWEEP_ROWS), lots.SWEEP_ROWS),
         Sweep("rates of spending", 300.0, state.sweep_usage_marks, state.MARKS_PER_SWEEP),

@@ -12,6 +12,7 @@ from omium.models.execution import CancelExecution, Execution, PauseExecution
 from omium.server.db.tx import Database, Tx
 from omium.server.engine.effect_losses import cut_off
 from omium.server.engine.nodes.stopping import drop_nodes, park_nodes
+from omium.server.engine.observed import refuse_observed
 from omium.server.engine.policy import Policy
 from omium.server.engine.transitions import append_event, illegal_transition, move
 from omium.server.engine.views import view_execution
@@ -33,6 +34,7 @@ def request_cancel(tx: Tx, principal: Principal, execution_id: str, command: Can
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
+    refuse_observed(row, "cancelled")
     if row.status != ExecutionStatus.CANCELLED:
         if row.status in ENDED_STATUSES:
             raise illegal_transition(row, ExecutionStatus.CANCELLED)
@@ -126,6 +128,7 @@ def request_pause(tx: Tx, principal: Principal, execution_id: str, command: Paus
     """Ask that the execution pause after the steps that run now; `IllegalTransition` where it has ended."""
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
+    refuse_observed(row, "paused")
     if row.status != ExecutionStatus.PAUSED:
         row = ask_to_pause(tx, row, PausedReason.OPERATOR, by=principal.id, comment=command.comment)
     return view_execution(row)

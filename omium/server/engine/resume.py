@@ -34,6 +34,7 @@ from omium.server.engine.losses import interrupt
 from omium.server.engine.nodes import undoing
 from omium.server.engine.nodes.children import list_failed_below, list_failed_children
 from omium.server.engine.nodes.going_on import resume_run
+from omium.server.engine.observed import refuse_observed
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.policy import Policy
 from omium.server.engine.runners import find_runner
@@ -100,6 +101,7 @@ def resume_here(
     """Grant the execution to `taker`, taking it over from a process that is proved to be gone."""
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
+    refuse_observed(row, "resumed")
     _refuse_other_environment(principal, row)
     if row.status == ExecutionStatus.RUNNING and row.lease_digest == taker.lease_digest:
         return row
@@ -146,6 +148,7 @@ def resume_queued(
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
+    refuse_observed(row, "resumed")
     if row.driver == Driver.ENGINE and parts is not None:
         _lock_failed_below(tx, row)
         row = _resume_nodes(tx, principal, row, command, parts)

@@ -22,6 +22,8 @@ def find_runner(tx: Tx, row: ExecutionRow, policy: Policy) -> RunnerAnswer:
     """
     if row.driver == Driver.ENGINE:
         return RunnerAnswer(runner=Runner.ENGINE)
+    if row.driver == Driver.OBSERVED:
+        return RunnerAnswer(runner=Runner.NONE)
     if is_served(tx, row, policy):
         return RunnerAnswer(runner=Runner.WORKER)
     code = view_code(details.get_details(tx, row.id).code)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from omium.errors import CheckpointGone, IllegalTransition, InvalidRequest
 from omium.server.db.tx import Tx
+from omium.server.engine.observed import refuse_observed
 from omium.server.engine.replay_versions import NativePinned, Pinned
 from omium.server.store import checkpoints as checkpoint_store
 from omium.server.store import details, replays, rollbacks, usage
@@ -60,6 +61,7 @@ class Source:
 
 def refuse_source(row: ExecutionRow) -> None:
     """Raise `IllegalTransition` while it runs (its next step would not be in the plan), `CheckpointGone`."""
+    refuse_observed(row, "replayed")
     if row.status == ExecutionStatus.RUNNING:
         raise IllegalTransition(
             f"{row.id} is running; pause or cancel it, or wait for its end, then replay it.",

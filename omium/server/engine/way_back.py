@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from omium.errors import CheckpointGone, EffectUnresolved, IllegalTransition, InvalidRequest
 from omium.models.replay import PlanRollback, RollbackPlan
 from omium.server.db.tx import Tx
+from omium.server.engine.observed import refuse_observed
 from omium.server.engine.transitions import illegal_transition
 from omium.server.store import checkpoints as checkpoint_store
 from omium.server.store import compensations as compensation_store
@@ -63,6 +64,7 @@ class Way:
 
 
 def find_way(tx: Tx, row: ExecutionRow, command: PlanRollback) -> Way:
+    refuse_observed(row, "rolled back")
     if ExecutionStatus(row.status) not in ROLLBACK_STATUSES:
         raise illegal_transition(row, ExecutionStatus.PAUSED)
     if row.reason == RETIRED:

@@ -7,7 +7,8 @@ from omium.server.store.executions import COLUMNS, ExecutionRow
 
 EXPIRED = Sql(f"""
     SELECT {COLUMNS} FROM executions
-     WHERE status = 'running' AND driver <> 'engine' AND silent = :silent AND lease_touched_us < :before_us
+     WHERE status = 'running' AND driver <> 'engine' AND driver <> 'observed'
+       AND silent = :silent AND lease_touched_us < :before_us
      ORDER BY lease_touched_us
      LIMIT :limit
      {{skip_locked}}
@@ -26,7 +27,8 @@ def lock_expired(tx: Tx, before_us: int, silent_before_us: int, limit: int) -> l
 
 
 RESTART = Sql("""
-    UPDATE executions SET lease_touched_us = :lease_now_us WHERE status = 'running' AND driver <> 'engine'
+    UPDATE executions SET lease_touched_us = :lease_now_us
+     WHERE status = 'running' AND driver <> 'engine' AND driver <> 'observed'
 """)
 
 

@@ -66,6 +66,7 @@ NODES = Sql("""
     UNION ALL SELECT output, NULL FROM map_items WHERE execution_id = :execution_id
     UNION ALL SELECT payload, NULL FROM signals WHERE execution_id = :execution_id AND consumed_by IS NULL
 """)
+DELETE_TRACE = Sql("DELETE FROM traces WHERE execution_id = :execution_id")  # where it was seen through one
 DELETE_EXECUTION = Sql("DELETE FROM executions WHERE id = :execution_id")
 LINEAGE = Sql("SELECT 1 FROM executions WHERE lineage_root = :lineage_root LIMIT 1")
 EFFECTS = Sql("""
@@ -139,6 +140,7 @@ def take_rest(tx: Tx, row: ExecutionRow) -> list[Values]:
     values += tx.all(DETAILS, Values, execution_id=row.id)
     values += tx.all(STATES, Values, execution_id=row.id)
     values += tx.all(NODES, Values, execution_id=row.id)
+    tx.send(DELETE_TRACE, execution_id=row.id)
     tx.send(DELETE_OTHER_STEPS, execution_id=row.id)  # these two have no foreign key on PostgreSQL
     tx.send(DELETE_OTHER_EVENTS, execution_id=row.id)
     tx.execute(DELETE_EXECUTION, execution_id=row.id)  # the rest goes with it

@@ -1,0 +1,19 @@
+"""Traces as OTLP answers them: names are OpenTelemetry's, not ours."""
+
+from __future__ import annotations
+
+from omium.models.wire import Reply
+
+
+class PartialSuccess(Reply):
+    """What was not taken, or only with a warning."""
+
+    rejectedSpans: str = "0"  # noqa: N815  # OTLP's JSON names things so
+    errorMessage: str = ""  # noqa: N815  # as above
+
+
+class ExportedTraces(Reply):
+    """The answer to spans; sent as protobuf where they came as protobuf."""
+
+    partialSuccess: PartialSuccess | None = None  # noqa: N815  # as above
+    """Only if something was refused or flagged."""

@@ -1,0 +1,171 @@
+"""Ingest: one request's spans are read, redacted, and stored in one work before it is answered.
+
+The process dies before the commit: nothing is stored, the exporter hears nothing and sends again. After it:
+everything is stored, and a repeat finds the same spans. Called twice, late or out of order: the same spans
+stay. Another tenant's trace with the same id is another trace: the id of its execution follows from the
+tenant, the environment and the trace id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final
+
+from omium.clock import US_PER_S
+from omium.errors import InvalidRequest, UnsupportedMediaType
+from omium.ids import derived_id
+from omium.jsonvalue import canonical_bytes, digest
+from omium.redact import redact
+from omium.redact.screen import may_hold_secret
+from omium.server.db.tx import Database, Tx
+from omium.server.principal import Principal
+from omium.server.secrets.known import KnownSecrets
+from omium.server.store import traces as store
+from omium.server.store.traces import SpanRow, TraceRow
+from omium.server.traces import json_form, protobuf
+from omium.server.traces.body import inflate
+from omium.server.traces.reading import find_fault, pack_span, read_span
+from omium.server.traces.wire import SPANS_MAX, NotOtlp, RawSpan
+
+TRACE_SPANS_MAX: Final = 5_000
+SETTLE_US: Final = US_PER_S
+"""After news, how long is waited for more before the execution is made again."""
+SHARE_OF_AGE: Final = 20
+"""A trace that goes on for long is shown again each time that it has grown older by this part."""
+PAUSE_US_MAX: Final = 10 * US_PER_S
+INLINE_BYTES: Final = 64 * 2**10
+"""A larger body is read on another thread, so that others are answered meanwhile."""
+MESSAGE_FAULTS_MAX: Final = 5
+
+
+@dataclass(slots=True)
+class Batch:
+    """What a request brings: rows by the execution that they belong to, and what was refused of it."""
+
+    rows: dict[str, list[SpanRow]] = field(default_factory=dict)
+    trace_ids: dict[str, str] = field(default_factory=dict)
+    faults: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
+
+    def describe(self, further: Counter[str]) -> tuple[int, str]:
+        """Return how many spans were refused, `further` ones too, and sentences for the exporter's log."""
+        faults = self.faults + further
+        said = [f"{count} refused: {fault}" for fault, count in faults.most_common(MESSAGE_FAULTS_MAX)]
+        said += [f"{count} flagged: {flag}" for flag, count in self.flags.most_common(MESSAGE_FAULTS_MAX)]
+        return sum(faults.values()), "; ".join(said)
+
+
+async def ingest(
+    db: Database,
+    known: KnownSecrets,
+    principal: Principal,
+    body: bytes,
+    *,
+    media_type: str,
+    encoding: str,
+    now_us: int,
+) -> tuple[bytes, str]:
+    """Store the spans of `body` and return the answer with its media type.
+
+    Raises `UnsupportedMediaType`, `PayloadTooLarge`, `InvalidRequest` for what is not OTLP.
+    """
+    form = media_type.partition(";")[0].strip().lower()
+    if form not in {protobuf.MEDIA_TYPE, json_form.MEDIA_TYPE}:
+        raise UnsupportedMediaType(
+            f"Spans come as {protobuf.MEDIA_TYPE} or {json_form.MEDIA_TYPE}, not as {form[:60]!r}."
+        )
+    secrets = await known.list_values(principal.tenant_id)
+    read = partial(read_batch, principal, body, form, encoding, secrets)
+    batch = read(now_us) if len(body) <= INLINE_BYTES else await asyncio.to_thread(read, now_us)
+    faults = await db.write(lambda tx: store_batch(tx, principal, batch)) if batch.rows else Counter[str]()
+    rejected, message = batch.describe(faults)
+    write = protobuf.write_reply if form == protobuf.MEDIA_TYPE else json_form.write_reply
+    return write(rejected, message), form
+
+
+def read_batch(
+    principal: Principal, body: bytes, form: str, encoding: str, secrets: tuple[str, ...], now_us: int
+) -> Batch:
+    """Return what `body` says, redacted and ready to be stored; raises what `ingest` does."""
+    inflated = inflate(body, encoding)
+    batch = Batch()
+    spelled = [each.encode() for each in secrets]
+    try:
+        for number, raw in enumerate(_read(inflated, form)):
+            fault = (
+                f"more than {SPANS_MAX:,} spans at a time" if number >= SPANS_MAX else find_fault(raw, now_us)
+            )
+            if fault:
+                batch.faults[fault] += 1
+                continue
+            _add(batch, principal, raw, secrets, spelled)
+    except NotOtlp as error:
+        raise InvalidRequest(str(error)) from None
+    return batch
+
+
+def _read(body: bytes, form: str) -> Iterator[RawSpan]:
+    return protobuf.read_spans(body) if form == protobuf.MEDIA_TYPE else json_form.read_spans(body)
+
+
+def _add(
+    batch: Batch, principal: Principal, raw: RawSpan, secrets: tuple[str, ...], spelled: list[bytes]
+) -> None:
+    span = read_span(raw)
+    kept = pack_span(span)
+    packed = canonical_bytes(kept)
+    if may_hold_secret(packed) or any(each in packed for each in spelled) or b"\\u" in packed:
+        packed = canonical_bytes(redact(kept, secrets)[0])
+    execution_id = derived_id("ex", "trace", principal.tenant_id, principal.environment.value, raw.trace_id)
+    batch.trace_ids[execution_id] = raw.trace_id
+    row = SpanRow(execution_id, span.span_id, span.end_us, digest(packed), packed)
+    batch.rows.setdefault(execution_id, []).append(row)
+    batch.flags.update(span.flags or ())
+
+
+def store_batch(tx: Tx, principal: Principal, batch: Batch) -> Counter[str]:
+    """Store the batch's rows; returns what had no room. Traces are locked in the order of their ids."""
+    faults = Counter[str]()
+    for execution_id in sorted(batch.rows):
+        trace = store.lock_trace(tx, _new_trace(principal, execution_id, batch.trace_ids[execution_id]))
+        rows = batch.rows[execution_id]
+        spans = trace.spans
+        if spans + len(rows) > TRACE_SPANS_MAX:
+            room = [row for row in rows if store.has_span(tx, execution_id, row.span_id)]
+            fresh = [row for row in rows if row not in room][: max(TRACE_SPANS_MAX - spans, 0)]
+            if refused := len(rows) - len(room) - len(fresh):
+                faults[f"a trace has more than {TRACE_SPANS_MAX:,} spans"] += refused
+            rows = room + fresh
+        if store.put_spans(tx, rows):
+            spans = store.count_spans(tx, execution_id)
+            store.note_news(tx, execution_id, spans=spans, due_us=_due_us(tx, trace))
+    return faults
+
+
+def _new_trace(principal: Principal, execution_id: str, trace_id: str) -> TraceRow:
+    return TraceRow(
+        execution_id=execution_id,
+        tenant_id=principal.tenant_id,
+        environment=principal.environment.value,
+        trace_id=trace_id,
+        started_by=principal.id,
+        spans=0,
+        revision=0,
+        shown_revision=0,
+        shown_us=0,
+        closed=0,
+        first_us=0,
+        seen_us=0,
+        due_us=None,
+    )
+
+
+def _due_us(tx: Tx, trace: TraceRow) -> int:
+    """Return when to show the trace: soon, but one that grows for an hour not every second."""
+    pause_us = min((tx.now_us - trace.first_us) // SHARE_OF_AGE, PAUSE_US_MAX)
+    due_us = max(tx.now_us + SETTLE_US, trace.shown_us + pause_us)
+    return min(due_us, trace.due_us) if trace.due_us is not None else due_us
