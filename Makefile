@@ -135,6 +135,14 @@ langgraph: $(DEV) langgraph-$(firstword $(LINES)) ## run the graphs' tests on th
 crewai: .venv-crewai/.installed ## run the crews' and flows' tests with CrewAI, in .venv-crewai
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/crewai $(PYTEST_ARGS)
 
+.venv-frameworks/.installed: requirements/frameworks.txt $(INPUTS)
+	@$(PYTHON) tools/environment.py $(@D) frameworks
+	@touch $@
+
+.PHONY: frameworks
+frameworks: .venv-frameworks/.installed ## run the tests with OpenAI Agents, Semantic Kernel, LlamaIndex and Haystack
+	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/frameworks $(PYTEST_ARGS)
+
 .PHONY: test-all
 test-all: test lowest $(LINES:%=langgraph-%) ## run all tests with the newest and the oldest dependencies, LangGraph's with every line
 

@@ -19,7 +19,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MINIMUM = (3, 11)
-WITH_PROJECT = ("dev", "demo", "lowest", "langgraph", "crewai")  # these lock files hold the build backend, too
+# These lock files hold the build backend, too.
+WITH_PROJECT = ("dev", "demo", "lowest", "langgraph", "crewai", "frameworks")
 REMEDY = "Install it (Debian: `sudo apt-get install python3-venv`), then run make again."
 
 

@@ -65,6 +65,12 @@ LOCK_FILES = (
     LockFile("peers", groups=("peers",), with_project=False, apart=True),
     LockFile("prices", groups=("prices",), with_project=False, apart=True),
     LockFile("crewai", extras=("crewai",), groups=("build", "test"), apart=True),
+    LockFile(
+        "frameworks",
+        extras=("postgres", "openai-agents", "semantic-kernel", "llama-index", "haystack"),
+        groups=("build", "test"),
+        apart=True,
+    ),
     # The older lines of a framework, each at its newest; dev and lowest hold the two ends.
     *(
         LockFile(

@@ -47,15 +47,17 @@ class ScriptedModel:
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
-            first, *lines = head.strip().split("\r\n")
+            asked = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            first, *lines = asked.strip().split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             self.paths.append(first.split(" ")[1])
             self.headers.append(headers)
             self.requests.append(json.loads(body) if body else {})
             status, extra, data = self._next()
-            writer.write(f"HTTP/1.1 {status} X\r\n{extra}content-length: {len(data)}\r\n\r\n".encode() + data)
+            # Said, not only done: a client that keeps connections would ask again on one that is closing.
+            head = f"HTTP/1.1 {status} X\r\n{extra}connection: close\r\ncontent-length: {len(data)}\r\n\r\n"
+            writer.write(head.encode() + data)
             await writer.drain()
         writer.close()
         with contextlib.suppress(ConnectionError):

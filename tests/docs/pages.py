@@ -7,6 +7,7 @@ A page's `python` and `console` blocks are run (snippets.py); a comment on the l
     <!-- exit code: 1 -->            the block's last command ends with this code
 
 Anywhere on a page `<!-- with a server -->` starts one, with `omium init` done, before its first snippet.
+`<!-- needs: module -->` says that they run where a framework is: tests/frameworks/test_docs.py.
 """
 
 import re
@@ -23,6 +24,7 @@ PAGES = [
 
 LANGUAGES = frozenset({"console", "css", "ini", "json", "python", "sql", "text", "toml", "yaml"})
 WITH_SERVER = "<!-- with a server -->"
+NEEDS = re.compile(r"<!-- needs: *([a-z_.]+) *-->")
 DIRECTIVE = re.compile(r"<!-- (not run|file|exit code): *(.+?) *-->")
 FENCE = re.compile(r"^(?P<indent> *)(?P<ticks>`{3,})(?P<language>[^`]*)$")
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)")

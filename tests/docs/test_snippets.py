@@ -5,13 +5,14 @@ import os
 
 import pytest
 
-from tests.docs.pages import LANGUAGES, PAGES, WITH_SERVER, page_name, read_blocks
+from tests.docs.pages import LANGUAGES, NEEDS, PAGES, WITH_SERVER, page_name, read_blocks
 from tests.docs.snippets import SnippetFailed, run_page
 
 RUNNABLE = [
     page
     for page in PAGES
     if any(block.language in ("python", "console") for block in read_blocks(page.read_text()))
+    and not NEEDS.search(page.read_text())
 ]
 
 

@@ -1,0 +1,38 @@
+"""A real server, this process's session with it, and a scripted model on loopback.
+
+Without a framework the tests of its folder are not collected: `make frameworks` runs them where all are.
+"""
+
+import importlib.util
+import os
+
+import pytest
+
+from tests.frameworks.scripted import open_scripted
+from tests.sdk.served import make_running_server, running_server, server
+
+# Before a framework is imported anywhere: nothing is reported to anybody.
+os.environ["OPENAI_AGENTS_DISABLE_TRACING"] = "1"
+os.environ["HAYSTACK_TELEMETRY_ENABLED"] = "False"
+os.environ["OTEL_SDK_DISABLED"] = "true"
+os.environ["OPENAI_API_KEY"] = "sk-of-the-test-0123456789"
+
+_MODULES = {
+    "openai_agents": "agents",
+    "semantic_kernel": "semantic_kernel",
+    "llama_index": "workflows",
+    "haystack": "haystack",
+}
+collect_ignore_glob = [
+    f"{folder}/*" for folder, module in _MODULES.items() if importlib.util.find_spec(module) is None
+]
+
+__all__ = ["make_running_server", "model", "running_server", "server"]
+
+
+@pytest.fixture
+def model(monkeypatch):
+    """The model that scripts find at OPENAI_BASE_URL; its answers are what the test puts into `script`."""
+    with open_scripted() as scripted:
+        monkeypatch.setenv("OPENAI_BASE_URL", scripted.base_url)
+        yield scripted
