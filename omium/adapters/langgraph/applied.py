@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from langgraph.pregel import Pregel
@@ -16,7 +16,9 @@ Place: TypeAlias = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class AppliedGraph:
-    """`graph` is a copy; `policies` are those of nodes whose policy a spec changed, by place."""
+    """`graph` is a copy; `policies` are Omium's own by place: those of the spec, and what was said before."""
 
     graph: Pregel[Any, Any, Any, Any]
     policies: Mapping[Place, NodePolicy]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Of the graph that was instrumented before: durability, takeover, queue."""

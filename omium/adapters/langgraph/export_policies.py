@@ -59,7 +59,7 @@ def _own(policy: NodePolicy) -> dict[str, JsonValue]:
     if policy.breaker is not None:
         made["breaker"] = policy.breaker
     if policy.effect:
-        made["effect"] = True
+        made["effect"] = policy.effect
     if not policy.record:
         made["checkpoint"] = {"enabled": False}
     return made

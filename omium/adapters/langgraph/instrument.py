@@ -71,7 +71,7 @@ def instrument(
     def policy_of(place: Place, node: str) -> NodePolicy:
         return applied.policies.get(place) or chosen.get(node, default)
 
-    options = {"durability": durability, "takeover": takeover, "queue": queue}
+    options = applied.options or {"durability": durability, "takeover": takeover, "queue": queue}
     return InstrumentedGraph(
         compiled, policy_of, name or compiled.get_name(), options, module=_calling_module()
     )

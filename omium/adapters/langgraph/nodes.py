@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import merge_configs, var_child_runnable_config
@@ -47,7 +47,7 @@ class NodePolicy:
     retry: RetryPolicy | int | None = None
     timeout_s: float | None = None
     breaker: str | None = None
-    effect: bool = False
+    effect: bool | Literal["idempotent"] = False
     record: bool = True
 
     def options(self, name: str) -> StepOptions:

@@ -18,6 +18,7 @@ from omium.adapters.langgraph.reading_code import Code
 _MODULE: Final = "langgraph.prebuilt.chat_agent_executor"
 _CALLS: Final = ("create_react_agent.<locals>.call_model", "create_react_agent.<locals>.acall_model")
 _MODEL: Final = "static_model"
+_MESSAGES: Final = ("_system_message", "prompt", "message")  # of LangGraph for a text, for a message; of ours
 PROMPT: Final = "Prompt"  # LangGraph's own name of the runnable that puts the prompt before the messages
 
 
@@ -40,10 +41,10 @@ def find_prompt(runnable: Any) -> str | Code | None:
         return None
     for function in _functions(sequence.first):
         names = _cells(function)
-        message = names.get("_system_message", names.get("prompt"))
+        message = next((names[each] for each in _MESSAGES if each in names), None)
         if isinstance(message, BaseMessage):
             return message.content if isinstance(message.content, str) else None
-        if function.__module__ != _MODULE:
+        if function.__module__ not in (_MODULE, __name__):
             return Code.of(function)
     return None
 
@@ -54,14 +55,14 @@ def has_model(runnable: Any) -> bool:
 
 
 def with_prompt(runnable: Any, prompt: str) -> Any:
-    """Return the runnable of an agent's node with another prompt; the given one is not changed."""
+    """Return the runnable of an agent's node with another prompt, or none; the given one is not changed."""
     sequence = _sequence(runnable)
     assert sequence is not None, "asked only where there is a prompt, or room for one"
-    message = SystemMessage(content=prompt)
+    message = SystemMessage(content=prompt) if prompt else None
 
     def put_first(state: Any) -> list[Any]:
         messages = state["messages"] if isinstance(state, Mapping) else state.messages
-        return [message, *messages]
+        return [*messages] if message is None else [message, *messages]
 
     rest = [*sequence.middle, sequence.last]
     changed: RunnableSequence[Any, Any] = RunnableSequence(RunnableLambda(put_first, name=PROMPT), *rest)
