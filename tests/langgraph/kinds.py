@@ -20,12 +20,18 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
-from langgraph.prebuilt import ToolNode, create_react_agent, tools_condition
 from langgraph.types import CachePolicy, Command, RetryPolicy, Send, interrupt
 from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from omium.adapters.langgraph import export_graph
+
+try:
+    from langgraph.prebuilt import ToolNode, create_react_agent, tools_condition
+except ImportError:  # the newest that LangGraph 1.0 and 1.1 allow does not fit them
+    HAS_PREBUILT = False
+else:
+    HAS_PREBUILT = True
 
 
 class State(TypedDict, total=False):
@@ -59,6 +65,8 @@ KINDS: dict[str, Any] = {}
 
 
 def kind(function):
+    if function.__name__.startswith("agent") and not HAS_PREBUILT:
+        return function
     KINDS[function.__name__] = function
     return function
 

@@ -13,7 +13,11 @@ from omium.adapters.langgraph import NodePolicy, apply_spec, export_graph, instr
 from omium.errors import ConfigError
 from omium.spec.check import load_spec
 from tests.langgraph.kinds import KINDS, State, graph_of, make_agent, search
-from tests.langgraph.test_export import list_edges, list_nodes
+from tests.langgraph.test_export import PREBUILT, list_edges, list_nodes
+
+
+def agents(*values):
+    return pytest.param(*values, marks=PREBUILT)
 
 
 def edited(graph, edit):
@@ -117,8 +121,8 @@ def test_a_document_that_nobody_edited_changes_nothing(name):
         ),
         ("policies", "several", {"timeout_s": 5.0}),
         ("functional", "flow/square", {"timeout_s": 3.0}),
-        ("agent_with_tools", "agent", {"parameters": {"system": "Be long."}}),
-        ("agent_with_tools", "agent", {"parameters": {}}),
+        agents("agent_with_tools", "agent", {"parameters": {"system": "Be long."}}),
+        agents("agent_with_tools", "agent", {"parameters": {}}),
         ("odd_names", "schon_final", {"timeout_s": 3.0}),
     ],
 )
@@ -159,6 +163,7 @@ class Listening(GenericFakeChatModel):
         return super()._generate(messages, *arguments, **options)
 
 
+@PREBUILT
 @pytest.mark.parametrize("prompt", ["Be brief.", None])
 @pytest.mark.parametrize("way", ["invoke", "ainvoke"])
 async def test_an_edited_prompt_of_an_agent_is_what_its_model_hears(way, prompt):
@@ -256,14 +261,16 @@ def turn(document, nodes):
         ("subgraph", set_fields("team/second", defer=True), "/nodes/2/body/nodes/1/defer"),
         ("functional", set_fields("flow", timeout_s=3.0), "/nodes/0/timeout_s"),
         ("policies", set_fields("last", defer=False), "/nodes/3/defer"),
-        ("agent_with_tools", lambda d, _: d["agents"]["helper"].update(role="x"), "/agents/helper/role"),
-        (
+        agents(
+            "agent_with_tools", lambda d, _: d["agents"]["helper"].update(role="x"), "/agents/helper/role"
+        ),
+        agents(
             "agent_with_tools",
             lambda d, _: d["agents"]["helper"]["llm"].update(model="x"),
             "/agents/helper/llm",
         ),
-        ("agent_with_tools", set_fields("agent", parameters={"prompt": "x"}), "/nodes/0/parameters"),
-        (
+        agents("agent_with_tools", set_fields("agent", parameters={"prompt": "x"}), "/nodes/0/parameters"),
+        agents(
             "agent_with_tools",
             set_fields("agent", parameters={"system": "key [redacted]"}),
             "/nodes/0/parameters/system",
