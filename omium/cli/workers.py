@@ -1,23 +1,27 @@
-"""`omium workers`, `omium breakers list|reset|open`: who serves, and which calls are held back."""
+"""`omium workers`, `omium breakers list|reset|open|limit`: who serves, and which calls are held back."""
 
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from omium.cli.cells import Cell
 from omium.cli.context import Common, for_server
+from omium.cli.ending import WrongUse
 from omium.cli.options import Reason, Yes
 from omium.cli.table import Column
 from omium.cli.words import ago, now_us, state
+from omium.money import format_credits, parse_credits
 
 if TYPE_CHECKING:
+    from omium.models.breaker import Breaker
     from omium.models.driver import Worker
 
 app = typer.Typer(help="See and set circuit breakers.", no_args_is_help=True, rich_markup_mode=None)
 
+BECAUSE: Final = {"tokens": "its limit of tokens", "credits": "its limit of credits", "hand": "by hand"}
 BreakerName = Annotated[str, typer.Argument(metavar="NAME", help="The breaker's name.")]
 
 
@@ -76,15 +80,36 @@ def list_breakers(common: Common) -> None:
     common.output.table(
         [
             Column("BREAKER", lambda b: b.name, give="cut", width_min=12),
-            Column("STATE", lambda b: state(b.state.value)),
+            Column("STATE", lambda b: state(b.state.value, BECAUSE.get(b.because or "", ""))),
             Column("SINCE", lambda b: ago(b.changed_at_us, at_us)),
             Column("CALLS", lambda b: str(b.calls), align="right"),
             Column("FAILED", lambda b: str(b.failures), align="right"),
+            Column("IN A MINUTE", _spent, give="cut", spare=2),
             Column("ENVIRONMENT", lambda b: b.environment, spare=1),
         ],
         found,
         empty="No circuit breakers yet: they come with @omium.step(breaker=...).",
     )
+
+
+def _spent(breaker: Breaker) -> str:
+    """Return what was spent in the last minute beside its limits."""
+    told = []
+    if breaker.tokens_per_minute is not None:
+        told.append(f"{breaker.tokens:,} of {breaker.tokens_per_minute:,} tokens")
+    if breaker.microcredits_per_minute is not None:
+        spent, limit = breaker.microcredits, breaker.microcredits_per_minute
+        told.append(f"{format_credits(spent)} of {format_credits(limit)} credits")
+    return ", ".join(told) or "-"
+
+
+def _limits(breaker: Breaker) -> str:
+    told = []
+    if breaker.tokens_per_minute is not None:
+        told.append(f"{breaker.tokens_per_minute:,} tokens")
+    if breaker.microcredits_per_minute is not None:
+        told.append(f"{format_credits(breaker.microcredits_per_minute)} credits")
+    return " and ".join(told)
 
 
 @app.command("reset")
@@ -105,10 +130,53 @@ def reset_breaker(common: Common, name: BreakerName, reason: Reason = "") -> Non
         common.output.say(f"{breaker.name} is closed: calls go through.")
 
 
+@app.command("limit")
+@for_server
+def limit_breaker(
+    common: Common,
+    name: BreakerName,
+    tokens: Annotated[
+        int | None, typer.Option("--tokens", min=1, max=2**53 - 1, help="At most so many in a minute.")
+    ] = None,
+    amount: Annotated[
+        str | None, typer.Option("--credits", metavar="AMOUNT", help="At most so many in a minute.")
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="Take the limits off.")] = False,
+) -> None:
+    """Limit what is spent through a breaker in a minute. Then calls wait.
+
+    Replaces the limits that were set so before; those that a workflow's document sets hold beside them.
+
+    \b
+    omium breakers limit openai --tokens 200000 --credits 50
+    omium breakers limit openai --none
+    """
+    from omium.models.breaker import BreakerLimits
+
+    if none == (tokens is not None or amount is not None):
+        raise WrongUse("Give --tokens, --credits or both; or --none alone, which takes the limits off.")
+    try:
+        microcredits = parse_credits(amount) if amount is not None else None
+    except ValueError as error:
+        raise WrongUse(str(error)) from None
+    with common.client() as client:
+        breaker = client.limit_breaker(
+            name, BreakerLimits(tokens_per_minute=tokens, microcredits_per_minute=microcredits)
+        )
+    if common.output.as_json:
+        common.output.json(breaker)
+    elif none:
+        common.output.say(f"{breaker.name} has no limit of its own any more.")
+    else:
+        common.output.say(
+            f"{breaker.name} lets through at most {_limits(breaker)} a minute; then calls wait."
+        )
+
+
 @app.command("open")
 @for_server
 def open_breaker(common: Common, name: BreakerName, reason: Reason = "", yes: Yes = False) -> None:
-    """Open a circuit breaker by hand. Calls through it are refused until its probes succeed.
+    """Open a circuit breaker by hand. Calls through it are refused until it is reset.
 
     \b
     omium breakers open openai --reason "burns money" --yes

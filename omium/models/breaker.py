@@ -9,9 +9,19 @@ from pydantic import Field
 from omium.models.wire import Command, Count, Json, Name, Reply
 from omium.states import BreakerState
 
+BreakerReason = Literal["failures", "tokens", "credits", "hand"]
+Spend = Annotated[int, Field(ge=1, lt=2**53)]
 
-class BreakerPolicy(Command):
-    """When a breaker opens, and how it is probed."""
+
+class BreakerLimits(Command):
+    """How much may be spent through a breaker within a minute; None: any amount."""
+
+    tokens_per_minute: Spend | None = None
+    microcredits_per_minute: Spend | None = None
+
+
+class BreakerPolicy(BreakerLimits):
+    """When a breaker opens, how it is probed, and how much may be spent through it."""
 
     window_s: Annotated[float, Field(gt=0, le=3600)] = 60
     min_calls: Annotated[int, Field(ge=1, le=10_000)] = 10
@@ -24,7 +34,8 @@ class BreakerCall(Command):
     """Outcome of calls through a breaker since the last report, and whether the next wants permission."""
 
     name: Name
-    policy: BreakerPolicy = BreakerPolicy()
+    policy: BreakerPolicy | None = None
+    """None: as it stands, and as `BreakerPolicy()` where it is new."""
     succeeded: Count = 0
     failed: Count = 0
     want_permission: bool = False
@@ -35,6 +46,10 @@ class BreakerAnswer(Reply):
     state: BreakerState
     allowed: bool
     retry_after_s: float | None = None
+    because: BreakerReason | None = None
+    """Why it lets no call through."""
+    limited: bool = False
+    """Whether spending is limited: then ask before every call, also while it is closed."""
 
 
 class Breaker(Reply):
@@ -45,7 +60,16 @@ class Breaker(Reply):
     updated_at_us: int
     calls: int
     failures: int
+    tokens: int = 0
+    """Spent within the last minute; counted only while spending is limited."""
+    microcredits: int = 0
+    """Charged within the last minute; counted only while spending is limited."""
     retry_after_s: float | None = None
+    because: BreakerReason | None = None
+    """Why it lets no call through: what failed, what was spent, or somebody opened it."""
+    tokens_per_minute: int | None = None
+    """The limit: the operator's or the policy's, whichever is less."""
+    microcredits_per_minute: int | None = None
     policy: Json = None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from omium.models.wire import Command, Count, Path, Reply, TimestampUs, Tokens
+from omium.models.wire import Command, Count, Name, Path, Reply, TimestampUs, Tokens
 
 
 class RecordUsage(Command):
@@ -24,6 +24,8 @@ class RecordUsage(Command):
     reasoning_tokens: Tokens = 0
     calls: Count = 1
     reported_cost_microusd: Annotated[int, Field(ge=0, lt=2**53)] | None = None
+    breaker: Name | None = None
+    """The circuit breaker through which the call went: it may limit what is spent in a minute."""
     at_us: TimestampUs
 
 

@@ -200,6 +200,8 @@ class Attempt:
 
     def _take_usage(self) -> list[dict[str, object]]:
         usage, self.frame.usage = self.frame.usage, []
+        if (breaker := self.call.options.breaker) is not None:  # it may limit what is spent in a minute
+            usage = [{**each, "breaker": breaker} for each in usage]
         return usage
 
     def encode(self, result: object) -> JsonValue:

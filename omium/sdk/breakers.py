@@ -8,6 +8,7 @@ ask. If the server is away, calls pass: a breaker protects, it must not be a fur
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +40,15 @@ class Breakers:
         self._clock = clock
         self._lock = threading.Lock()
         self._views: dict[str, _View] = {}
+        self._policies: dict[str, Mapping[str, JsonValue]] = {}
+
+    def declare(self, name: str, policy: Mapping[str, JsonValue]) -> None:
+        """Let the breaker `name` have the limits of a spec (`models.breaker.BreakerPolicy`) from now on.
+
+        The last one to say so wins, as between versions that the engine runs.
+        """
+        with self._lock:
+            self._policies[name] = policy
 
     def enter(self, name: str) -> Flow[None]:
         """Return if a call may pass the breaker `name`; raise `BreakerOpen` if it may not."""
@@ -58,7 +68,7 @@ class Breakers:
                 name=name,
                 retry_after_s=round(seconds) or 1,
             )
-        if answer["state"] == "closed":
+        if answer["state"] == "closed" and not answer.get("limited"):
             with self._lock:
                 view.closed_until_us = self._clock.boot_us() + FRESH_US
 
@@ -92,6 +102,8 @@ class Breakers:
             "failed": failed,
             "want_permission": want_permission,
         }
+        if (policy := self._policies.get(name)) is not None:
+            body["policy"] = dict(policy)
         try:
             answer = parse_answer(
                 (yield from exchange("POST", "/v1/breakers/calls", json_bytes(body), timeout_s=TIMEOUT_S))

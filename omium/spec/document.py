@@ -212,6 +212,10 @@ class Breaker(Part):
     failure_rate: Annotated[float, Field(gt=0, le=1)] = 0.5
     cooldown_s: Annotated[float, Field(gt=0, le=86_400)] = 30.0
     probes: Annotated[int, Field(ge=1, le=100)] = 2
+    tokens_per_minute: Annotated[int, Field(ge=1, lt=2**53)] | None = None
+    """What the nodes of this breaker may use together; then they wait. Default: any number."""
+    microcredits_per_minute: Annotated[int, Field(ge=1, lt=2**53)] | None = None
+    """What they may cost together, in millionths of a credit."""
 
 
 class Runtime(Part):

@@ -74,6 +74,18 @@ async def test_a_breaker_is_told_when_it_opens(each_alerting):
     assert await kinds(each_alerting) == ["breaker.opened"]
 
 
+async def test_a_breaker_whose_limit_is_reached_is_told_once(each_alerting):
+    await each_alerting.add()
+    client = each_alerting.client
+    await client.put("/v1/breakers/llm/limits", json={"tokens_per_minute": 10})
+    for number in range(3):
+        spent = {"id": f"us_{number}", "breaker": "llm", "input_tokens": 20, "at_us": 1}
+        reply = await client.post("/v1/usage", json=spent)
+        assert reply.status_code == 200, reply.text
+
+    assert await kinds(each_alerting) == ["breaker.opened"]
+
+
 async def test_work_that_nobody_serves_is_told_once(each_alerting):
     await each_alerting.add()
     body = {"workflow": "report", "driver": "worker", "input_digest": DIGEST, "input": None}

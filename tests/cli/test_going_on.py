@@ -263,3 +263,14 @@ def test_a_breaker_is_opened_by_hand_listed_and_reset(cli):
     assert cli("breakers", "open", "openai", "--yes", "--json").json["state"] == "open"
     assert cli("breakers", "list", "--json").json[0]["name"] == "openai"
     assert cli("breakers", "reset", "openai", "--json").json["state"] == "closed"
+
+
+def test_spending_through_a_breaker_is_limited_and_shown(cli):
+    limited = cli("breakers", "limit", "llm", "--tokens", "2000", "--credits", "0.5")
+    assert limited.out == "llm lets through at most 2,000 tokens and 0.5 credits a minute; then calls wait.\n"
+    assert "0 of 2,000 tokens, 0 of 0.5 credits" in cli("breakers", "list").out
+    assert cli("breakers", "limit", "llm", "--none", "--json").json["tokens_per_minute"] is None
+
+    for wrong in ([], ["--none", "--tokens", "1"], ["--credits", "much"]):
+        refused = cli("breakers", "limit", "llm", *wrong)
+        assert (refused.code, refused.out) == (2, "")

@@ -20,8 +20,9 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MONEY = ["accounts", "holds", "key_meters"]
-TABLES = ["replay_batches", "tree_cancels", "executions", "effects", "failures", "payloads", *MONEY]
-KEYS = {"effects": "effect_key", "payloads": "address", "tree_cancels": "execution_id"}
+FIRST = ["replay_batches", "tree_cancels", "executions", "breakers"]
+TABLES = [*FIRST, "effects", "failures", "payloads", *MONEY]
+KEYS = {"breakers": "name", "effects": "effect_key", "payloads": "address", "tree_cancels": "execution_id"}
 LOCKS = re.compile(r"\b(?:FROM|UPDATE|INSERT INTO)\s+(\w+)")
 
 

@@ -9,10 +9,12 @@ import pytest
 
 from omium.clock import ManualClock
 from omium.ids import child_execution_id, new_id
+from omium.models.breaker import BreakerLimits
 from omium.models.failure import ReplayFailure
 from omium.models.replay import DecideEffect, PlanReplay, ReplayExecution, RollbackExecution
 from omium.server.db.open import open_database
 from omium.server.engine import batches, retention
+from omium.server.engine.breakers import get_breaker, set_limits
 from omium.server.engine.cancel import pause_key_executions
 from omium.server.engine.decisions import decide_effect
 from omium.server.engine.parts import EngineParts
@@ -64,6 +66,23 @@ async def test_a_driver_that_leaves_effects_open(watched, ending):
             await run.wait("signal")
         asked = [path for kind, path, _ in await watched.inbox(run.id) if kind == "effect-unknown"]
         assert asked == paths
+
+
+async def test_steps_that_count_against_the_limit_of_their_breaker(watched):
+    watched.parts = replace(watched.parts, metering=True)
+    await watched.fund(1_000_000_000)
+    limits = BreakerLimits(tokens_per_minute=10, microcredits_per_minute=10)
+    await watched.write(lambda tx: set_limits(tx, watched.who, "llm", limits))
+    run = await watched.start()
+    await run.intend("pay")
+    spent = {"id": "us_1", "provider": "openai", "model": "gpt-4o", "input_tokens": 900, "at_us": 1}
+    await run.send(
+        watched.completed("large", BIG, usage=[spent | {"breaker": "llm"}]),
+        watched.completed("more", usage=[spent | {"breaker": "llm", "id": "us_2"}]),
+    )
+
+    shown = await watched.read(lambda tx: get_breaker(tx, watched.who, "llm"))
+    assert (shown.because, shown.tokens, shown.microcredits > 10) == ("tokens", 1_800, True)
 
 
 @pytest.mark.parametrize("end", ["cancel", "roll back", "pause"])

@@ -41,6 +41,32 @@ def test_while_a_breaker_is_closed_calls_pass_without_asking_each_time(edge):
     assert asked(edge) == [(0, 0, True)]
 
 
+def test_where_spending_is_limited_every_call_asks(edge):
+    _, closed = answer("closed")
+    edge.answers = {CALLS: [(200, {**closed, "limited": True})] * 2}
+    ask = make_step([1, 2])
+
+    with entered(edge.driving()):
+        assert [ask(), ask()] == [1, 2]
+
+    assert asked(edge) == [(0, 0, True), (1, 0, True)]
+
+
+def test_what_a_step_has_used_names_its_breaker(edge):
+    edge.answers = {CALLS: [answer("closed")]}
+
+    @omium.step(breaker="p")
+    def ask():
+        omium.record_usage(model="m", input_tokens=7)
+
+    driving = edge.driving()
+    with entered(driving):
+        ask()
+
+    (usage,) = [each for write in edge.writes for each in write.get("usage", [])]
+    assert (usage["breaker"], usage["input_tokens"]) == ("p", 7)
+
+
 def test_what_was_seen_is_told_when_it_asks_again(edge):
     edge.answers = {CALLS: [answer("closed"), answer("closed")]}
     ask = make_step([1, 2, 3])

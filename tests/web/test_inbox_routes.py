@@ -147,6 +147,19 @@ async def test_breakers_are_reported_listed_and_set(app_client):
     assert (await app_client.post(path, json={"state": "closed"}, headers=key())).json()["state"] == "closed"
 
 
+async def test_spending_through_a_breaker_is_limited(app_client):
+    path = "/v1/breakers/provider%2Flocal"
+    for _ in range(2):  # a repeat changes nothing
+        shown = (await app_client.put(f"{path}/limits", json={"tokens_per_minute": 100})).json()
+        assert (shown["tokens_per_minute"], shown["microcredits_per_minute"]) == (100, None)
+    spent = {"id": "us_1", "breaker": "provider/local", "input_tokens": 100, "at_us": 1}
+    assert (await app_client.post("/v1/usage", json=spent)).status_code == 200
+    call = {"name": "provider/local", "want_permission": True}
+    answer = (await app_client.post("/v1/breakers/calls", json=call)).json()
+    assert (answer["allowed"], answer["because"]) == (False, "tokens")
+    assert (await app_client.put(f"{path}/limits", json={"tokens_per_minute": 0})).status_code == 422
+
+
 async def test_status_and_settings(app_client):
     await fail_one(app_client)
     status = (await app_client.get("/v1/status")).json()

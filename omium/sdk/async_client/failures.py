@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omium.models.breaker import Breaker, BreakerAnswer, BreakerCall, SetBreaker
+from omium.models.breaker import Breaker, BreakerAnswer, BreakerCall, BreakerLimits, SetBreaker
 from omium.models.failure import (
     Failure,
     FailureDetail,
@@ -89,6 +89,10 @@ class AsyncFailures(AsyncCore):
         """Reset a circuit breaker, or open it by hand."""
         path = f"/v1/breakers/{segment(name)}"
         return await self._send("POST", path, Breaker, command, idempotency_key=idempotency_key)
+
+    async def limit_breaker(self, name: str, limits: BreakerLimits) -> Breaker:
+        """Limit what is spent through a circuit breaker in a minute."""
+        return await self._send("PUT", f"/v1/breakers/{segment(name)}/limits", Breaker, limits)
 
     async def report_calls(self, command: BreakerCall) -> BreakerAnswer:
         """Tell how calls through a breaker ended, and ask whether the next may be made."""

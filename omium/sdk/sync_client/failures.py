@@ -5,7 +5,7 @@ Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit the
 
 from __future__ import annotations
 
-from omium.models.breaker import Breaker, BreakerAnswer, BreakerCall, SetBreaker
+from omium.models.breaker import Breaker, BreakerAnswer, BreakerCall, BreakerLimits, SetBreaker
 from omium.models.failure import (
     Failure,
     FailureDetail,
@@ -90,6 +90,10 @@ class SyncFailures(SyncCore):
         """Reset a circuit breaker, or open it by hand."""
         path = f"/v1/breakers/{segment(name)}"
         return self._send("POST", path, Breaker, command, idempotency_key=idempotency_key)
+
+    def limit_breaker(self, name: str, limits: BreakerLimits) -> Breaker:
+        """Limit what is spent through a circuit breaker in a minute."""
+        return self._send("PUT", f"/v1/breakers/{segment(name)}/limits", Breaker, limits)
 
     def report_calls(self, command: BreakerCall) -> BreakerAnswer:
         """Tell how calls through a breaker ended, and ask whether the next may be made."""

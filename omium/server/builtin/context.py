@@ -102,7 +102,7 @@ class RunContext(Protocol):
         """
 
     async def reserve(self) -> None:
-        """Make sure that there are credits for another call; raises `CreditsExhausted`."""
+        """Make sure that another call may be paid for; raises `CreditsExhausted`, `BreakerOpen`."""
 
 
 Runner: TypeAlias = Callable[[RunContext, TaskGrant], Awaitable[TaskDone | TaskFailed]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from omium.models.execution import Usage
 from omium.models.usage import RecordUsage, UsageRecord
 from omium.server.db.tx import Tx
+from omium.server.engine.breaker_spending import count_spending, lock_limited
 from omium.server.ledger import charges
 from omium.server.principal import Principal
 from omium.server.store import usage as store
@@ -23,7 +24,8 @@ def insert_usage(
 
     Runs in the transaction of the step's own record, so a crash leaves both or neither. `row`, which is
     locked, decides the execution: what `usage.execution_id` says is not looked at, so no other tenant's can
-    be named. It's charged where the execution is metered; without an execution, where `metered` says so.
+    be named. It's charged where the execution is metered; without an execution, where `metered` says so. Who
+    calls this has locked the breaker that `usage` names (breaker_spending.py).
     """
     report = store.UsageRow(
         tenant_id=principal.tenant_id,
@@ -46,8 +48,18 @@ def insert_usage(
     )
     if not store.insert_usage(tx, report):
         return False
+    charged_microcredits = 0
     if row.covered_steps is not None if row is not None else metered:
-        charges.charge_report(tx, report, row, actor_id=principal.id)
+        charged_microcredits = charges.charge_report(tx, report, row, actor_id=principal.id)
+    if usage.breaker is not None:
+        count_spending(
+            tx,
+            report.tenant_id,
+            report.environment,
+            usage.breaker,
+            tokens=usage.input_tokens + usage.output_tokens,
+            microcredits=charged_microcredits,
+        )
     return True
 
 
@@ -60,6 +72,8 @@ def record_usage(tx: Tx, principal: Principal, records: list[RecordUsage], *, me
     new = 0
     for execution_id in sorted({usage.execution_id for usage in records if usage.execution_id is not None}):
         rows[execution_id] = lock_execution(tx, principal.tenant_id, execution_id)
+    for environment in sorted({principal.environment.value, *(row.environment for row in rows.values())}):
+        lock_limited(tx, principal.tenant_id, environment, records)
     for usage in records:
         row = rows[usage.execution_id] if usage.execution_id is not None else None
         new += insert_usage(tx, row, principal, usage, metered=metered)

@@ -20,6 +20,7 @@ from omium.models.usage import RecordUsage
 from omium.server.db.light import light
 from omium.server.db.tx import Tx
 from omium.server.engine import checkpoints, effect_results, effects, ending, metering, steps
+from omium.server.engine.breaker_spending import lock_limited
 from omium.server.engine.fence import Lease
 from omium.server.engine.grants import digest_token
 from omium.server.engine.limits import find_reached
@@ -101,6 +102,7 @@ def pack_group(vault: Vault, principal: Principal, group: WriteGroup) -> PackedG
 
 def apply_group(tx: Tx, group: PackedGroup) -> list[Result]:
     """Apply writes in order. A single one raises its `Problem`, so that the transaction goes with it."""
+    _lock_breakers(tx, group)
     if group.single:
         (write,) = group.writes
         if isinstance(write, Problem):
@@ -117,6 +119,21 @@ def apply_group(tx: Tx, group: PackedGroup) -> list[Result]:
         except Problem as problem:
             results.append(problem)
     return _settle(tx, group, results)
+
+
+def _lock_breakers(tx: Tx, group: PackedGroup) -> None:
+    """Lock the breakers whose limits count what the writes have spent, before effects, groups and money."""
+    spent = [
+        usage
+        for write in group.writes
+        if not isinstance(write, Problem)
+        for usage in write.usage
+        if usage.breaker is not None
+    ]
+    row = find_execution(tx, group.lease.tenant_id, group.lease.execution_id) if spent else None
+    if row is not None:
+        lock_execution(tx, row.tenant_id, row.id)
+        lock_limited(tx, row.tenant_id, row.environment, spent)
 
 
 def apply_write(tx: Tx, packed: Packed[Any]) -> Outcome:
@@ -161,6 +178,7 @@ def _insert_spent(tx: Tx, lease: Lease, spent: Sequence[RecordUsage]) -> None:
     row = find_execution(tx, lease.tenant_id, lease.execution_id)
     if row is not None:
         row = lock_execution(tx, lease.tenant_id, lease.execution_id)
+        lock_limited(tx, row.tenant_id, row.environment, spent)
         for usage in spent:
             insert_usage(tx, row, lease.principal, usage)
 

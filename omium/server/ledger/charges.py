@@ -23,8 +23,8 @@ from omium.states import ExecutionStatus
 PORTION = 50
 
 
-def charge_report(tx: Tx, usage: UsageRow, row: ExecutionRow | None, *, actor_id: str) -> None:
-    """Charge a usage record that was just stored; `row` is its execution, locked.
+def charge_report(tx: Tx, usage: UsageRow, row: ExecutionRow | None, *, actor_id: str) -> int:
+    """Charge a usage record that was just stored; returns the microcredits. `row`: its execution, locked.
 
     Without an execution the reporting key pays. Never refused. An execution that cannot go on afterwards is
     left at the end of its cover, where its driver is told.
@@ -39,8 +39,9 @@ def charge_report(tx: Tx, usage: UsageRow, row: ExecutionRow | None, *, actor_id
         )
         if row is not None and row.status == ExecutionStatus.RUNNING:
             meters.set_covered(tx, row.id, row.steps_completed)
-        return
+        return 0
     _charge(tx, usage, row, meter, priced, actor_id)
+    return priced.microcredits
 
 
 def charge_late(tx: Tx, execution: ExecutionRow) -> str | None:

@@ -1,9 +1,9 @@
-"""Circuit breakers: report calls and ask for permission, list, reset."""
+"""Circuit breakers: report calls and ask for permission, list, reset, limit spending."""
 
 from __future__ import annotations
 
 from omium.errors import InvalidRequest, NotFound
-from omium.models.breaker import Breaker, BreakerAnswer, BreakerCall, SetBreaker
+from omium.models.breaker import Breaker, BreakerAnswer, BreakerCall, BreakerLimits, SetBreaker
 from omium.models.wire import Page
 from omium.server.engine import breakers
 from omium.server.store import breakers as store
@@ -85,4 +85,21 @@ async def set_breaker(call: Call[SetBreaker]) -> Answer:
     return await call.mutate(lambda tx: breakers.set_breaker(tx, call.principal, name, call.body))
 
 
-ENDPOINTS = [report_calls, list_breakers, get_breaker, set_breaker]
+@endpoint(
+    "PUT",
+    "/v1/breakers/{name}/limits",
+    scope=Scope.OPERATE,
+    idempotent=Idempotency.NATURAL,
+    body=BreakerLimits,
+    reply=Breaker,
+    audit="breaker.limited",
+    summary="Limit what is spent through a circuit breaker in a minute",
+    tags=TAGS,
+)
+async def set_limits(call: Call[BreakerLimits]) -> Breaker:
+    name = call.path["name"]
+    call.tell(target=name, **call.body.model_dump(exclude_none=True))
+    return await call.write(lambda tx: breakers.set_limits(tx, call.principal, name, call.body))
+
+
+ENDPOINTS = [report_calls, list_breakers, get_breaker, set_breaker, set_limits]

@@ -5,6 +5,7 @@ import pytest
 from omium.errors import EffectUnresolved, LeaseLostProblem, LimitReached
 from omium.models.execution import Limits
 from omium.models.replay import DecideEffect
+from omium.models.usage import RecordUsage
 from omium.server.engine.decisions import decide_effect
 from tests.engine.nodes.specs import chain, function, spec
 
@@ -208,3 +209,18 @@ async def test_an_open_breaker_lets_nodes_wait(nodes):
     assert "waiting" in {state for state, _ in (await nodes.live(run)).values()}
     await nodes.advance(31)
     assert len(await nodes.claim_all()) == 1
+
+
+async def test_nodes_wait_where_their_breaker_has_reached_its_limit_of_tokens(nodes):
+    document = chain("a", "b", breakers={"p": {"tokens_per_minute": 100}})
+    for node in document["nodes"]:
+        node["breaker"] = "p"
+    run = await nodes.start(document)
+    spent = RecordUsage(id="us_1", path="a", input_tokens=90, output_tokens=20, at_us=1)
+    await nodes.complete(await nodes.claim(), 1, usage=[spent])
+
+    assert await nodes.claim_all() == []
+    assert await nodes.status(run) == ("waiting", "breaker")
+    await nodes.advance(66)
+    await nodes.do(2)
+    assert await nodes.status(run) == ("completed", None)

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from omium.errorinfo import ErrorInfo
+from omium.models.usage import RecordUsage
 from omium.server.builtin.context import TaskDone, TaskFailed
 from omium.server.engine.live import AnnouncingDatabase
 from omium.server.engine.nodes.loop import NodeLoop
@@ -117,6 +118,31 @@ async def test_a_failure_says_whether_to_try_again(nodes, make_loop):
     run = await nodes.start(document)
     await make_loop(refuse).settle()
     assert await nodes.status(run) == ("failed", "error")
+
+
+async def test_a_runner_that_may_not_spend_more_goes_on_from_its_turns_a_minute_later(nodes, make_loop):
+    asked = []
+
+    async def work(context, grant):
+        for name in ("turn-1", "turn-2"):
+            if name not in {turn.name for turn in grant.turns}:
+                await context.reserve()
+                asked.append(name)
+                usage = RecordUsage(id=f"us_{name}", path=grant.path, input_tokens=150, at_us=1)
+                await context.record_turn(name, {"said": name}, [usage])
+        return TaskDone("an answer")
+
+    document = calls("a", breakers={"p": {"tokens_per_minute": 100}})
+    document["nodes"][0]["breaker"] = "p"
+    run = await nodes.start(document)
+    loop = make_loop(work)
+    await loop.settle()
+    assert (await nodes.status(run), asked) == (("waiting", "breaker"), ["turn-1"])
+
+    nodes.engine.clock.advance(66)
+    await loop.settle()
+    assert (await nodes.status(run), asked) == (("completed", None), ["turn-1", "turn-2"])
+    assert (await nodes.engine.steps(run))["a"].attempt == 1
 
 
 async def test_no_more_tasks_run_at_once_than_allowed_and_tenants_take_turns(nodes, make_loop):

@@ -50,6 +50,21 @@ async def test_an_execution_is_charged_for_its_steps_and_holds_nothing_while_it_
     assert await charged(metered, run) > CREDIT // 10 + 3 * (CREDIT // 100)
 
 
+async def test_what_nodes_cost_counts_against_the_limit_of_their_breaker(metered):
+    await metered.engine.fund(10 * CREDIT)
+    document = chain("a", "b", breakers={"p": {"microcredits_per_minute": 100}})
+    for node in document["nodes"]:
+        node["breaker"] = "p"
+    run = await metered.start(document)
+    await metered.complete(await metered.claim(), 1, usage=usage("us_1"))
+
+    assert await metered.claim_all() == []
+    assert await metered.status(run) == ("waiting", "breaker")
+    await metered.advance(66)
+    await metered.do(2)
+    assert await metered.status(run) == ("completed", None)
+
+
 async def test_without_credits_nothing_begins(metered):
     await metered.store(chain("a"))
     with pytest.raises(CreditsExhausted):

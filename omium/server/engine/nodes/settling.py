@@ -13,9 +13,12 @@ has locked (docs/decisions/082-one-order-of-locks.md).
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from omium.errors import PayloadTooLarge
+from omium.models.usage import RecordUsage
 from omium.server.engine import metering
+from omium.server.engine.breaker_spending import lock_limited
 from omium.server.engine.effect_losses import cut_off
 from omium.server.engine.failures import lock_groups, record_occurrence
 from omium.server.engine.limits import find_reached
@@ -248,6 +251,13 @@ def _count_values(work: NodeWork) -> None:
 
 
 # ---- credits and limits
+
+
+def note_usage(work: NodeWork, usage: Sequence[RecordUsage], breaker: str | None = None) -> None:
+    """Take up what a task has spent, to be charged at the end; the `breaker` of its node counts it."""
+    named = [each.model_copy(update={"breaker": each.breaker or breaker}) for each in usage]
+    lock_limited(work.tx, work.row.tenant_id, work.row.environment, named)
+    work.usage.extend(named)
 
 
 def charge_usage(work: NodeWork) -> None:

@@ -15,12 +15,13 @@ from functools import partial
 from typing import TypeAlias
 
 from omium.errorinfo import describe_exception
-from omium.errors import CreditsExhausted, LeaseLostProblem, PayloadTooLarge, Problem
+from omium.errors import BreakerOpen, CreditsExhausted, LeaseLostProblem, PayloadTooLarge, Problem
 from omium.jsonvalue import JsonValue
 from omium.logs import get_logger
 from omium.models.usage import RecordUsage
 from omium.server.builtin.context import NO_USAGE, RunContext, TaskDone, TaskFailed, TaskGrant
 from omium.server.db.tx import Tx
+from omium.server.engine.breaker_spending import refuse_exhausted
 from omium.server.engine.mishaps import PackedError, make_error, pack_error
 from omium.server.engine.nodes.tasks import (
     TaskLease,
@@ -55,6 +56,7 @@ class TaskRun:
         self._run_task = run_task
         self._secret = secret
         self.lease = TaskLease(row.tenant_id, row.execution_id, row.path, row.epoch, row.lease_digest)
+        self.breaker = row.breaker
         self.is_over = False
         """Its end is recorded, or somebody else has the grant."""
         self.is_cancelled = False
@@ -75,7 +77,7 @@ class TaskRun:
         except LeaseLostProblem:
             self.is_over = True
             return
-        except CreditsExhausted:
+        except (CreditsExhausted, BreakerOpen):  # it goes on from its turns, once it may
             await self.give_back()
             return
         finally:
@@ -110,7 +112,7 @@ class TaskRun:
         except TimeoutError:
             text = f"{grant.path} took longer than its timeout of {grant.timeout_s} s."
             return make_error("Timeout", text, code="timeout")
-        except (LeaseLostProblem, CreditsExhausted):
+        except (LeaseLostProblem, CreditsExhausted, BreakerOpen):
             raise
         except Exception as error:  # the boundary: a runner's mistake is its node's failure
             log.exception("a runner failed", type=grant.type)
@@ -207,3 +209,6 @@ class Context:
             raise CreditsExhausted(
                 f"{row.id} is at the end of its credits or of its limit; it goes on once it may."
             )
+        breaker = self._run.breaker
+        if breaker is not None:
+            refuse_exhausted(tx, self._grant.tenant_id, self._grant.environment, breaker)

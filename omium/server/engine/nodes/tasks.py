@@ -30,7 +30,7 @@ from omium.server.engine.nodes.places import is_effect
 from omium.server.engine.nodes.records import record_failed, result_of
 from omium.server.engine.nodes.results import find_fault, save_checkpoint
 from omium.server.engine.nodes.retries import find_delay_us, is_not_applied
-from omium.server.engine.nodes.settling import charge_usage, settle
+from omium.server.engine.nodes.settling import charge_usage, note_usage, settle
 from omium.server.engine.nodes.slots import release_slot
 from omium.server.engine.nodes.task_fence import TaskLease, find_granted, lease_lost
 from omium.server.engine.nodes.turns import list_turns, record_turn
@@ -157,8 +157,8 @@ def complete_task(
     `LeaseLostProblem`, `StepConflict` (another result is recorded), `NotFound`.
     """
     work = open_work(tx, parts, lease.tenant_id, lease.execution_id)
-    work.usage.extend(usage)
     row = find_granted(work, lease)
+    note_usage(work, usage, row.breaker if row is not None else None)
     if row is None:
         return _repeat(work, lease, output)
     _write_logs(work, row, logs)
@@ -200,8 +200,8 @@ def fail_task(
     policy names the error in `retry_on`. Raises as `complete_task`.
     """
     work = open_work(tx, parts, lease.tenant_id, lease.execution_id)
-    work.usage.extend(usage)
     row = find_granted(work, lease)
+    note_usage(work, usage, row.breaker if row is not None else None)
     if row is None:
         return _repeat_failure(work, lease)
     _write_logs(work, row, logs)
@@ -315,7 +315,7 @@ def _crash_loop(row: ActivationRow) -> PackedError:
 def record_late_usage(tx: Tx, parts: EngineParts, lease: TaskLease, usage: Sequence[RecordUsage]) -> None:
     """Record what was spent on a task whose grant is over: what was spent was spent (semantics 3.8 d)."""
     work = open_work(tx, parts, lease.tenant_id, lease.execution_id)
-    work.usage.extend(usage)
+    note_usage(work, usage)
     charge_usage(work)
     work.save()
 

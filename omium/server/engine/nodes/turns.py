@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from omium.jsonvalue import canonical_bytes, digest
 from omium.models.usage import RecordUsage
 from omium.server.db.tx import Tx
-from omium.server.engine.nodes.settling import charge_usage, settle
+from omium.server.engine.nodes.settling import charge_usage, note_usage, settle
 from omium.server.engine.nodes.task_fence import TaskLease, find_granted, lease_lost
 from omium.server.engine.nodes.work import open_work
 from omium.server.engine.parts import EngineParts
@@ -39,7 +39,7 @@ def record_turn(
     row = find_granted(work, lease)
     if row is None:
         raise lease_lost(lease)
-    work.usage.extend(usage)
+    note_usage(work, usage, row.breaker)
     path = f"{lease.path}/{name}"
     if steps.find_result(tx, lease.execution_id, path) is not None:
         charge_usage(work)
