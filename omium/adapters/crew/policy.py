@@ -1,0 +1,35 @@
+"""Policies: what Omium does for one task of a crew, or one method of a flow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from omium.retry import RetryPolicy
+from omium.sdk.options import StepOptions, make_step_options
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPolicy:
+    """What Omium does for one task or method; what CrewAI tries again by itself stays as it is.
+
+    `retry` is a policy or the most attempts, `timeout_s` ends a try (async work is cancelled; sync work runs
+    on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `record=False` keeps
+    no result and runs the task again on resume.
+    """
+
+    retry: RetryPolicy | int | None = None
+    timeout_s: float | None = None
+    breaker: str | None = None
+    record: bool = True
+
+    def options(self, name: str, *, match: Literal["name"] | None = None) -> StepOptions:
+        """Return the options of the step that stands for the node `name`."""
+        return make_step_options(
+            name,
+            retry=self.retry,
+            timeout_s=self.timeout_s,
+            breaker=self.breaker,
+            record=self.record,
+            match=match,
+        )
