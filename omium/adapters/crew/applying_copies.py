@@ -1,0 +1,104 @@
+"""Copies of crews that share nothing which a run or an edit would change.
+
+CrewAI's own `copy()` finds agents by role and tasks by text: of two that read the same, one is lost. Here
+each part is copied once and found by identity. Tools, memories and models are shared, as they are with the
+agents of one crew; a model that is edited becomes another one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from omium.adapters.crew.export_crew import CrewParts
+from omium.adapters.crew.naming import find_id
+
+_LLM_DERIVED: Final = (
+    "is_o1_model",
+    "is_gpt4_model",
+    "is_anthropic",
+    "context_window_size",
+    "supports_tools",
+)
+"""Fields that a model works out from its name when it is made."""
+
+
+def copy_crew(parts: CrewParts) -> CrewParts:
+    """Return the crew's parts copied; a task without a name gets its id as one, so that it keeps that id."""
+    agents = {id_: _copy_agent(agent) for id_, agent in parts.agents.items()}
+    tasks: dict[str, Any] = {}
+    for id_, task in parts.tasks.items():
+        copied = _copy(task)
+        inside = copied.__dict__
+        inside.update(output=None, name=task.name or id_)
+        if task.agent is not None:
+            inside["agent"] = agents[str(find_id(parts.agents, task.agent))]
+        tasks[id_] = copied
+    for id_, task in parts.tasks.items():
+        if isinstance(task.context, list):
+            found = [find_id(parts.tasks, each) for each in task.context]
+            tasks[id_].__dict__["context"] = [
+                tasks[name] if name is not None else each
+                for name, each in zip(found, task.context, strict=True)
+            ]
+    crew = _copy(parts.crew)
+    crew.__dict__.update(
+        tasks=list(tasks.values()),
+        agents=[agents[str(find_id(parts.agents, agent))] for agent in parts.crew.agents],
+        usage_metrics=None,
+    )
+    lead = parts.crew.manager_agent
+    if lead is not None:
+        crew.__dict__["manager_agent"] = agents[str(find_id(parts.agents, lead))]
+    return CrewParts(crew, tasks, agents, parts.manager)
+
+
+def set_text(part: Any, field: str, text: str) -> None:
+    """Give an agent or a task of a copied crew another text, for the inputs of its next kickoff."""
+    setattr(part, field, text)
+    private = part.__pydantic_private__
+    if private is not None and private.get(f"_original_{field}") is not None:
+        private[f"_original_{field}"] = text
+
+
+def replace_llm(agent: Any, edits: dict[str, Any]) -> bool:
+    """Give an agent of a copied crew a model made anew with `edits`; False where its model has no such field.
+
+    None takes a parameter back to its default.
+    """
+    llm = agent.llm
+    fields = getattr(type(llm), "model_fields", {})
+    if not edits.keys() <= fields.keys():
+        return False
+    given = {name: getattr(llm, name) for name in llm.model_fields_set if name not in _LLM_DERIVED}
+    given.update(edits)
+    for name, value in edits.items():
+        if value is None:
+            del given[name]
+    made = type(llm)(**given)
+    agent.__dict__["llm"] = made
+    private = agent.__pydantic_private__ or {}
+    if "_declared_llm" in private:  # what the agent's next copy is made with
+        private["_declared_llm"] = made
+    return True
+
+
+def _copy_agent(agent: Any) -> Any:
+    copied = _copy(agent)
+    inside = copied.__dict__
+    for field in ("agent_executor", "crew"):  # of the last kickoff
+        if field in inside:
+            inside[field] = None
+    handler = inside.get("tools_handler")
+    if handler is not None:
+        inside["tools_handler"] = handler.model_copy()
+    return copied
+
+
+def _copy(part: Any) -> Any:
+    """Return a shallow copy whose lists, dicts and sets are its own."""
+    copied = part.model_copy()
+    for held in (copied.__dict__, copied.__pydantic_private__ or {}):
+        for name, value in held.items():
+            if type(value) in (list, dict, set):
+                held[name] = value.copy()
+    return copied
