@@ -135,6 +135,14 @@ langgraph: $(DEV) langgraph-$(firstword $(LINES)) ## run the graphs' tests on th
 crewai: .venv-crewai/.installed ## run the crews' and flows' tests with CrewAI, in .venv-crewai
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/crewai $(PYTEST_ARGS)
 
+.venv-sematic/.installed: requirements/sematic.txt $(INPUTS)
+	@$(PYTHON) tools/environment.py $(@D) sematic
+	@touch $@
+
+.PHONY: sematic
+sematic: .venv-sematic/.installed ## run the pipelines' tests with Sematic, in .venv-sematic
+	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/sematic $(PYTEST_ARGS)
+
 .venv-frameworks/.installed: requirements/frameworks.txt $(INPUTS)
 	@$(PYTHON) tools/environment.py $(@D) frameworks
 	@touch $@

@@ -65,6 +65,7 @@ LOCK_FILES = (
     LockFile("peers", groups=("peers",), with_project=False, apart=True),
     LockFile("prices", groups=("prices",), with_project=False, apart=True),
     LockFile("crewai", extras=("crewai",), groups=("build", "test"), apart=True),
+    LockFile("sematic", extras=("postgres", "sematic"), groups=("build", "test"), apart=True),
     LockFile(
         "frameworks",
         extras=("postgres", "openai-agents", "semantic-kernel", "llama-index", "haystack"),
