@@ -64,7 +64,7 @@ LOCK_FILES = (
     LockFile("model", groups=("model",), with_project=False, with_dependencies=False),
     LockFile("peers", groups=("peers",), with_project=False, apart=True),
     LockFile("prices", groups=("prices",), with_project=False, apart=True),
-    LockFile("crewai", extras=("crewai",), groups=("build", "test"), apart=True),
+    LockFile("crewai", extras=("postgres", "crewai"), groups=("build", "test"), apart=True),
     LockFile("sematic", extras=("postgres", "sematic"), groups=("build", "test"), apart=True),
     LockFile(
         "frameworks",
