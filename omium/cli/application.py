@@ -26,6 +26,7 @@ from omium.cli import (
     executions,
     failure_rollback,
     failures,
+    framework_export,
     init,
     key_secrets,
     key_usage,
@@ -80,6 +81,10 @@ app.command("doctor")(doctor.doctor)
 app.command("run")(worker.run)
 app.command("worker")(worker.worker)
 app.command("workers")(workers.list_workers)
+app.command("export")(framework_export.export_found)
+app.command("export-crew")(framework_export.export_crew)
+app.command("export-langgraph")(framework_export.export_langgraph)
+app.command("export-sematic")(framework_export.export_sematic)
 app.command("resume")(resume.resume)
 app.command("replay")(replay.replay)
 app.command("rollback")(rollback.rollback)

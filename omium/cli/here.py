@@ -65,12 +65,13 @@ def run_once(
     output: Output, client: Client, target: str, execution_id: str | None, *, queue: str = "default"
 ) -> None:
     """Run one execution in this process, a certain one or the next of `queue`, and print how it ended."""
+    from omium.adapters.native import adopt, missing_told
     from omium.sdk.session import current_session
     from omium.sdk.supervisor import Service, load_service
     from omium.sdk.worker import Worker
 
-    with own_stdout(output):
-        served = load_service(Service(target, queue))
+    with own_stdout(output), missing_told():
+        served = load_service(Service(target, queue, adopt=adopt))
     serving = Worker(
         current_session(), served.workflows, handlers=served.handlers, queue=queue, concurrency=1
     )
@@ -139,6 +140,13 @@ def own_stdout(output: Output) -> Iterator[None]:
     if not output.as_json:
         yield
         return
+    with quiet_stdout():
+        yield
+
+
+@contextlib.contextmanager
+def quiet_stdout() -> Iterator[None]:
+    """Let what the user's code and its children print go to stderr."""
     sys.stdout.flush()
     kept = os.dup(1)
     os.dup2(2, 1)

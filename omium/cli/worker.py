@@ -69,11 +69,13 @@ def worker(
 
 
 def _serve(output: Output, target: str, queue: str, concurrency: int, isolation: Isolation) -> None:
+    from omium.adapters.native import adopt, missing_told
     from omium.sdk.session import current_session
     from omium.sdk.supervisor import Service, Supervisor, load_service
     from omium.sdk.worker import Worker
 
-    served = load_service(Service(target, queue))
+    with missing_told():
+        served = load_service(Service(target, queue, adopt=adopt))
     _log_to_stderr()
     output.say(
         f"Serving {', '.join(served.names)} on {current_session().settings.base_url}, queue {queue}, "
@@ -82,7 +84,7 @@ def _serve(output: Output, target: str, queue: str, concurrency: int, isolation:
     left = 0
     if isolation == "process":
         _hand_down()
-        supervisor = Supervisor(Service(target, queue), concurrency=concurrency)
+        supervisor = Supervisor(Service(target, queue, adopt=adopt), concurrency=concurrency)
         supervisor.handle_signals()
         supervisor.run()
     else:
@@ -235,11 +237,12 @@ def end_as(detail: ExecutionDetail) -> None:
 
 
 def _load(output: Output, target: str) -> Callable[..., object]:
+    from omium.adapters.native import adopt, missing_told
     from omium.sdk.loading import find_workflows, load_target
 
-    with own_stdout(output):
-        _, found = load_target(target)
-    workflows = find_workflows(found)
+    with own_stdout(output), missing_told():
+        module, found = load_target(target)
+        workflows = {**find_workflows(found), **adopt(target, module, found)}
     if len(workflows) != 1:
         known = ", ".join(sorted(workflows)) or "none"
         raise ConfigError(f"{target} holds several workflows or none ({known}); name one: {target}:NAME")

@@ -7,8 +7,10 @@ line names is ever imported; names that come from the server are looked up among
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +26,7 @@ def load_target(target: str) -> tuple[ModuleType, object]:
 
     Raises `ConfigError` with the remedy when there is no such file, module or object.
     """
-    place, _, name = target.partition(":") if not _is_drive(target) else (target, "", "")
+    place, name = split_target(target)
     module = _load_file(Path(place)) if place.endswith(".py") or "/" in place else _load_module(place)
     found: object = module
     for part in filter(None, name.split(".")):
@@ -40,6 +42,23 @@ def load_target(target: str) -> tuple[ModuleType, object]:
             )
         found = getattr(found, part)
     return module, found
+
+
+def split_target(target: str) -> tuple[str, str]:
+    """Return the module's path or name, and the object's, empty where none is named."""
+    place, _, name = target.partition(":") if not _is_drive(target) else (target, "", "")
+    return place, name
+
+
+def normal_target(target: str) -> str:
+    """Return `target` as documents name it: a path below this folder is said from here, with slashes."""
+    place, name = split_target(target)
+    if not (place.endswith(".py") or "/" in place):
+        return target
+    path = Path(os.path.normpath(place))
+    with contextlib.suppress(ValueError):
+        path = path.absolute().relative_to(Path.cwd())
+    return f"{path.as_posix()}:{name}" if name else path.as_posix()
 
 
 def find_workflows(found: object) -> dict[str, Workflow]:

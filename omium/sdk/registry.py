@@ -9,9 +9,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
+from omium.jsonvalue import JsonValue
 from omium.sdk.options import WorkflowOptions
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedVersion:
+    """A version of a stored native workflow, with its document."""
+
+    workflow: str
+    number: int
+    digest: str
+    document: JsonValue
+
+
+class Versions(Protocol):
+    """What makes a framework's object run as a version of its stored spec says."""
+
+    @property
+    def entrypoints(self) -> frozenset[str]:
+        """How the command line named the object, such as `crew.py:crew`."""
+        ...
+
+    def find(self, digest: str) -> Workflow | None:
+        """Return what was made for a version before."""
+        ...
+
+    def make(self, version: PinnedVersion) -> Workflow:
+        """Return the object as `version` says; `ConfigError` for an edit that it cannot follow."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +49,8 @@ class Workflow:
     options: WorkflowOptions
     function: Callable[..., Any]
     call: Callable[..., Any]
+    versions: Versions | None = None
+    """Of a framework's object; None for a function, which no stored spec changes."""
 
     @property
     def name(self) -> str:

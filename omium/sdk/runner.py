@@ -18,11 +18,12 @@ from omium.sdk.calls import Call
 from omium.sdk.context import Frame, outside
 from omium.sdk.coroutines import is_async
 from omium.sdk.driving import Driving
-from omium.sdk.flows import drive_async, drive_sync
+from omium.sdk.flows import Flow, drive_async, drive_sync
 from omium.sdk.inputs import restore_call
 from omium.sdk.joining import Joined, start_local, wait_for
 from omium.sdk.life import end_quietly, live
 from omium.sdk.offline import begin_offline
+from omium.sdk.pinned import as_pinned
 from omium.sdk.registry import Workflow
 from omium.sdk.session import Session
 from omium.sdk.starting import Beginning, Granted, make_driving
@@ -73,16 +74,16 @@ def _finish(session: Session, joined: Joined, workflow: Workflow | None, call: C
     if joined.granted is None:
         detail = drive_sync(wait_for(joined.execution_id), session.link.ports)
         return decode(detail.get("output"), types=session.link.types)
-    driving, call = _prepare(session, joined.granted, workflow, call)
-    return drive(session, driving, _known(workflow), call)
+    driving, known, made = drive_sync(_prepare(session, joined.granted, workflow, call), session.link.ports)
+    return drive(session, driving, known, made)
 
 
 async def _afinish(session: Session, joined: Joined, workflow: Workflow | None, call: Call | None) -> Any:
     if joined.granted is None:
         detail = await session.drive_async(wait_for(joined.execution_id))
         return decode(detail.get("output"), types=session.link.types)
-    driving, call = _prepare(session, joined.granted, workflow, call)
-    return await adrive(session, driving, _known(workflow), call)
+    driving, known, made = await session.drive_async(_prepare(session, joined.granted, workflow, call))
+    return await adrive(session, driving, known, made)
 
 
 def drive(session: Session, driving: Driving, workflow: Workflow, call: Call) -> Any:
@@ -146,17 +147,18 @@ def _invoke(call: Call, frame: Frame) -> Any:
 
 def _prepare(
     session: Session, granted: Granted, workflow: Workflow | None, call: Call | None
-) -> tuple[Driving, Call]:
+) -> Flow[tuple[Driving, Workflow, Call]]:
     known = _known(workflow)
     driving = make_driving(granted, session.link, known.options)
-    if call is None:
-        assert granted.grant is not None
-        try:
+    try:
+        if call is None:
+            assert granted.grant is not None
+            known = yield from as_pinned(known, granted)
             call = restore_call(known.function, granted.grant.get("input"), session.link.types)
-        except Exception as error:  # whatever it is, the lease must not be left to run out
-            drive_sync(end_quietly(driving, error), session.link.ports)
-            raise
-    return driving, call
+    except Exception as error:  # whatever it is, the lease must not be left to run out
+        yield from end_quietly(driving, error)
+        raise
+    return driving, known, call
 
 
 def _known(workflow: Workflow | None) -> Workflow:

@@ -16,8 +16,8 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from types import FrameType
-from typing import TYPE_CHECKING, Final
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, Final, Protocol
 
 from omium.errors import Cancelled, ConfigError, Suspension
 from omium.sdk.driving import Driving
@@ -43,6 +43,14 @@ EXIT_ENDED = 75  # a child that ended itself because something in it could not b
 _log = logging.getLogger("omium.worker")
 
 
+class Adopt(Protocol):
+    """What makes workflows of the objects of frameworks that a target holds."""
+
+    def __call__(self, target: str, module: ModuleType, found: object) -> dict[str, Workflow]:
+        """Return the workflows by name of the objects that `found` is, or holds if it's a module."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What a worker serves, in a form that reaches a child: the child loads it by itself."""
@@ -51,6 +59,8 @@ class Service:
     queue: str = "default"
     base_url: str | None = None
     profile: str | None = None
+    adopt: Adopt | None = None
+    """Finds objects of frameworks; a function of a module, because a child imports it by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +81,12 @@ def load_service(service: Service) -> Served:
     module, found = load_target(service.target)
     # What was recorded when the file ran as a script names its classes after `__main__`.
     current_session().link.types.alias_module("__main__", module.__name__)
-    served = Served(find_workflows(found), find_handlers(found))
+    adopted = service.adopt(service.target, module, found) if service.adopt is not None else {}
+    served = Served({**find_workflows(found), **adopted}, find_handlers(found))
     if not served.workflows and not served.handlers:
         raise ConfigError(
             f"There is no workflow in {service.target}, and no handler; put @omium.workflow or "
-            "@omium.handler on a function, or name another target."
+            "@omium.handler on a function, or name a crew, a graph or another target."
         )
     return served
 

@@ -11,15 +11,16 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from omium.errors import OmiumError, Suspension, Undecodable
+from omium.errors import OmiumError, Suspension
 from omium.sdk import life, runner
 from omium.sdk.calls import Call
 from omium.sdk.compensating import compensate
 from omium.sdk.coroutines import is_async
 from omium.sdk.driving import Driving
-from omium.sdk.flows import drive_sync
+from omium.sdk.flows import Flow, drive_sync
 from omium.sdk.inputs import restore_call
 from omium.sdk.loop_thread import LoopThread
+from omium.sdk.pinned import as_pinned, find_served
 from omium.sdk.registry import Workflow
 from omium.sdk.session import Session
 from omium.sdk.starting import Granted, make_driving
@@ -56,9 +57,9 @@ class Running:
             finally:
                 end()
 
-        workflow = self._workflows.get(driving.workflow)
-        if workflow is not None and is_async(workflow.function) and not granted_compensations(granted):
-            self._begin_async(granted, driving, workflow, end)
+        workflow = find_served(self._workflows, granted)
+        if is_async(workflow.function) and not granted_compensations(granted):
+            self._begin_async(granted, driving, end)
         else:
             threading.Thread(target=work, name=f"omium-{driving.execution_id}", daemon=True).start()
 
@@ -98,23 +99,24 @@ class Running:
         if granted_compensations(granted):
             compensate(self._session, driving, granted.grant["compensations"])
             return None
-        workflow = self._workflows[driving.workflow]
-        return runner.drive(self._session, driving, workflow, self._restore(granted, driving, workflow))
+        workflow, call = drive_sync(self._restore(granted, driving), self._session.link.ports)
+        return runner.drive(self._session, driving, workflow, call)
 
-    def _restore(self, granted: Granted, driving: Driving, workflow: Workflow) -> Call:
+    def _restore(self, granted: Granted, driving: Driving) -> Flow[tuple[Workflow, Call]]:
+        """Return what runs, as its version says, with its arguments; what cannot be ends the execution."""
         assert granted.grant is not None
         try:
-            return restore_call(workflow.function, granted.grant.get("input"), self._session.link.types)
-        except Undecodable as error:
-            drive_sync(life.end_quietly(driving, error), self._session.link.ports)
+            workflow = yield from as_pinned(find_served(self._workflows, granted), granted)
+            call = restore_call(workflow.function, granted.grant.get("input"), self._session.link.types)
+        except Exception as error:  # whatever it is, the lease must not be left to run out
+            yield from life.end_quietly(driving, error)
             raise
+        return workflow, call
 
-    def _begin_async(
-        self, granted: Granted, driving: Driving, workflow: Workflow, end: Callable[[], None]
-    ) -> None:
+    def _begin_async(self, granted: Granted, driving: Driving, end: Callable[[], None]) -> None:
         async def work() -> None:
             try:
-                restored = self._restore(granted, driving, workflow)
+                workflow, restored = await self._session.drive_async(self._restore(granted, driving))
                 await runner.adrive(self._session, driving, workflow, restored)
             except BaseException as error:  # a boundary: it's recorded; the worker goes on with others
                 _report(driving, error)
@@ -126,7 +128,7 @@ class Running:
         self._loop.submit(work())
 
     def _enter(self, granted: Granted) -> Driving:
-        workflow = self._workflows[granted.execution["workflow"]]
+        workflow = find_served(self._workflows, granted)
         driving = make_driving(granted, self._session.link, workflow.options)
         with self._changed:
             self._drivings.add(driving)

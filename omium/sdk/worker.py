@@ -30,6 +30,7 @@ from omium.sdk.exchange import exchange, parse_answer
 from omium.sdk.flows import Flow, drive_sync
 from omium.sdk.handlers import Handler
 from omium.sdk.joining import join_execution
+from omium.sdk.pinned import find_for
 from omium.sdk.process import Process, current_process, is_gone
 from omium.sdk.registry import Workflow
 from omium.sdk.session import Session
@@ -78,6 +79,8 @@ class Worker:
         self._stopping = threading.Event()
         self._gone: list[str] = []
         self._failure: Problem | None = None
+        versions = [each.versions for each in workflows.values() if each.versions is not None]
+        self._entrypoints = sorted({each for made in versions for each in made.entrypoints})
         functions = [workflow.function for workflow in workflows.values()]
         functions += [handler.function for handler in self.handlers.values()]
         self._code = describe_code(functions[0]) if functions else None
@@ -122,7 +125,8 @@ class Worker:
             caught = None
         if caught is None:  # not above: what the user's code raises would be told as following from that
             assert execution_id is not None
-            flow = join_execution(execution_id, self.workflows.get, self._session.prepare)
+            known = drive_sync(find_for(self.workflows, execution_id), self._ports)
+            flow = join_execution(execution_id, lambda _name: known, self._session.prepare)
             joined = drive_sync(flow, self._ports)
             told(joined.execution_id)
             return runner.join(self._session, joined)
@@ -211,6 +215,7 @@ class Worker:
             "queue": self._queue,
             "workflows": sorted(self.workflows),
             "handlers": sorted(self.handlers),
+            "entrypoints": self._entrypoints,
             "process": current_process().to_json(),
             "code": self._code,
             "max_executions": min(most, 100),

@@ -1,0 +1,238 @@
+"""Native mode: a framework's own object, served by a worker, as the versions of its stored spec say.
+
+Owns the workflow that stands for an object on a worker's command line: its inputs are the spec's, what runs
+is what the adapter's `instrument` made of the object. For an execution that is pinned to a version, its
+`apply_spec` makes a copy with that version's prompts and policies first; the object itself is never changed,
+so executions of several versions run side by side. What a version says that the object cannot follow (another
+node, another edge) is refused with a sentence (native_edits.py), not ignored.
+
+A spec brings no code: its refs and its entrypoint are names to compare, and nothing is imported for them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from omium.adapters.exporting import (
+    Framework,
+    Subject,
+    call_factory,
+    export,
+    find_framework,
+    find_missing,
+    find_part,
+    get_subject,
+    list_subjects,
+    load_part,
+)
+from omium.adapters.native_edits import refuse_other_code, refuse_unfollowed
+from omium.errors import ConfigError
+from omium.sdk.coroutines import is_async
+from omium.sdk.decorators import workflow
+from omium.sdk.handlers import find_handlers
+from omium.sdk.loading import normal_target, split_target
+from omium.sdk.registry import ATTRIBUTE, REGISTRY, PinnedVersion, Workflow, find_workflow
+from omium.sdk.session import current_session
+from omium.spec.check import load_spec, restore_spec
+from omium.spec.document import Spec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEPT: Final = 32
+"""Versions of one object that are kept made: each holds a copy of it."""
+
+_registering = threading.Lock()
+
+
+def adopt(target: str, module: ModuleType, found: object) -> dict[str, Workflow]:
+    """Return the workflows by name of the frameworks' objects that `found` is, or holds if it's a module.
+
+    Raises `ConfigError` for two objects of one name, and what an object's adapter raises.
+    """
+    place, name = split_target(target)
+    if isinstance(found, ModuleType):
+        subjects = list_subjects(module)
+    elif find_handlers(found) or (find_workflow(found) is not None and find_framework(found) is None):
+        subjects = []
+    else:
+        if find_framework(found) is None and find_framework(call_factory(found)) is None:
+            return {}
+        subjects = [get_subject(place, module, found, name)]
+    adopted: dict[str, Workflow] = {}
+    for subject in subjects:
+        made = serve(subject, place, module)
+        if made.name in adopted:
+            raise ConfigError(
+                f"Two objects in {place} are called {made.name}; name the one to serve, such as"
+                f" {place}:{subject.name}."
+            )
+        adopted[made.name] = made
+    return adopted
+
+
+@contextmanager
+def missing_told() -> Iterator[None]:
+    """Where a user's module cannot be imported because its framework is missing, say how to install it."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        missing = find_missing(error)
+        if missing is None:
+            raise
+        raise ConfigError(
+            f"{error.name} is not installed in this Python, and the file needs it: {missing.pip}"
+        ) from error
+
+
+def serve(subject: Subject, place: str, module: ModuleType) -> Workflow:
+    """Return the workflow that stands for `subject` as it is; its `versions` make it as a spec says."""
+    entrypoint = normal_target(f"{place}:{subject.name}")
+    own = find_workflow(subject.value)
+    name = own.name if own is not None else _name(subject, entrypoint)
+    versions = Served(subject, entrypoint, _list_entrypoints(place, subject.name), module)
+    if own is not None:  # what the user instrumented is called as the user calls it
+        made = replace(own, versions=versions)
+        REGISTRY.workflows[made.name] = made
+        return made
+    return replace(
+        _as_workflow(subject.framework, subject.value, name, module, subject.name), versions=versions
+    )
+
+
+class Served:
+    """One object, and what was made of it for the versions of its specs (`omium.sdk.registry.Versions`)."""
+
+    def __init__(
+        self, subject: Subject, entrypoint: str, entrypoints: frozenset[str], module: ModuleType
+    ) -> None:
+        self.entrypoints = entrypoints
+        self._subject = subject
+        self._entrypoint = entrypoint
+        self._module = module
+        self._lock = threading.Lock()
+        self._made: dict[str, Workflow] = {}
+
+    def find(self, digest: str) -> Workflow | None:
+        """Return what was made for a version before."""
+        return self._made.get(digest)
+
+    def make(self, version: PinnedVersion) -> Workflow:
+        """Return the object as `version` says; `ConfigError` for what it cannot follow."""
+        with self._lock:  # of several executions that begin at once the first makes it
+            made = self._made.get(version.digest)
+            if made is None:
+                made = self._make(version)
+                self._made[version.digest] = made
+                while len(self._made) > KEPT:
+                    self._made.pop(next(iter(self._made)))
+        return made
+
+    def _make(self, version: PinnedVersion) -> Workflow:
+        spec = restore_spec(version.document)
+        told = f"{version.workflow} version {version.number}"
+        framework = self._subject.framework
+        exported = self._export(self._subject.value, spec)
+        # What only a run of the object can tell is not exported without one.
+        without_trace = find_part(framework, "applying", "without_trace")
+        compared = restore_spec(without_trace(version.document)) if without_trace is not None else spec
+        changed = refuse_other_code(exported, compared, told)
+        apply_spec = find_part(framework, "applying", "apply_spec")
+        if apply_spec is None:
+            refuse_unfollowed(exported, compared, told, policies=True)
+            applied = self._subject.value
+        else:
+            applied = apply_spec(self._subject.value, spec)
+            if changed:
+                refuse_unfollowed(self._export(applied, spec), compared, told)
+        _declare_breakers(spec)
+        with _registry_kept(version.workflow):
+            return _as_workflow(framework, applied, version.workflow, self._module, self._subject.name)
+
+    def _export(self, value: object, spec: Spec) -> Spec:
+        subject = replace(self._subject, value=value)
+        document = export(subject, name=spec.name, entrypoint=spec.runtime.entrypoint, mode="native")
+        return load_spec(document)
+
+
+def _name(subject: Subject, entrypoint: str) -> str:
+    """Return the name that an export of `subject` has: what is stored under it is run by this object."""
+    return str(export(subject, name=None, entrypoint=entrypoint)["name"])
+
+
+def _as_workflow(
+    framework: Framework, value: object, name: str, module: ModuleType, qualname: str
+) -> Workflow:
+    """Return a workflow whose arguments are the spec's inputs; what runs is what `instrument` makes.
+
+    `value` is the object itself, or what the adapter's `apply_spec` returned: `instrument` takes both.
+    """
+    instrumented = load_part(framework, "instrument", "instrument")(value, name=name)
+    inner = find_workflow(instrumented)
+    assert inner is not None, "what `instrument` returns is a workflow"
+    by_name = getattr(instrumented, "takes_by_name", False)
+    run = inner.function if by_name else _take_inputs(inner.function)
+    run.__module__, run.__qualname__ = module.__name__, qualname
+    options = inner.options
+    made = find_workflow(
+        workflow(
+            name=name,
+            durability=options.durability.value if options.durability else None,
+            takeover=options.takeover.value,
+            queue=options.queue,
+        )(run)
+    )
+    assert made is not None, "it was decorated just now"
+    return made
+
+
+def _take_inputs(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `function`, whose first parameter takes all inputs, as one that takes them by name."""
+    if is_async(function):
+
+        async def arun(**inputs: Any) -> Any:
+            return await function(inputs)
+
+        return arun
+
+    def run(**inputs: Any) -> Any:
+        return function(inputs)
+
+    return run
+
+
+def _declare_breakers(spec: Spec) -> None:
+    breakers = current_session().link.breakers
+    for name, said in spec.breakers.items():
+        breakers.declare(name, {field: value for field, value in said.form().items() if field[:2] != "x-"})
+
+
+@contextmanager
+def _registry_kept(name: str) -> Iterator[None]:
+    """Leave the registry as it is: the name stands for the object itself, a version is found by its pin."""
+    with _registering:
+        before = REGISTRY.workflows.get(name)
+        try:
+            yield
+        finally:
+            if before is None:
+                REGISTRY.workflows.pop(name, None)
+            else:
+                REGISTRY.workflows[name] = before
+
+
+def _list_entrypoints(place: str, name: str) -> frozenset[str]:
+    """Return how documents may name an object: as it was typed, from this folder, and in full."""
+    targets = {f"{place}:{name}", normal_target(f"{place}:{name}")}
+    if place.endswith(".py") or "/" in place:
+        targets.add(f"{Path(place).absolute().as_posix()}:{name}")
+    return frozenset(targets)
+
+
+__all__ = ["ATTRIBUTE", "Served", "adopt", "missing_told", "serve"]

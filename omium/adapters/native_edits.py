@@ -1,0 +1,97 @@
+"""Native edits: what a stored spec may change of the object that a worker serves, and what it may not.
+
+A native spec describes code. Its policies (retry, timeout_s, breaker, effect, checkpoint) and whatever an
+adapter's `apply_spec` puts into a copy (prompts) can be edited; the graph itself, and all else that only the
+code decides, cannot. Found by comparison: of the spec with what the object exports, and of what the copy
+exports with the spec. Whatever an adapter does not follow is refused, so nothing is ignored silently.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from omium.errors import ConfigError
+from omium.spec.changes import FieldChange, SpecChange, diff_specs
+from omium.spec.document import Spec
+
+_POLICIES: Final = ("/retry", "/timeout_s", "/breaker", "/effect", "/checkpoint/enabled")
+_WORDS: Final = ("/name", "/description", "/version", "/runtime/entrypoint", "/runtime/queue")
+_TOLD_MAX: Final = 5
+_REMEDY: Final = (
+    "Change the code and export it again (omium export PATH.py:OBJECT --import), or undo the edit."
+)
+
+
+def refuse_other_code(exported: Spec, stored: Spec, told: str) -> bool:
+    """Raise `ConfigError` where the graph of `stored` is not the one that the object has.
+
+    Returns whether something else than words and policies was edited: then the copy must be looked at.
+    """
+    changes = diff_specs(exported, stored)
+    found = [sentence for change in changes for sentence in _list_other_graph(change)]
+    if found:
+        raise _refusal(told, found)
+    return any(_is_told(change, field) for change in changes for field in change.fields)
+
+
+def refuse_unfollowed(applied: Spec, stored: Spec, told: str, *, policies: bool = False) -> None:
+    """Raise `ConfigError` where `stored` says what the copy, which exports `applied`, does not do.
+
+    With `policies` these are compared, too: of a framework whose nodes a spec gives none.
+    """
+    found = [
+        f"{_thing(change)} cannot be given another {field.pointer.strip('/') or 'value'} by a spec"
+        for change in diff_specs(applied, stored)
+        for field in change.fields
+        if _is_told(change, field) or (policies and _is_policy(change, field))
+    ]
+    if found:
+        raise _refusal(told, found)
+
+
+def _list_other_graph(change: SpecChange) -> Iterator[str]:
+    if change.what == "breaker" or (change.what == "spec" and change.kind == "changed"):
+        return
+    if change.kind == "added":
+        yield f"{_thing(change)} is not in the code that is served here"
+    elif change.kind == "removed":
+        yield f"{_thing(change)} is in the code that is served here, and not in that version"
+    elif change.what in ("edge", "loop"):
+        yield from (
+            f"{_thing(change)} has another {field.pointer.strip('/')} than the code that is served here"
+            for field in change.fields
+            if _is_told(change, field)
+        )
+    else:
+        yield from (
+            f"{_thing(change)} is of another type than in the code that is served here"
+            for field in change.fields
+            if field.pointer == "/type"
+        )
+
+
+def _is_told(change: SpecChange, field: FieldChange) -> bool:
+    """Say whether a field means something for what runs, and is no policy."""
+    if change.what == "breaker" or "/x-" in field.pointer or field.pointer.endswith("/source"):
+        return False
+    if _is_policy(change, field):
+        return False
+    return not (change.what in ("spec", "node") and field.pointer in _WORDS)
+
+
+def _is_policy(change: SpecChange, field: FieldChange) -> bool:
+    if change.what == "node" and field.pointer == "/checkpoint":  # it came or went whole
+        return all("payload" not in each for each in (field.before, field.after) if isinstance(each, dict))
+    return change.what == "node" and any(
+        field.pointer == each or field.pointer.startswith(f"{each}/") for each in _POLICIES
+    )
+
+
+def _thing(change: SpecChange) -> str:
+    return f"the {change.what} {change.id}".rstrip() if change.what != "spec" else "the workflow"
+
+
+def _refusal(told: str, found: list[str]) -> ConfigError:
+    more = f"; and {len(found) - _TOLD_MAX} more" if len(found) > _TOLD_MAX else ""
+    return ConfigError(f"{told} cannot be run: {'; '.join(found[:_TOLD_MAX])}{more}. {_REMEDY}")
