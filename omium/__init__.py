@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from omium.errors import (
+        AgentCircling,
         Cancelled,
         ConfigError,
         ConnectionLost,
@@ -41,10 +42,12 @@ if TYPE_CHECKING:
     from omium.sdk.session import init
     from omium.sdk.sync_client import Client
     from omium.sdk.task_context import TaskContext
+    from omium.sdk.tool_calls import ToolCalls
 
 __version__ = "0.1.0"
 
 _PLACES = {
+    "AgentCircling": "omium.errors",
     "Cancelled": "omium.errors",
     "ConfigError": "omium.errors",
     "ConnectionLost": "omium.errors",
@@ -78,9 +81,11 @@ _PLACES = {
     "AsyncClient": "omium.sdk.async_client",
     "Client": "omium.sdk.sync_client",
     "TaskContext": "omium.sdk.task_context",
+    "ToolCalls": "omium.sdk.tool_calls",
 }
 
 __all__ = [
+    "AgentCircling",
     "AsyncClient",
     "Cancelled",
     "Client",
@@ -96,6 +101,7 @@ __all__ = [
     "StepTimeout",
     "Suspended",
     "TaskContext",
+    "ToolCalls",
     "__version__",
     "acheckpoint",
     "areplay",

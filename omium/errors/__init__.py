@@ -7,6 +7,7 @@
      ├─ Undecodable               a recorded value cannot be rebuilt in this process
      ├─ DuplicateStepKey          an explicit step key was used twice in one scope
      ├─ InvalidStepName           a step's name or path is empty, too long or nested too deep
+     ├─ AgentCircling             an agent makes the same tool call again and again
      ├─ EffectNotApplied          raised by the user: the side effect certainly did not happen
      ├─ EffectUnavailable         an effect could not be announced to the server, so it was not called
      ├─ ForkedDriver              a forked child used its parent's execution
@@ -98,6 +99,7 @@ from omium.errors.problems import (
     WorkflowNotAllowed,
 )
 from omium.errors.tree import (
+    AgentCircling,
     Cancelled,
     ConfigError,
     ConnectionLost,
@@ -127,6 +129,7 @@ from omium.errors.tree import (
 from omium.errors.wire import UnknownProblem, from_problem, problem_classes
 
 __all__ = [
+    "AgentCircling",
     "AlreadyDecided",
     "BootstrapClosed",
     "BreakerOpen",

@@ -48,6 +48,14 @@ class InvalidStepName(OmiumError):
     """A name cannot name a step: empty, too long, not printable, or its path too long or too deep."""
 
 
+class AgentCircling(OmiumError):
+    """An agent asks for the same `tool` with the same arguments again and again; another try would, too."""
+
+    def __init__(self, message: str, *, tool: str = "") -> None:
+        super().__init__(message)
+        self.tool = tool
+
+
 class EffectNotApplied(OmiumError):
     """Raise this inside an effect when it certainly did not happen, so that it may be tried again."""
 
