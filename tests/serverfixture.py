@@ -39,6 +39,7 @@ from omium.server.web import accounts
 from omium.server.web.context import ServerContext
 from omium.server.web.dispatch import Application
 from omium.states import Environment, Scope
+from tests import preloaded
 from tests.db.twice import TwiceDatabase
 from tests.migrated import put_sqlite
 
@@ -204,8 +205,14 @@ class RunningServer:
     """A server process. `api_key` is the owner's, made by the one-time token."""
 
     def __init__(
-        self, data: Path, environment: dict[str, str], program: Sequence[str] = ("-c", _PROGRAM)
+        self,
+        data: Path,
+        environment: dict[str, str],
+        program: Sequence[str] = ("-c", _PROGRAM),
+        *,
+        from_nothing: bool = False,
     ) -> None:
+        self.popen = subprocess.Popen if from_nothing else preloaded.Popen
         self.data = data
         self.environment = environment
         self.program = program  # what Python is told before folder and port
@@ -232,7 +239,7 @@ class RunningServer:
         """Start and wait for the ready line; the port stays the same after the first time."""
         log = (self.data.parent / "server.log").open("a")
         with log:
-            self.process = subprocess.Popen(
+            self.process = self.popen(
                 [*self.before, sys.executable, *self.program, str(self.data), str(self.port)],
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -294,15 +301,19 @@ class RunningServer:
 
 @pytest.fixture
 def make_running_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
-    """A function that starts a server with variables such as OMIUM_STREAMS_MAX="1", without a tenant."""
+    """A function that starts a server with variables such as OMIUM_STREAMS_MAX="1", without a tenant.
+
+    With `from_nothing=True` Python itself starts, and the folder is empty: it takes a second longer.
+    """
     servers: list[RunningServer] = []
 
-    def make(**environment: str) -> RunningServer:
+    def make(*, from_nothing: bool = False, **environment: str) -> RunningServer:
         folder = tmp_path / f"server{len(servers) + 1}"
         folder.mkdir()
-        if "OMIUM_DATABASE_URL" not in environment:
+        if "OMIUM_DATABASE_URL" not in environment and not from_nothing:
             put_sqlite(folder / "data" / "omium.sqlite")
-        server = RunningServer(folder / "data", {"OMIUM_BALLAST_BYTES": "0", **environment})
+        chosen = {"OMIUM_BALLAST_BYTES": "0", **environment}
+        server = RunningServer(folder / "data", chosen, from_nothing=from_nothing)
         servers.append(server)
         return server
 

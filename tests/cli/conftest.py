@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import preloaded
 from tests.serverfixture import make_running_server, running_server  # noqa: F401  # fixtures
 
 TIMEOUT_S = 100
@@ -89,17 +90,22 @@ class Cli:
 
     def __call__(self, *arguments: str, **variables: str) -> Done:
         typed = variables.pop("stdin", "")
-        done = subprocess.run(
+        process = preloaded.Popen(
             self.command(*arguments),
             cwd=self.folder,
             env={**self.environment, **variables},
-            input=typed,
-            capture_output=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=TIMEOUT_S,
-            check=False,
         )
-        return Done(done.returncode, done.stdout, done.stderr)
+        with process:
+            try:
+                out, err = process.communicate(typed, timeout=TIMEOUT_S)
+            except BaseException:
+                process.kill()
+                raise
+        return Done(process.returncode, out, err)
 
     def python(self, code: str, **variables: str) -> Done:
         """Run the user's own script."""
@@ -116,7 +122,7 @@ class Cli:
 
     def start(self, *arguments: str, **variables: str) -> subprocess.Popen:
         """Start a command that stays, such as a worker; it is ended with the test."""
-        process = subprocess.Popen(
+        process = preloaded.Popen(
             self.command(*arguments),
             cwd=self.folder,
             env={**self.environment, **variables},

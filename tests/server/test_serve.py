@@ -46,10 +46,13 @@ def test_it_starts_serves_and_ends_with_zero(running_server):
     assert running_server.stop() == 0
 
 
-def test_its_files_are_for_its_owner_only(running_server):
-    for path in running_server.data.rglob("*"):
+def test_its_files_are_for_its_owner_only(make_running_server):
+    server = make_running_server(from_nothing=True)
+    server.bootstrap()
+
+    for path in server.data.rglob("*"):
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
-    assert stat.S_IMODE(running_server.data.stat().st_mode) == 0o700
+    assert stat.S_IMODE(server.data.stat().st_mode) == 0o700
 
 
 def test_a_fresh_server_offers_a_token_and_one_with_an_owner_does_not(make_running_server):
@@ -248,7 +251,7 @@ def test_it_may_open_as_many_files_as_connections(monkeypatch):
 
 def test_starting_is_quick(make_running_server):
     """CPU time, because the machine may be busy: a start that loads a framework too many shows."""
-    server = make_running_server()
+    server = make_running_server(from_nothing=True)
     fields = Path(f"/proc/{server.pid}/stat").read_text().rsplit(")", 1)[1].split()
     ticks = sum(map(int, fields[11:13]))
 
