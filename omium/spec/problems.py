@@ -54,6 +54,7 @@ CODES: Final[Mapping[str, str]] = {
     "unknown-reference": "A reference begins or goes on with a word that means nothing there.",
     "unknown-template-name": "A template asks for a `{name}` that nobody gives.",
     "unknown-tool": "No tool of that name.",
+    "unknown-workflow": "Warning: the workflow or version that a subworkflow names is not stored yet.",
     "unreachable-node": "No control edges lead from a start to the node.",
     "unreadable-reference": "A reference to a node that need not have ended by then.",
     "wrong-type": "A value of another JSON type.",

@@ -135,6 +135,50 @@ async def test_checking_tells_the_same_and_saves_nothing(app_client):
     assert await names(app_client) == []
 
 
+def calling(workflow, inputs):
+    child = {"id": "go", "type": "subworkflow", "workflow": workflow, "inputs": inputs}
+    return {"omium": "0", "name": "caller", "nodes": [child]}
+
+
+@pytest.mark.parametrize(
+    ("target", "inputs", "told"),
+    [
+        ("research", {"topic": "tea"}, []),
+        ("reserch", {"topic": "tea"}, [("/nodes/0/workflow", "unknown-workflow")]),
+        ("research@2", {"topic": "tea"}, [("/nodes/0/workflow", "unknown-workflow")]),
+        ("research@1", {}, [("/nodes/0/inputs", "missing-input")]),
+        ("research", {"topic": 7}, [("/nodes/0/inputs/topic", "type-mismatch")]),
+        ("research", {"topic": "tea", "topik": "tea"}, [("/nodes/0/inputs/topik", "undeclared-input")]),
+    ],
+)
+async def test_a_subworkflow_whose_target_does_not_fit_is_warned_of(each_app_client, target, inputs, told):
+    client = each_app_client
+    await saved(client)
+    checked = (await client.post("/v1/workflows/check", json={"document": calling(target, inputs)})).json()
+    made = await saved(client, calling(target, inputs))
+
+    assert checked["valid"]
+    assert [(each["pointer"], each["code"]) for each in checked["warnings"]] == told
+    assert made["warnings"] == checked["warnings"]
+
+
+async def test_a_subworkflow_inside_of_a_map_is_looked_at_and_another_tenants_workflow_is_none(app_client):
+    await saved(app_client)
+    inside = {"nodes": calling("research", {})["nodes"], "outputs": {}}
+    each = {"id": "each", "type": "map", "parameters": {"items": [1]}, "body": inside}
+    document = {"omium": "0", "name": "caller", "nodes": [each]}
+    other = await app_client.new_tenant()
+    answers = [
+        (await client.post("/v1/workflows/check", json={"document": document})).json()
+        for client in (app_client, other)
+    ]
+
+    assert [[(at["pointer"], at["code"]) for at in answer["warnings"]] for answer in answers] == [
+        [("/nodes/0/body/nodes/0/inputs", "missing-input")],
+        [("/nodes/0/body/nodes/0/workflow", "unknown-workflow")],
+    ]
+
+
 async def test_of_two_who_edit_one_version_the_second_is_told(each_app_client):
     await saved(each_app_client)
     first = await saved(each_app_client, spec(description="mine"), expected_version=1)

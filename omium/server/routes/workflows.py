@@ -43,6 +43,7 @@ from omium.server.engine.workflow_reading import (
     read_page,
     read_version,
 )
+from omium.server.engine.workflow_targets import list_target_warnings
 from omium.server.engine.workflow_views import (
     view_changes,
     view_findings,
@@ -93,7 +94,8 @@ async def save_workflow(call: Call[SaveWorkflow]) -> Answer:
             tx, call.principal, packed, note=wanted.note, expected_version=wanted.expected_version
         )
         call.tell(version=done.row.version, saved=done.is_new)
-        return view_saved(done, checked.warnings)
+        targets = list_target_warnings(tx, call.principal.tenant_id, spec)
+        return view_saved(done, [*checked.warnings, *targets])
 
     return await call.mutate(work)
 
@@ -114,9 +116,12 @@ async def check_workflow(call: Call[CheckWorkflow]) -> CheckedWorkflow:
     checked = await _check(document)
     found = document.get("name") if isinstance(document, dict) else None
     name = found if isinstance(found, str) else None
-    active = None
+    spec, tenant_id = checked.spec, call.principal.tenant_id
+    active, targets = None, []
     if name is not None:
-        active = await call.read(lambda tx: read_version(tx, call.principal.tenant_id, name, "active"))
+        active = await call.read(lambda tx: read_version(tx, tenant_id, name, "active"))
+    if spec is not None:
+        targets = await call.read(lambda tx: list_target_warnings(tx, tenant_id, spec))
     changes = []
     if active is not None and checked.spec is not None:
         changes = await asyncio.to_thread(view_changes, active[1].document, checked.spec)
@@ -124,7 +129,7 @@ async def check_workflow(call: Call[CheckWorkflow]) -> CheckedWorkflow:
         valid=checked.spec is not None,
         name=name,
         errors=view_findings(checked.problems),
-        warnings=view_findings(checked.warnings),
+        warnings=view_findings([*checked.warnings, *targets]),
         active_version=active[1].number if active else None,
         changes=changes,
     )
