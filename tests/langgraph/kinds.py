@@ -9,7 +9,6 @@ import operator
 import sys
 import warnings
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from langchain_core.language_models import GenericFakeChatModel
@@ -400,16 +399,6 @@ class Holder:
 def objects_as_nodes():
     builder = StateGraph(State).add_node("work", Holder().work).add_node("called", Holder())
     return Kind(builder.add_edge(START, "work").add_edge("work", "called"), {"work->called"}, starts={"work"})
-
-
-def async_timeouts():
-    """Of newer lines only: an async node with LangGraph's own timeout."""
-
-    async def slow(state):
-        return {"log": ["slow"]}
-
-    builder = StateGraph(State).add_node(slow, timeout=timedelta(seconds=30))
-    return builder.add_edge(START, "slow")
 
 
 if __name__ == "__main__":

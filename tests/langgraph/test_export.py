@@ -1,8 +1,10 @@
 """Exported graphs: documents that are accepted, and whose edges are what LangGraph itself follows."""
 
+import inspect
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,14 +12,19 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, Send
 
+try:
+    from langgraph.types import TimeoutPolicy
+except ImportError:  # younger than LangGraph 1.1
+    TimeoutPolicy = None
+
 import omium
-from omium.adapters.langgraph import NodePolicy, export_graph, instrument
+from omium.adapters.langgraph import NodePolicy, apply_spec, export_graph, instrument
 from omium.adapters.langgraph.masking import mask_source
 from omium.adapters.langgraph.naming import ids_of, name_nodes
 from omium.errors import ConfigError
-from omium.spec.check import check_spec
+from omium.spec.check import check_spec, load_spec
 from tests.langgraph import kinds
-from tests.langgraph.kinds import HAS_PREBUILT, KINDS, State, graph_of
+from tests.langgraph.kinds import HAS_PREBUILT, KINDS, State, graph_of, team_of
 
 EACH = pytest.mark.parametrize("name", KINDS)
 PREBUILT = pytest.mark.skipif(not HAS_PREBUILT, reason="LangGraph's prebuilt agents cannot be imported here")
@@ -296,6 +303,57 @@ def test_what_was_added_after_compiling_is_refused():
     builder.add_node("more", lambda state: state)
     with pytest.raises(ConfigError, match="before the node 'more' was added"):
         export_graph(graph)
+
+
+def test_subgraphs_that_stand_too_deep_are_named_and_not_shown():
+    graph = team_of("first", "second")
+    for _ in range(10):
+        graph = StateGraph(State).add_node("inner", graph).add_edge(START, "inner").compile(name="deep")
+
+    document = export_graph(graph)
+
+    assert check_spec(document).problems == ()
+    deepest = max(list_nodes(document), key=lambda item: len(item[0]))[1]
+    assert (deepest["dynamic"], deepest["x-subgraph"]) == (True, "deep")
+    assert "body" not in deepest
+
+
+NEWER = pytest.mark.skipif(
+    "error_handler" not in inspect.signature(StateGraph.add_node).parameters,
+    reason="time limits and error handlers of nodes are younger than this LangGraph",
+)
+
+
+@NEWER
+def test_time_limits_of_langgraph_are_time_limits_of_the_document():
+    async def slow(state):
+        return {}
+
+    builder = StateGraph(State).add_node("one", slow, timeout=timedelta(seconds=30)).add_edge(START, "one")
+    builder.add_node("two", slow, timeout=TimeoutPolicy(run_timeout=3, idle_timeout=1)).add_edge("one", "two")
+
+    nodes = dict(list_nodes(export_graph(builder)))
+    assert nodes["one"]["timeout_s"] == 30
+    assert (nodes["two"]["timeout_s"], nodes["two"]["x-idle-timeout-s"]) == (3, 1)
+    edited = export_graph(builder)
+    edited["nodes"][1]["timeout_s"] = 9.0
+    applied = apply_spec(builder, load_spec(edited))
+    assert applied.policies == {("two",): NodePolicy(timeout_s=9.0)}
+    timeout = applied.graph.builder.nodes["two"].timeout
+    assert (timeout.run_timeout, timeout.idle_timeout) == (None, 1)
+    assert builder.nodes["two"].timeout.run_timeout == 3
+
+
+@NEWER
+def test_an_error_handler_is_where_a_failure_leads():
+    builder = graph_of("after").add_node("work", lambda _: 1 / 0, error_handler=lambda _: {"log": ["saved"]})
+    builder.add_edge(START, "work").add_edge("work", "after")
+
+    edges = dict(list_edges(export_graph(builder)))
+
+    assert edges["work->__error_handler__work"]["on"] == "failure"
+    assert set(edges) == {"work->__error_handler__work", "work->after"}
+    assert builder.compile().invoke({"log": []})["log"] == ["saved"]
 
 
 def test_exporting_changes_and_runs_nothing():

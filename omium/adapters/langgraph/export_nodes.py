@@ -24,6 +24,7 @@ from omium.adapters.langgraph.nodes import NodePolicy
 from omium.adapters.langgraph.prebuilt import find_prompt, has_model, is_agent, list_tools
 from omium.adapters.langgraph.reading_code import Code
 from omium.jsonvalue import JsonValue
+from omium.spec.limits import BODY_DEPTH_MAX
 
 Own = Callable[[Place, str], NodePolicy | None]
 """Omium's policy of a node, by its place and name."""
@@ -46,7 +47,7 @@ def describe_graph(graph: Pregel[Any, Any, Any, Any], place: Place, beside: Besi
     inner = {
         name: describe_graph(spec.runnable, (*place, ids[name]), beside, own)
         for name, spec in builder.nodes.items()
-        if isinstance(spec.runnable, Pregel)
+        if isinstance(spec.runnable, Pregel) and len(place) < BODY_DEPTH_MAX
     }
     up = {
         name: Destinations(
@@ -87,13 +88,18 @@ class _Node:
     edges: Edges
     beside: Beside
 
+    @property
+    def is_graph(self) -> bool:
+        """Say whether the node is a subgraph."""
+        return isinstance(self.spec.runnable, Pregel)
+
     def describe(self, inner: Part | None, own: Own) -> JsonValue:
         """Return the node of the document."""
         made: dict[str, JsonValue] = {"id": self.place[-1], "type": "function"}
         if self.place[-1] != self.name:
             made["name"] = self.name[:300]
         made |= self.work(inner)
-        made |= policies_of(self.spec, own(self.place, self.name) if inner is None else None)
+        made |= policies_of(self.spec, own(self.place, self.name) if not self.is_graph else None)
         made |= self.joining()
         if self.name in self.edges.starts:
             made["start"] = True
@@ -106,10 +112,12 @@ class _Node:
     def work(self, inner: Part | None) -> dict[str, JsonValue]:
         """Return what the node does."""
         runnable = self.spec.runnable
-        if inner is not None:
+        if isinstance(runnable, Pregel):
             self.beside.because(f"{self.place[-1]} is a subgraph with a state of its own.")
             inside = {"x-state": state_of(runnable.builder)} if hasattr(runnable, "builder") else {}
-            return {"body": inner.body, "x-subgraph": str(runnable.get_name())[:200], **inside}
+            # A spec's bodies stand only so deep inside each other: what is deeper is told, and not shown.
+            body: dict[str, JsonValue] = {"dynamic": True} if inner is None else {"body": inner.body}
+            return {**body, "x-subgraph": str(runnable.get_name())[:200], **inside}
         if is_agent(runnable):
             return self.agent()
         tools = list_tools(runnable)
