@@ -3,6 +3,7 @@
 import pytest
 from crewai import Crew
 
+from omium.adapters.crew import TaskPolicy, instrument
 from omium.adapters.crew.applying import apply_spec
 from omium.adapters.crew.export import export_workflow
 from omium.adapters.crew.naming import name_nodes
@@ -225,3 +226,28 @@ def test_a_workflow_of_the_engine_has_no_crew_to_edit():
 
     with pytest.raises(ConfigError, match="/runtime/mode is engine"):
         apply_spec(crew, load_spec(export_workflow(crew)))
+
+
+def test_what_was_instrumented_is_exported_with_its_policies_and_keeps_its_settings(server):
+    mine = instrument(
+        pair(),
+        name="mine",
+        nodes={"write": TaskPolicy(retry=4, breaker="models", record=False)},
+        timeout_s=60,
+        effects=["search"],
+        queue="slow",
+    )
+
+    document = export_workflow(mine, mode="native")
+    spec = load_spec({**document, "agents": {**document["agents"]}})
+    again = instrument(apply_spec(mine, spec), name="again")
+
+    assert document["nodes"][0]["timeout_s"] == 60
+    assert document["nodes"][1]["retry"]["max_attempts"] == 4
+    assert (document["nodes"][1]["breaker"], document["breakers"]) == ("models", {"models": {}})
+    assert document["nodes"][1]["checkpoint"] == {"enabled": False}
+    assert again.policies["write"] == TaskPolicy(
+        retry=RetryPolicy(max_attempts=4), breaker="models", record=False
+    )
+    assert again.policies["research"] == TaskPolicy(timeout_s=60)
+    assert (again.effects, again.options["queue"]) == (frozenset({"search"}), "slow")

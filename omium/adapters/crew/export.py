@@ -6,6 +6,7 @@
     export_tools.py     tools and their schemas                 export_llms.py     models
     export_refs.py      code, for people                        export_texts.py    prompts as written
     export_schemas.py   pydantic models                         export_secrets.py  what is left out
+    export_policies.py  what `instrument` was told of nodes
 
 The document is the same in every process, byte by byte, and no secret is in it.
 """
@@ -19,9 +20,10 @@ from omium.adapters.crew.export_crew import export_crew, read_crew
 from omium.adapters.crew.export_engine import export_engine
 from omium.adapters.crew.export_flow import export_flow
 from omium.adapters.crew.export_modes import explain_native
+from omium.adapters.crew.export_policies import add_policies
 from omium.adapters.crew.export_secrets import withhold
 from omium.adapters.crew.naming import find_definition, is_flow
-from omium.adapters.crew.subjects import get_subject
+from omium.adapters.crew.subjects import find_policies, get_subject
 from omium.errors import ConfigError
 from omium.jsonvalue import JsonValue
 from omium.spec.limits import NAME_CHARACTERS_MAX
@@ -59,6 +61,7 @@ def export_workflow(
         raise ConfigError(f"{called} has nothing to do: a workflow needs a task, or a method marked @start.")
     if because and mode == "engine":
         raise ConfigError(f"Only CrewAI itself can run {called}: {' '.join(because)}")
+    add_policies(parts, find_policies(obj))
     document: dict[str, JsonValue] = {
         "omium": "0",
         "name": (name or called)[:NAME_CHARACTERS_MAX],

@@ -12,12 +12,13 @@ import inspect
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
 
 from crewai import Crew, Flow
 from crewai.flow.async_feedback import HumanFeedbackPending
 
+from omium.adapters.crew.applied import Applied
 from omium.adapters.crew.codec import register_codecs
 from omium.adapters.crew.naming import make_id, name_nodes
 from omium.adapters.crew.policy import TaskPolicy
@@ -43,6 +44,13 @@ _WAYS = {
     "akickoff_for_each": True,
 }
 """The ways to start, and which of them are awaited."""
+_UNSAID: Final[dict[str, Any]] = {
+    "durability": None,
+    "takeover": "never",
+    "queue": "default",
+    "max_credits": None,
+}
+"""Options of which nothing was said."""
 
 
 def instrument(
@@ -66,13 +74,14 @@ def instrument(
     policy, by the ids that `name_nodes` gives them; `retry`, `timeout_s` and `breaker` hold for all others.
     `effects` names tools that change the world outside: they are announced before they run and never
     repeated unasked. `durability`, `takeover`, `queue` and `max_credits` are those of `@omium.workflow`.
-    Raises `ConfigError` for a node that there is not, and for what streams.
+    What `apply_spec` returned has the policies of its spec, and the other settings of what was instrumented
+    before. Raises `ConfigError` for a node that there is not, and for what streams.
     """
     keep_quiet()
     install()
     found = get_subject(subject)
     ids = tuple(name_nodes(found))
-    chosen = dict(nodes or {})
+    chosen = dict(subject.policies if isinstance(subject, Applied) else nodes or {})
     if unknown := sorted(set(chosen) - set(ids)):
         raise ConfigError(f"There is no node {unknown[0]!r}; the nodes are {', '.join(sorted(ids))}.")
     if getattr(found, "stream", False) is True:
@@ -84,8 +93,17 @@ def instrument(
         return Run(owner, ids, chosen, default, tools)
 
     options = {"durability": durability, "takeover": takeover, "queue": queue, "max_credits": max_credits}
-    made = InstrumentedCrew if isinstance(found, Crew) else InstrumentedFlow
-    return made(found, name or _name_of(found), begin, options, module=_calling_module())
+    former = subject.origin if isinstance(subject, Applied) else subject
+    if isinstance(former, _Instrumented):
+        tools |= former.effects
+        options = {
+            **former.options,
+            **{key: given for key, given in options.items() if given != _UNSAID[key]},
+        }
+    kind = InstrumentedCrew if isinstance(found, Crew) else InstrumentedFlow
+    made = kind(found, name or _name_of(found), begin, options, module=_calling_module())
+    made.policies, made.effects = {id_: chosen.get(id_, default) for id_ in ids}, tools
+    return made
 
 
 def _name_of(found: Any) -> str:
@@ -117,6 +135,9 @@ class _Instrumented:
     ) -> None:
         self.subject = subject
         self.workflow_name = name
+        self.options = options
+        self.policies: Mapping[str, TaskPolicy] = {}
+        self.effects: frozenset[str] = frozenset()
         self._begin = begin
         self._busy = threading.Lock()
         register_codecs(current_session().link.types)  # a worker reads records before it calls anything
@@ -281,4 +302,8 @@ def _stamp(flow: Any) -> None:
     frame = find_active_frame()
     if frame is not None:
         seed = f"omium:{frame.driving.execution_id}/{frame.scope.path}"
-        flow._stamp_state_id(str(uuid5(NAMESPACE_URL, seed)))  # noqa: SLF001  # CrewAI's own way to set it
+        id_, state = str(uuid5(NAMESPACE_URL, seed)), flow._state  # noqa: SLF001  # `state` is a proxy
+        if isinstance(state, dict):
+            state["id"] = id_
+        else:
+            state.id = id_

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from omium.adapters.crew.applied import Applied
 from omium.adapters.crew.naming import is_flow
 from omium.errors import ConfigError
+
+if TYPE_CHECKING:
+    from omium.adapters.crew.policy import TaskPolicy
 
 _MADE_MAX: Final = 3
 """Factories that make factories, at most: `build` gives a `@CrewBase` object, and that gives a crew."""
@@ -38,6 +42,11 @@ def unwrap_subject(obj: Any) -> Any:
     while isinstance(obj, Applied) or _is_ours(type(obj)):
         obj = obj.subject
     return obj
+
+
+def find_policies(obj: Any) -> Mapping[str, TaskPolicy]:
+    """Return what `instrument` or `apply_spec` was told to do for nodes; empty for anything else."""
+    return obj.policies if isinstance(obj, Applied) or _is_ours(type(obj)) else {}
 
 
 def _is_ours(kind: type) -> bool:
