@@ -60,8 +60,8 @@ async def claim(client, *entrypoints, workflows=(), worker="wk_1", **fields):
 def completed(path):
     return {
         "type": "step.completed",
-        "path": f"{path}#{path}:1",
-        "name": path,
+        "path": path,
+        "name": path.partition(":")[0],
         "input_digest": DIGEST,
         "started_at_us": 1,
         "ended_at_us": 2,
@@ -155,7 +155,7 @@ async def test_a_replay_keeps_the_version_or_takes_another_and_then_runs_its_nod
     source = (await start(client))["id"]
     (grant,) = await claim(client, workflows=["tea"])
     done = {"type": "execution.completed", "output": 1}
-    await write(client, grant, completed("plan"), completed("write"), done)
+    await write(client, grant, completed("plan:4b11"), completed("write:e7e0"), done)
     await save(client, timeout_s=20)
 
     plans = [

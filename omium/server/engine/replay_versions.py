@@ -6,8 +6,10 @@ so a prompt, a tool or a policy is patched. What a node is made of is its digest
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from omium.errors import InvalidRequest
 from omium.jsonvalue import parse_json
@@ -19,7 +21,7 @@ from omium.server.engine.parts import EngineParts
 from omium.server.store import engine_runs, workflows
 from omium.server.store.executions import ExecutionRow
 from omium.server.store.workflows import WorkflowVersionRow
-from omium.spec.canonical import node_digest
+from omium.spec.canonical import list_nodes, node_digest
 from omium.spec.check import restore_spec
 from omium.states import Driver
 
@@ -41,16 +43,23 @@ class NativePinned:
 
     version: WorkflowVersionRow
     changed: frozenset[str]
-    """Ids of the nodes that the version defines otherwise than the source's."""
+    """Nodes that the version defines otherwise than the source's, as `spell` spells their ids."""
 
     def is_changed(self, path: str) -> bool:
-        """Say whether the step `path` belongs to a node that is defined otherwise."""
-        return find_node_id(path) in self.changed
+        """Say whether the step `path` belongs to a node that is defined otherwise.
+
+        A path begins with its node: `write`, `write#2/call`, `write:4b114dcf2f28`, `team:9a66|write:e7e0`.
+        """
+        return spell(_END.split(path, maxsplit=1)[0]) in self.changed
 
 
-def find_node_id(path: str) -> str:
-    """Return the id of the node that a step of a native execution belongs to, which its path begins with."""
-    return path.partition("/")[0].partition("#")[0]
+_END: Final = re.compile(r"[/#:|]")
+
+
+def spell(name: str) -> str:
+    """Return the letters and digits of a node's name or id: the id of a node may be spelt otherwise."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    return "".join(filter(str.isalnum, plain)).lower()
 
 
 def settle_mode(row: ExecutionRow, command: Asked) -> Asked:
@@ -97,9 +106,9 @@ def _read_native(tx: Tx, row: ExecutionRow, number: int | None) -> NativePinned 
         )
     former, latter = (restore_spec(parse_json(each.document)) for each in (was, version))
     known = {node.id for node in former.nodes}
-    changed = {
-        node.id
+    changed = [
+        node
         for node in latter.nodes
         if node.id not in known or node_digest(former, node.id) != node_digest(latter, node.id)
-    }
-    return NativePinned(version, frozenset(changed))
+    ]
+    return NativePinned(version, frozenset(spell(each.id) for node in changed for each in list_nodes(node)))
