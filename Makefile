@@ -151,6 +151,14 @@ sematic: .venv-sematic/.installed ## run the pipelines' tests with Sematic, in .
 frameworks: .venv-frameworks/.installed ## run the tests with OpenAI Agents, Semantic Kernel, LlamaIndex and Haystack
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/frameworks $(PYTEST_ARGS)
 
+.venv-otel/.installed: requirements/otel.txt $(INPUTS)
+	@$(PYTHON) tools/environment.py $(@D) otel
+	@touch $@
+
+.PHONY: otel
+otel: .venv-otel/.installed ## run the tests with OpenTelemetry's exporter and real instrumentors, in .venv-otel
+	@$(<D)/bin/python -m pytest -q -p no:cacheprovider tests/otel $(PYTEST_ARGS)
+
 .PHONY: test-all
 test-all: test lowest $(LINES:%=langgraph-%) ## run all tests with the newest and the oldest dependencies, LangGraph's with every line
 

@@ -31,6 +31,7 @@ MODULES = (
     "recovery",
     "metered_start",
     "holds",
+    "otlp_ingest",
     "hundred_thousand",
     "database_size",
     "start_up",

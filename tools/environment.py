@@ -20,7 +20,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MINIMUM = (3, 11)
 # These lock files hold the build backend, too.
-WITH_PROJECT = ("dev", "demo", "lowest", "langgraph", "crewai", "sematic", "frameworks")
+WITH_PROJECT = ("dev", "demo", "lowest", "langgraph", "crewai", "sematic", "frameworks", "otel")
 REMEDY = "Install it (Debian: `sudo apt-get install python3-venv`), then run make again."
 
 

@@ -72,6 +72,7 @@ LOCK_FILES = (
         groups=("build", "test"),
         apart=True,
     ),
+    LockFile("otel", extras=("postgres",), groups=("build", "test", "otel"), apart=True),
     # The older lines of a framework, each at its newest; dev and lowest hold the two ends.
     *(
         LockFile(

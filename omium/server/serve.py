@@ -147,9 +147,13 @@ async def announce(server: ServerContext, listener: socket.socket, certificate: 
     settings = server.settings
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
+    url = f"{'https' if certificate else 'http'}://{shown}:{port}"
     lines = [
-        f"Omium {__version__} is ready at {'https' if certificate else 'http'}://{shown}:{port}",
+        f"Omium {__version__} is ready at {url}",
         f"Data folder: {settings.data}",
+        "Agents elsewhere, seen through OpenTelemetry (KEY: an API key with the scope ingest):",
+        f"  OTEL_EXPORTER_OTLP_ENDPOINT={url} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
+        "  OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20KEY",
     ]
     if certificate:
         lines.append(f"TLS: clients trust {certificate.authority_file}, SHA-256 {certificate.fingerprint}")

@@ -9,7 +9,7 @@ from omium.server.store import traces as store
 from omium.server.traces.shower import QUIET_US, Shower, sweep_unshown
 from omium.server.traces.verify import list_trace_problems
 from omium.states import Environment, Scope
-from tests.traces.spans import TRACE, S, execution_id, kind, llm, request, send, to_span, value
+from tests.traces.spans import PROTOBUF, TRACE, S, execution_id, kind, llm, request, send, to_span, value
 
 OTHER = "1" * 32
 
@@ -312,3 +312,44 @@ def test_helpers_make_what_they_say():
     assert request(RUN, 0).resource_spans[0].scope_spans[0].spans[0].name == "POST /ask"
     assert to_span(RUN[0], 0).parent_span_id == b""
     assert value(True).bool_value is True
+
+
+@pytest.mark.parametrize("first", ["the agent's", "the client's"])
+async def test_a_call_that_the_client_told_in_a_trace_of_its_own_counts_once(each_app_client, first):
+    app, at_us = each_app_client, each_app_client.clock.now_us() - 1_000_000
+    same = {"gen_ai.response.id": "chatcmpl-1"}
+    agent = [
+        S(1, 0, "agent", attributes=kind("AGENT")),
+        llm(2, 1, start_ms=5, end_ms=50, scope="langchain", attributes=same),
+    ]
+    client = [llm(1, 0, start_ms=6, end_ms=49, scope="openai", attributes=same, trace=OTHER)]
+    later = [llm(1, 0, start_ms=60_000, end_ms=60_001, scope="openai", attributes=same, trace="2" * 32)]
+    for spans in (agent, client) if first == "the agent's" else (client, agent):
+        await send(app, spans, at_us=at_us)
+        await show(app)
+        await app.server.db.write(sum_rows)
+    await send(app, later, at_us=at_us)  # a server that counts its answers anew gives the id again
+    await show(app)
+    await show(app)
+    assert (await get(app))["usage"]["calls"] == 1
+    assert await get(app, OTHER) is None
+    assert (await get(app, "2" * 32))["usage"]["calls"] == 1
+    await app.server.db.write(sum_rows)
+    assert await list_sum_problems(app.server.db) == []
+
+
+async def test_a_run_of_langsmith_with_an_exception_failed_whatever_its_status_says(app_client):
+    app = app_client
+    wrong = {"type": "Exception", "message": "ValueError('no ink')Traceback (most recent call last):\n x"}
+    run = S(
+        1, 0, "LangGraph", scope="langsmith", attributes={"langsmith.span.kind": "chain"}, exception=wrong
+    )
+    made = request([run], app.clock.now_us() - 1_000_000)
+    made.resource_spans[0].scope_spans[0].spans[0].status.code = 1
+    await app.post("/v1/traces", content=made.SerializeToString(), headers={"content-type": PROTOBUF})
+    shown = await get(app)
+    assert (shown["status"], shown["error"]["type"], shown["error"]["message"]) == (
+        "failed",
+        "ValueError",
+        "no ink",
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omium.errors import InvalidRequest
+from omium.errors import InvalidRequest, UnsupportedMediaType
 from omium.models.traces import ExportedTraces
 from omium.server.traces.body import INFLATED_BYTES_MAX
 from omium.server.traces.ingest import ingest
@@ -20,7 +20,7 @@ TAGS = ("traces",)
     raw_body=True,
     body_bytes_max=INFLATED_BYTES_MAX,
     reply=ExportedTraces,
-    problems=(InvalidRequest,),
+    problems=(InvalidRequest, UnsupportedMediaType),
     summary="Take spans as OTLP (protobuf or JSON, gzip or not); they are stored before the answer",
     tags=TAGS,
 )

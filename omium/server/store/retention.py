@@ -151,6 +151,11 @@ def take_rest(tx: Tx, row: ExecutionRow) -> list[Values]:
     return values
 
 
+def delete_execution(tx: Tx, execution_id: str) -> None:
+    """Remove an execution's row, and with it what refers to it."""
+    tx.execute(DELETE_EXECUTION, execution_id=execution_id)
+
+
 def list_groups_of(tx: Tx, execution_id: str) -> list[str]:
     """List the failure groups that hold an occurrence of the execution."""
     return tx.all(GROUPS, str, execution_id=execution_id)

@@ -37,6 +37,7 @@ KEPT: Final = {
 
 EMPTIED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("subscriptions", ("tenant_id",)),
+    ("trace_calls", ("execution_id", "span_id")),
     ("traces", ("execution_id",)),  # their spans go with them
     ("fires", ("origin_id", "key")),
     ("schedules", ("id",)),

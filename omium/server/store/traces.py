@@ -274,6 +274,66 @@ def move_occurrence(tx: Tx, occurrence_id: str, *, seq: int, path: str, error: b
     tx.execute(MOVE_OCCURRENCE, id=occurrence_id, seq=seq, path=path, error=error)
 
 
+# ---- one call in two traces
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call of a model whose answer has an id; `lone` is one that is all of its trace."""
+
+    execution_id: str
+    span_id: str
+    tenant_id: str
+    environment: str
+    response_id: str
+    scope: str
+    started_us: int
+    ended_us: int
+    lone: int
+
+
+_CALL = ", ".join(CallRow.__slots__)
+DELETE_CALLS = Sql("DELETE FROM trace_calls WHERE execution_id = :execution_id")
+INSERT_CALL = Sql(f"""
+    INSERT INTO trace_calls ({_CALL})
+    VALUES ({", ".join(f":{name}" for name in CallRow.__slots__)})
+""")
+LIST_SAME = Sql(f"""
+    SELECT {_CALL} FROM trace_calls
+     WHERE tenant_id = :tenant_id AND environment = :environment AND response_id = :response_id
+       AND execution_id <> :execution_id AND scope <> :scope AND lone = :lone
+     ORDER BY execution_id, span_id LIMIT 20
+""")
+MAKE_DUE = Sql("""
+    UPDATE traces SET due_us = :now_us WHERE execution_id = :execution_id AND shown_revision > 0
+""")
+
+
+def replace_calls(tx: Tx, execution_id: str, rows: Iterable[CallRow]) -> None:
+    """Note which calls the locked trace tells of."""
+    tx.execute(DELETE_CALLS, execution_id=execution_id)
+    tx.execute_many(INSERT_CALL, [{name: getattr(row, name) for name in CallRow.__slots__} for row in rows])
+
+
+def list_same_calls(tx: Tx, call: CallRow, *, lone: bool) -> list[CallRow]:
+    """List calls that other instrumentation told of in other traces, and that had the same answer's id."""
+    return tx.all(
+        LIST_SAME,
+        CallRow,
+        tenant_id=call.tenant_id,
+        environment=call.environment,
+        response_id=call.response_id,
+        execution_id=call.execution_id,
+        scope=call.scope,
+        lone=int(lone),
+    )
+
+
+def make_due(tx: Tx, execution_id: str) -> None:
+    """Have a trace judged again that is shown."""
+    tx.execute(MAKE_DUE, execution_id=execution_id, now_us=tx.now_us)
+
+
 # ---- checks
 
 LIST_TRACES = Sql(

@@ -46,6 +46,9 @@ _SIDE: Final = {
     "llm.output_messages": "output",
 }
 MESSAGES_MAX: Final = 200
+SMALL: Final = 4 * 2**10
+"""Text of so many characters makes no JSON that is too long, however it is escaped."""
+_DECODER: Final = json.JSONDecoder(parse_constant=str)
 
 
 def read_content(attributes: Attributes) -> tuple[JsonValue, JsonValue]:
@@ -53,16 +56,18 @@ def read_content(attributes: Attributes) -> tuple[JsonValue, JsonValue]:
     given, made = _first(attributes, INPUT), _first(attributes, OUTPUT)
     if given is None or made is None:
         messages = _messages(attributes)
-        given = messages.get("input") if given is None else given
-        made = messages.get("output") if made is None else made
-    return shorten(given), shorten(made)
+        given = shorten(messages.get("input")) if given is None else given
+        made = shorten(messages.get("output")) if made is None else made
+    return given, made
 
 
 def _first(attributes: Attributes, names: tuple[str, ...]) -> JsonValue:
     for name in names:
         value = attributes.get(name)
         if value not in (None, ""):
-            return unpack(value)
+            found = unpack(value)
+            is_small = isinstance(value, str) and len(value) <= SMALL
+            return _clean(found, SMALL, 0) if is_small else shorten(found)
     return None
 
 
@@ -70,7 +75,7 @@ def unpack(value: JsonValue) -> JsonValue:
     """Return the JSON that a text holds, else the value itself."""
     if isinstance(value, str) and value[:1] in ("{", "[") and len(value) <= PARSED_BYTES_MAX:
         try:
-            found: JsonValue = json.loads(value, parse_constant=str)
+            found: JsonValue = _DECODER.decode(value)
         except (ValueError, RecursionError):
             return value
         return found

@@ -28,7 +28,7 @@ from omium.server.store import traces as store
 from omium.server.store.traces import SpanRow, TraceRow
 from omium.server.traces import json_form, protobuf
 from omium.server.traces.body import inflate
-from omium.server.traces.reading import find_fault, pack_span, read_span
+from omium.server.traces.reading import Span, find_fault, pack_span, read_span
 from omium.server.traces.wire import SPANS_MAX, NotOtlp, RawSpan
 
 TRACE_SPANS_MAX: Final = 5_000
@@ -79,7 +79,8 @@ async def ingest(
             f"Spans come as {protobuf.MEDIA_TYPE} or {json_form.MEDIA_TYPE}, not as {form[:60]!r}."
         )
     secrets = await known.list_values(principal.tenant_id)
-    read = partial(read_batch, principal, body, form, encoding, secrets)
+    spelled = known.spelled(principal.tenant_id)
+    read = partial(read_batch, principal, body, form, encoding, secrets, spelled)
     batch = read(now_us) if len(body) <= INLINE_BYTES else await asyncio.to_thread(read, now_us)
     faults = await db.write(lambda tx: store_batch(tx, principal, batch)) if batch.rows else Counter[str]()
     rejected, message = batch.describe(faults)
@@ -88,12 +89,18 @@ async def ingest(
 
 
 def read_batch(
-    principal: Principal, body: bytes, form: str, encoding: str, secrets: tuple[str, ...], now_us: int
+    principal: Principal,
+    body: bytes,
+    form: str,
+    encoding: str,
+    secrets: tuple[str, ...],
+    spelled: tuple[bytes, ...],
+    now_us: int,
 ) -> Batch:
     """Return what `body` says, redacted and ready to be stored; raises what `ingest` does."""
     inflated = inflate(body, encoding)
     batch = Batch()
-    spelled = [each.encode() for each in secrets]
+    spans: list[tuple[str, Span]] = []
     try:
         for number, raw in enumerate(_read(inflated, form)):
             fault = (
@@ -102,29 +109,33 @@ def read_batch(
             if fault:
                 batch.faults[fault] += 1
                 continue
-            _add(batch, principal, raw, secrets, spelled)
+            spans.append((raw.trace_id, read_span(raw)))
     except NotOtlp as error:
         raise InvalidRequest(str(error)) from None
+    bodies = [pack_span(span) for _, span in spans]
+    packed = [canonical_bytes(each) for each in bodies]
+    whole = b"\n".join(packed)  # one look for all: mostly there is nothing
+    if may_hold_secret(whole) or any(each in whole for each in spelled):
+        packed = [
+            canonical_bytes(redact(kept, secrets)[0])
+            if may_hold_secret(each) or any(secret in each for secret in spelled)
+            else each
+            for kept, each in zip(bodies, packed, strict=True)
+        ]
+    environment, ids = principal.environment.value, dict[str, str]()
+    for (trace_id, span), kept_bytes in zip(spans, packed, strict=True):
+        if trace_id not in ids:
+            ids[trace_id] = derived_id("ex", "trace", principal.tenant_id, environment, trace_id)
+            batch.trace_ids[ids[trace_id]] = trace_id
+        row = SpanRow(ids[trace_id], span.span_id, span.end_us, digest(kept_bytes), kept_bytes)
+        batch.rows.setdefault(row.execution_id, []).append(row)
+        if span.flags:
+            batch.flags.update(span.flags)
     return batch
 
 
 def _read(body: bytes, form: str) -> Iterator[RawSpan]:
     return protobuf.read_spans(body) if form == protobuf.MEDIA_TYPE else json_form.read_spans(body)
-
-
-def _add(
-    batch: Batch, principal: Principal, raw: RawSpan, secrets: tuple[str, ...], spelled: list[bytes]
-) -> None:
-    span = read_span(raw)
-    kept = pack_span(span)
-    packed = canonical_bytes(kept)
-    if may_hold_secret(packed) or any(each in packed for each in spelled) or b"\\u" in packed:
-        packed = canonical_bytes(redact(kept, secrets)[0])
-    execution_id = derived_id("ex", "trace", principal.tenant_id, principal.environment.value, raw.trace_id)
-    batch.trace_ids[execution_id] = raw.trace_id
-    row = SpanRow(execution_id, span.span_id, span.end_us, digest(packed), packed)
-    batch.rows.setdefault(execution_id, []).append(row)
-    batch.flags.update(span.flags or ())
 
 
 def store_batch(tx: Tx, principal: Principal, batch: Batch) -> Counter[str]:

@@ -5,6 +5,7 @@ Owns `Span`, which everything behind it works on, and what makes a span impossib
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import fields
@@ -27,6 +28,7 @@ TRACEBACK_MAX: Final = 8 * 2**10
 _HEX: Final = re.compile(r"[0-9a-f]+")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|\b[0-9a-f]{16,}\b")
 _TYPED: Final = re.compile(r"([A-Za-z_][\w.]*)(?:\((.*)\)|: ?(.*))", re.DOTALL)
+LANGSMITH: Final = "langsmith"
 UNKNOWN_SERVICE: Final = "unknown_service"
 
 
@@ -115,6 +117,8 @@ def read_span(raw: RawSpan) -> Span:
     service = first_text(resource, (named.SERVICE,))
     if service.startswith(UNKNOWN_SERVICE):
         service = ""
+    # LangSmith's exporter sometimes says of a run that failed that it is fine, beside the exception.
+    failed = raw.failed or (bool(raw.exceptions) and raw.origin.scope == LANGSMITH)
     workflow = first_text(given, named.WORKFLOW) or first_text(resource, named.WORKFLOW)
     span = {
         "span_id": raw.span_id,
@@ -124,8 +128,8 @@ def read_span(raw: RawSpan) -> Span:
         "kind": kind,
         "start_us": raw.start_ns // 1000,
         "end_us": raw.end_ns // 1000,
-        "failed": raw.failed,
-        "error": read_error(raw) if raw.failed else None,
+        "failed": failed,
+        "error": read_error(raw) if failed else None,
         "workflow": clean_name(workflow or first_text(given, named.WORKFLOW_NAMED), otherwise=""),
         "service": clean_name(service, otherwise=""),
     }
@@ -155,7 +159,7 @@ def _read_call(given: Attributes, flags: list[str]) -> dict[str, object]:
 
 def find_response_id(given: Attributes) -> str:
     """Return the id of the model's answer where only the answer itself says it, as OpenInference sends it."""
-    answer = unpack(given.get("output.value"))
+    answer = unpack(given.get("output.value") or given.get("gen_ai.completion"))
     if not isinstance(answer, dict):
         return ""
     if isinstance(answer.get("id"), str):
@@ -178,6 +182,7 @@ def _name_of(raw: RawSpan, kind: Kind) -> str:
     return raw.name
 
 
+@functools.lru_cache(maxsize=4096)  # a service's spans have few names
 def clean_name(name: str, *, otherwise: str = "span") -> str:
     """Return `name` as a part of a path: printable, not long, and without ids that no two runs share."""
     text = " ".join(safe_text(_UUID.sub("", clean_text(name, 4 * NAME_MAX))).split())
@@ -193,6 +198,10 @@ def read_error(raw: RawSpan) -> dict[str, JsonValue]:
     error_type = first_text(event, ("exception.type",)) or first_text(raw.attributes, named.ERROR_TYPE)
     message = first_text(event, ("exception.message",)) or first_text(raw.attributes, ("exception.message",))
     traceback = first_text(event, ("exception.stacktrace",))
+    if "Traceback (most recent" in message:  # LangSmith's: the error as it is written, then the stack
+        message, _, stack = message.partition("Traceback (most recent")
+        traceback = f"Traceback (most recent{stack}"
+        error_type = "" if error_type == "Exception" else error_type
     status = raw.status_message
     if not message and status:
         traceback = traceback or (status if "\n" in status else "")  # OpenInference puts the stack there

@@ -90,8 +90,9 @@ class Shower:
         due_us = trace.seen_us + QUIET_US if is_waiting and not closed else None
 
         def write(tx: Tx) -> None:
-            if packed is None or show(tx, trace, packed):
-                store.note_shown(tx, trace, shown=packed is not None, closed=closed, due_us=due_us)
+            shown = "hidden" if packed is None else show(tx, trace, packed)
+            if shown != "changed":
+                store.note_shown(tx, trace, shown=shown == "shown", closed=closed, due_us=due_us)
 
         await self._parts.db.write(write)
 

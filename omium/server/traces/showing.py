@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from omium.jsonvalue import JsonValue, digest, json_bytes
 from omium.server.analytics import counting
@@ -26,11 +26,13 @@ from omium.server.store.executions import ExecutionRow, insert_execution, lock_i
 from omium.server.store.steps import StepRow
 from omium.server.store.traces import EventDraft, TraceRow
 from omium.server.store.usage import UsageRow, insert_usage
+from omium.server.traces.elsewhere import repeats_another
 from omium.server.traces.picture import ObservedStep, ObservedUsage, Picture
 from omium.states import Driver, Durability, EventType, ExecutionStatus, FailureKind, FailureStatus, Takeover
 
 LEASE: Final = "observed"
 """In place of a digest: no token has it, so nobody drives what was only seen."""
+Shown = Literal["shown", "hidden", "changed"]
 QUEUE: Final = "default"
 
 
@@ -61,30 +63,32 @@ def pack_picture(vault: Vault, tenant_id: str, picture: Picture) -> PackedPictur
     )
 
 
-def show(tx: Tx, trace: TraceRow, packed: PackedPicture) -> bool:
-    """Make the execution of `trace` what `packed` shows; False where the trace is another one by now."""
+def show(tx: Tx, trace: TraceRow, packed: PackedPicture) -> Shown:
+    """Make the execution of `trace` what `packed` shows; nothing where the trace is another one by now."""
     now = store.lock_if_there(tx, trace.execution_id)
     if now is None or (now.revision, now.closed, now.shown_us) != (
         trace.revision,
         trace.closed,
         trace.shown_us,
     ):
-        return False
+        return "changed"
     was = lock_if_there(tx, trace.tenant_id, trace.execution_id)
     if was is not None and was.reason == retention.RETIRED:
-        return True
+        return "shown"
+    if repeats_another(tx, trace, packed.picture):
+        if was is not None:
+            _remove(tx, was, packed.picture)
+        return "hidden"
     row = _make_row(tx, trace, packed)
     if was is None:
         if not insert_execution(tx, row):
-            return True  # another tenant's, by a chance of 1 in 2^128
+            return "hidden"  # another tenant's, by a chance of 1 in 2^128
         _insert_details(tx, row, packed)
     else:
         if was.ended_us is not None:
             counting.take_out(tx, was)
         store.replace_execution(tx, row)
-        for values in store.take_records(tx, row.id):
-            drop_value(tx, row.tenant_id, values.first)
-            drop_value(tx, row.tenant_id, values.second)
+        _take_records(tx, row)
         store.replace_details(
             tx,
             row.id,
@@ -102,7 +106,23 @@ def show(tx: Tx, trace: TraceRow, packed: PackedPicture) -> bool:
     _replace_usage(tx, row, packed.picture.usage)
     _replace_failure(tx, row, packed.picture)
     announce(tx, row)
-    return True
+    return "shown"
+
+
+def _take_records(tx: Tx, row: ExecutionRow) -> None:
+    for values in store.take_records(tx, row.id):
+        drop_value(tx, row.tenant_id, values.first)
+        drop_value(tx, row.tenant_id, values.second)
+
+
+def _remove(tx: Tx, was: ExecutionRow, picture: Picture) -> None:
+    """Remove the execution: another trace tells of the same call, and of what was around it."""
+    if was.ended_us is not None:
+        counting.take_out(tx, was)
+    _take_records(tx, was)
+    _replace_usage(tx, was, [])
+    _replace_failure(tx, was, replace(picture, status=ExecutionStatus.COMPLETED))
+    retention.delete_execution(tx, was.id)
 
 
 def _make_row(tx: Tx, trace: TraceRow, packed: PackedPicture) -> ExecutionRow:

@@ -62,6 +62,8 @@ class Authenticator:
 
     async def _check(self, header: str) -> Known:
         """Return what the bearer in `header` stands for, if it is one of ours and its secret fits."""
+        if header[:9].lower() == "bearer%20":  # exporters that send OTEL_EXPORTER_OTLP_HEADERS as it is
+            header = f"{header[:6]} {header[9:]}"
         scheme, _, token = header.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not token:

@@ -47,3 +47,19 @@ CREATE TABLE trace_spans (
   body          {bytes} NOT NULL,
   PRIMARY KEY (execution_id, span_id)
 ) {strict};
+
+-- Calls of models by the id of the answer: what two instrumentors told in two traces is one call. `lone` is a call
+-- that is all of its trace.
+CREATE TABLE trace_calls (
+  execution_id  {text}  NOT NULL REFERENCES traces (execution_id) ON DELETE CASCADE,
+  span_id       {text}  NOT NULL,
+  tenant_id     {text}  NOT NULL,
+  environment   {text}  NOT NULL,
+  response_id   {text}  NOT NULL,
+  scope         {text}  NOT NULL,
+  started_us    {int64} NOT NULL,
+  ended_us      {int64} NOT NULL,
+  lone          {int64} NOT NULL CHECK (lone IN (0, 1)),
+  PRIMARY KEY (execution_id, span_id)
+) {strict};
+CREATE INDEX trace_calls_by_response ON trace_calls (tenant_id, environment, response_id);
