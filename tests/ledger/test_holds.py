@@ -7,6 +7,8 @@ import pytest
 from omium.errors import CreditsExhausted
 from omium.server.ledger import caps, holds
 from omium.server.ledger.caps import period_start_us
+from omium.server.ledger.moves import CreditsMoved
+from omium.server.store import key_usage
 
 DAY_S = 24 * 60 * 60
 
@@ -263,3 +265,47 @@ async def test_spend_resolve_and_expire_at_once_settle_each_hold_once(ledger, cl
     assert await ledger.accounts() == {"funds": 10_000 - 40 * 60, "usage": 40 * 60, "arrears": 0}
     assert (await ledger.funds()).held_microcredits == 0
     assert await ledger.problems() == []
+
+
+class Listening:
+    """A transaction that also keeps what is to be told after it."""
+
+    def __init__(self, tx):
+        self.tx = tx
+        self.told = []
+
+    def after_commit(self, told):
+        self.told.append(told)
+
+    def __getattr__(self, name):
+        return getattr(self.tx, name)
+
+
+@pytest.mark.parametrize(("cap", "enlarged"), [(None, True), (1_000, True), (150, False)])
+async def test_a_hold_that_grows_tells_that_credits_moved_and_one_that_may_not_says_nothing(
+    ledger, cap, enlarged
+):
+    await ledger.grant(1_000)
+    key = None if cap is None else await ledger.capped_key(cap)
+    await ledger.place("ex:1", 100, api_key_id=key)
+
+    def work(tx):
+        listening = Listening(tx)
+        hold = holds.enlarge(listening, ledger.tenant_id, "ex:1", 100)
+        return hold is not None, listening.told
+
+    assert await ledger.db.write(work) == (enlarged, [CreditsMoved(ledger.tenant_id)] if enlarged else [])
+    assert (await ledger.funds()).available_microcredits == (800 if enlarged else 900)
+
+
+async def test_the_tenant_that_is_furthest_behind_is_added_up_first(ledger):
+    await ledger.grant(1)
+    for _ in range(3):
+        await ledger.grant(1, tenant_id=ledger.other_id)
+
+    found = []
+    while (behind := await ledger.db.read(key_usage.find_behind)) is not None:
+        found.append(behind.tenant_id)
+        await ledger.db.write(caps.sweep_rollups)
+
+    assert found == [ledger.other_id, ledger.tenant_id]

@@ -116,9 +116,12 @@ def enlarge(tx: Tx, tenant_id: str, purpose: str, by_microcredits: int) -> HoldR
     if hold is None:
         ledger.unreserve(tx, tenant_id, by_microcredits)
         return None
-    if hold.api_key_id is None or hold.period_start_us is None:
-        return hold
-    if key_meters.enlarge_of_key(tx, hold.api_key_id, by_microcredits, hold.period_start_us):
+    if (
+        hold.api_key_id is None
+        or hold.period_start_us is None
+        or key_meters.enlarge_of_key(tx, hold.api_key_id, by_microcredits, hold.period_start_us)
+    ):
+        tx.after_commit(CreditsMoved(tenant_id))
         return hold
     store.add_to_hold(tx, tenant_id, purpose, -by_microcredits)
     ledger.unreserve(tx, tenant_id, by_microcredits)

@@ -68,6 +68,7 @@ FIND_BEHIND = Sql("""
     SELECT a.owner AS tenant_id, a.last_seq, COALESCE(r.rolled_seq, 0) AS rolled_seq
       FROM accounts AS a LEFT JOIN key_rollups AS r ON r.tenant_id = a.owner
      WHERE a.kind = 'funds' AND a.last_seq > COALESCE(r.rolled_seq, 0)
+     ORDER BY COALESCE(r.rolled_seq, 0) - a.last_seq, a.owner
      LIMIT 1
 """)
 INSERT_ROLLUP = Sql("""
@@ -91,7 +92,7 @@ ADD_DAY = Sql("""
 
 
 def find_behind(tx: Tx) -> Behind | None:
-    """Return a tenant whose newest entries are not in the sums yet, or None."""
+    """Return the tenant with the most entries that are not in the sums yet: a busy one starves nobody."""
     return tx.one_or_none(FIND_BEHIND, Behind)
 
 
