@@ -1,14 +1,22 @@
 """E-mail goes through a real mail server, to whom it may, in a form that nobody can forge."""
 
+import contextlib
 import email
+import socket
+import ssl
 
 import pytest
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 from omium.errors import ConfigError
 from omium.server.outbound.addresses import TargetRefused
 from omium.server.outbound.email import MailServer
 from omium.server.outbound.http import SendFailed
+from omium.server.tls import load_certificate
+from tests.serverfixture import test_settings
+
+HERE = "127.0.0.1"
 
 
 class Mailbox:
@@ -31,18 +39,54 @@ class Mailbox:
 
 @pytest.fixture
 def mailbox():
+    with open_mailbox() as handler:
+        yield handler
+
+
+@contextlib.contextmanager
+def open_mailbox(**options):
     handler = Mailbox()
-    controller = Controller(handler, hostname="127.0.0.1", port=0)
+    controller = Controller(handler, hostname="127.0.0.1", port=0, **options)
     controller.port = free_port()
     controller.start()
     handler.port = controller.port
-    yield handler
-    controller.stop()
+    try:
+        yield handler
+    finally:
+        controller.stop()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1, of an authority that only this test knows."""
+    return load_certificate(test_settings(tmp_path_factory.mktemp("authority"), tls=True))
+
+
+@contextlib.contextmanager
+def open_guarded_mailbox(certificate, tls):
+    """A mail server that takes a message only through TLS and from one account."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.chain_file, certificate.key_file)
+
+    def judge(_server, _session, _envelope, _mechanism, given):
+        handler.logins.append((given.login, given.password))
+        return AuthResult(success=(given.login, given.password) == (b"omium", b"of the pager"))
+
+    options = {"authenticator": judge}
+    if tls == "tls":
+        options |= {"ssl_context": context, "auth_require_tls": False}  # it is, before the first word
+    else:
+        options |= {"tls_context": context, "require_starttls": True, "auth_required": True}
+    with open_mailbox(**options) as handler:
+        yield handler
+
+
+def by_name(mailbox, certificate, tls, **fields):
+    chosen = {"user": "omium", "password": "of the pager", "ca_file": str(certificate.authority_file)}
+    return server(mailbox.port, tls=tls, **(chosen | fields))
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
@@ -90,6 +134,42 @@ async def test_without_the_tls_that_was_asked_for_nothing_is_sent(mailbox):
     with pytest.raises(SendFailed, match="did not take it"):
         await server(mailbox.port, tls="starttls").send(["a@example.com"], "s", "t", "dl_1")
     assert mailbox.taken == []
+
+
+TLS = pytest.mark.parametrize("tls", ["tls", "starttls"])
+
+
+@TLS
+async def test_a_message_goes_through_tls_after_a_login(certificate, tls):
+    with open_guarded_mailbox(certificate, tls) as mailbox:
+        await by_name(mailbox, certificate, tls).send(["a@example.com"], "[Omium] low", "Text", "dl_1")
+
+        assert mailbox.logins == [(b"omium", b"of the pager")]
+        assert [message["Subject"] for message in mailbox.taken] == ["[Omium] low"]
+
+
+@TLS
+async def test_a_wrong_password_is_a_failure_that_does_not_repeat_it(certificate, tls):
+    with open_guarded_mailbox(certificate, tls) as mailbox:
+        with pytest.raises(SendFailed, match="did not take it") as failed:
+            await by_name(mailbox, certificate, tls, password="wrong").send(["a@b.c"], "s", "t", "dl_1")
+
+        assert "wrong" not in str(failed.value)
+        assert mailbox.taken == []
+
+
+@TLS
+@pytest.mark.parametrize("fields", [{"ca_file": ""}, {"host": "localhost.example"}], ids=["unknown", "name"])
+async def test_a_certificate_that_is_not_the_mail_servers_gets_neither_password_nor_message(
+    certificate, tls, fields, monkeypatch
+):
+    resolve = socket.getaddrinfo
+    monkeypatch.setattr(socket, "getaddrinfo", lambda _host, *rest, **named: resolve(HERE, *rest, **named))
+    with open_guarded_mailbox(certificate, tls) as mailbox:
+        with pytest.raises(SendFailed, match="certificate verify failed"):
+            await by_name(mailbox, certificate, tls, **fields).send(["a@example.com"], "s", "t", "dl_1")
+
+        assert (mailbox.logins, mailbox.taken) == ([], [])
 
 
 @pytest.mark.parametrize(
