@@ -3,7 +3,7 @@
 A prompt says what the model does: `[[say: Otters play.]]` is answered with `Otters play.`, and
 `[[call: charge_card {"amount": 3}]]` with a call of that tool until a tool has answered. The last marker
 counts. So the answers are the same in each process, whatever had been asked before. `answers` adds those
-for prompts that are not a test's own: a part of the prompt, and what is said then.
+for prompts that are not a test's own, by a part of the prompt, and `tools` what is called for one first.
 """
 
 import contextlib
@@ -25,6 +25,7 @@ class ScriptedModel:
         self.input_tokens = 0
         self.output_tokens = 0
         self.answers = {}
+        self.tools = {}
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _make_handler(self))
         self._server.daemon_threads = True
@@ -68,19 +69,16 @@ class ScriptedModel:
     def _choose(self, request):
         messages = request["messages"]
         prompt = "\n".join(_text(each) for each in messages if each["role"] == "user")
+        answered = any(each["role"] == "tool" for each in messages) or "Observation:" in prompt
+        for part, (name, arguments) in self.tools.items():
+            if part in prompt and not answered and request.get("tools"):
+                return _ask_for(name, arguments)
         for part, said in self.answers.items():
             if part in json.dumps(messages):
                 return {"role": "assistant", "content": said}, said
-        answered = any(each["role"] == "tool" for each in messages) or "Observation:" in prompt
         calls = _CALL.findall(prompt)
         if calls and not answered and request.get("tools"):
-            name, arguments = calls[-1]
-            call = {
-                "id": f"call_{name}",
-                "type": "function",
-                "function": {"name": name, "arguments": arguments},
-            }
-            return {"role": "assistant", "content": None, "tool_calls": [call]}, f"call {name}"
+            return _ask_for(*calls[-1])
         said = (_SAY.findall(prompt) or ["nothing"])[-1]
         return {"role": "assistant", "content": said}, said
 
@@ -88,6 +86,11 @@ class ScriptedModel:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+
+def _ask_for(name, arguments):
+    call = {"id": f"call_{name}", "type": "function", "function": {"name": name, "arguments": arguments}}
+    return {"role": "assistant", "content": None, "tool_calls": [call]}, f"call {name}"
 
 
 def _text(message):

@@ -38,8 +38,8 @@ def dump_task_output(output: TaskOutput) -> dict[str, Any]:
         form["json_dict"] = make_plain(output.json_dict)
     if output.pydantic is not None:
         form["pydantic"] = _dump_model(output.pydantic)
-    if output.tool_failures:
-        form["tool_failures"] = [make_plain(each.model_dump(mode="json")) for each in output.tool_failures]
+    if failures := getattr(output, "tool_failures", None):  # younger than the oldest CrewAI that is supported
+        form["tool_failures"] = [make_plain(each.model_dump(mode="json")) for each in failures]
     return form
 
 

@@ -84,8 +84,7 @@ def instrument(
     chosen = dict(subject.policies if isinstance(subject, Applied) else nodes or {})
     if unknown := sorted(set(chosen) - set(ids)):
         raise ConfigError(f"There is no node {unknown[0]!r}; the nodes are {', '.join(sorted(ids))}.")
-    if getattr(found, "stream", False) is True:
-        raise ConfigError("What streams ends after its kickoff has returned: set stream=False on it.")
+    refuse_stream(found)
     default = TaskPolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
     tools = frozenset(make_id(each) for each in effects)
 
@@ -104,6 +103,12 @@ def instrument(
     made = kind(found, name or _name_of(found), begin, options, module=_calling_module())
     made.policies, made.effects = {id_: chosen.get(id_, default) for id_ in ids}, tools
     return made
+
+
+def refuse_stream(subject: Any) -> None:
+    """Raise `ConfigError` for a crew or a flow that streams; of a flow's class only its objects tell."""
+    if getattr(subject, "stream", False) is True:
+        raise ConfigError("What streams ends after its kickoff has returned: set stream=False on it.")
 
 
 def _name_of(found: Any) -> str:
@@ -281,6 +286,7 @@ class InstrumentedFlow(_Instrumented):
     def _taken(self) -> Iterator[Flow[Any]]:
         if self._class is not None:
             flow = self._class()
+            refuse_stream(flow)
             _stamp(flow)
             self.subject = flow
             yield flow

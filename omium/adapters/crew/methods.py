@@ -37,7 +37,7 @@ async def run_method(
 ) -> tuple[Any, str | None]:
     """Run a flow's method as a step of the current run; outside of one, just the method."""
     place = find_place()
-    if place is None or getattr(type(flow), "is_crewai_internal", False):
+    if place is None or _is_crewais_own(type(flow)):
         return await original(flow, method_name, method, *args, **kwargs)
     run, frame = place
     types = frame.driving.link.types
@@ -67,6 +67,13 @@ async def run_method(
     given = {"arguments": make_plain([*args, *kwargs.values()])}
     done: _Done = await arecord(place, Part(options, given, _dump, load), node)
     return done.answer
+
+
+def _is_crewais_own(class_: type) -> bool:
+    """Say whether the flow is machinery of CrewAI's, such as what executes an agent; older ones do not tell."""
+    if getattr(class_, "is_crewai_internal", False):
+        return True
+    return class_.__module__.startswith("crewai.") and not class_.__module__.startswith("crewai.flow")
 
 
 def _dump(done: _Done) -> dict[str, Any]:
