@@ -43,6 +43,16 @@ def branching(number: int) -> int:
 
 
 @sematic.func
+def broken(number: int) -> int:
+    return 1 // number
+
+
+@sematic.func
+def breaking(number: int) -> int:
+    return leaf(broken(number))
+
+
+@sematic.func
 def whole() -> int:
     return branching(2)
 
@@ -141,6 +151,11 @@ def test_a_trace_of_a_function_that_needs_arguments_says_what_to_name():
     with pytest.raises(ConfigError, match=r"example = leaf\(\.\.\.\)"):
         export_pipeline(leaf, trace=True)
     check(export_pipeline(whole, trace=True))
+
+
+def test_a_trace_that_fails_says_in_which_function():
+    with pytest.raises(ConfigError, match="traced, in broken: ZeroDivisionError"):
+        export_pipeline(breaking(0), trace=True)
 
 
 def test_a_functions_own_settings_are_in_the_document():

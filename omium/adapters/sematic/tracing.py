@@ -23,6 +23,8 @@ class Tracer(SilentRunner):  # type: ignore[misc]  # Sematic has no types
     def __init__(self) -> None:
         super().__init__()
         self.created: dict[str, list[AbstractFuture]] = {}
+        self.failure = ""
+        """What went wrong last, for people."""
 
     def _register_signal_handlers(self) -> None:
         """Leave signals to the process."""
@@ -37,7 +39,9 @@ class Tracer(SilentRunner):  # type: ignore[misc]  # Sematic has no types
         except PipelineRunError:
             raise
         except Exception as error:
-            self._handle_future_failure(future, format_exception_for_run(unwrap(error)))
+            cause = unwrap(error)
+            self.failure = f"{future.function.__name__}: {type(cause).__name__}: {cause}"
+            self._handle_future_failure(future, format_exception_for_run(cause))
 
 
 def trace(subject: Any) -> tuple[AbstractFuture, Tracer]:
@@ -46,9 +50,9 @@ def trace(subject: Any) -> tuple[AbstractFuture, Tracer]:
     copied, tracer = clone_future(future), Tracer()
     try:
         tracer.run(copied)
-    except Exception as error:  # of a function of the user's
+    except PipelineRunError as error:
         raise ConfigError(
-            f"The pipeline {future.function.__name__} failed while it was run to be traced: {error}"
+            f"The pipeline {future.function.__name__} failed while it was traced, in {tracer.failure}"
         ) from error
     return copied, tracer
 
