@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from omium.cli.context import Common
 from omium.cli.ending import WrongUse
 from omium.cli.table import Column
-from omium.cli.words import local_time, state
+from omium.cli.words import state, zoned_time
 
 if TYPE_CHECKING:
     from omium.models.schedules import Fire
@@ -42,7 +42,7 @@ def show_fires(common: Common, fires: Sequence[Fire], *, empty: str) -> None:
     """Print what became of each time."""
     common.output.table(
         [
-            Column("DUE", lambda f: local_time(f.due_at_us)),
+            Column("DUE", lambda f: zoned_time(f.due_at_us)),
             Column("OUTCOME", lambda f: state(f.outcome)),
             Column("EXECUTION", lambda f: f.execution_id or "-", give="id"),
             Column("WHY", _why, give="fold"),

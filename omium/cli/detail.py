@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from typing import TYPE_CHECKING
 
@@ -128,9 +129,26 @@ def show_steps(output: Output, steps: Sequence[Step], cost: Cost | None = None) 
             ),
             *prices,
         ],
-        steps,
+        in_order(steps),
         empty="No steps are recorded.",
     )
+
+
+def in_order(steps: Sequence[Step]) -> list[Step]:
+    """Return steps by their start; of those that start together outer ones first, then as they ended."""
+    ended = {step.key: _ended(step) for step in steps}
+
+    def place(step: Step) -> tuple[int, list[tuple[float, str]]]:
+        parts = step.key.split("/")
+        keys = ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+        outer = [(ended.get(key, math.inf), key) for key in keys[:-1]]
+        return step.started_at_us, [*outer, (_ended(step), step.key)]
+
+    return sorted(steps, key=place)
+
+
+def _ended(step: Step) -> float:
+    return math.inf if step.completed_seq is None else step.completed_seq
 
 
 def _step_note(step: Step) -> str:
@@ -158,6 +176,9 @@ def error_text(error: object) -> str:
 
 
 def _say_next(output: Output, detail: ExecutionDetail) -> None:
+    if detail.driver is Driver.OBSERVED:
+        output.say("\nIt was only observed: Omium did not run it, so it cannot be resumed or replayed.")
+        return
     match detail.status:
         case ExecutionStatus.FAILED:
             failed = [step.key for step in detail.steps if step.status is StepStatus.FAILED]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from omium.cli import bars
+from omium.cli.amounts import number
 from omium.cli.context import Common
 from omium.cli.output import width_of_stdout
 from omium.cli.table import Column
@@ -40,7 +41,7 @@ def show_usage(common: Common, found: UsageAnalysis) -> None:
             ("Took", _latency(total)),
             ("Steps", f"{total.steps:,}" if total.steps else None),
             ("Tokens", f"{total.input_tokens:,} in, {total.output_tokens:,} out" if total.calls else None),
-            ("Credits", f"{total.spent_credits:,.6f}" if total.spent_microcredits else None),
+            ("Credits", number(total.spent_credits) if total.spent_microcredits else None),
         ]
     )
     if found.by is not None:
@@ -68,7 +69,7 @@ def _usage_columns(found: UsageAnalysis) -> list[Column]:
             Column("CALLS", lambda g: f"{g.figures.calls:,}", align="right", spare=3),
             Column("IN", lambda g: f"{g.figures.input_tokens:,}", align="right"),
             Column("OUT", lambda g: f"{g.figures.output_tokens:,}", align="right"),
-            Column("CREDITS", lambda g: f"{g.figures.spent_credits:,.4f}", align="right"),
+            Column("CREDITS", lambda g: number(g.figures.spent_credits), align="right"),
         ]
     return columns
 
@@ -111,7 +112,7 @@ def show_savings(common: Common, found: SavingAnalysis) -> None:
         [
             ("Steps", f"{total.steps:,}"),
             ("Time", _took(total.saved_us)),
-            ("Credits", f"{total.saved_credits:,.6f}, by the prices of the moment"),
+            ("Credits", f"{number(total.saved_credits)}, by the prices of the moment"),
         ]
     )
     common.output.heading(f"By {found.by}")
@@ -121,7 +122,7 @@ def show_savings(common: Common, found: SavingAnalysis) -> None:
             Column("TIMES", lambda g: f"{g.figures.times:,}", align="right"),
             Column("STEPS", lambda g: f"{g.figures.steps:,}", align="right"),
             Column("TIME", lambda g: _took(g.figures.saved_us), align="right"),
-            Column("CREDITS", lambda g: f"{g.figures.saved_credits:,.4f}", align="right"),
+            Column("CREDITS", lambda g: number(g.figures.saved_credits), align="right"),
         ],
         found.groups,
         empty="",
@@ -146,8 +147,8 @@ def _plot(
     if not lines:
         return
     most = max(series)
-    digits = 0 if most >= 10 or most == int(most) else 4
-    common.output.heading(f"{what[0].upper()}{what[1:]}, at most {most:,.{digits}f} at a time")
+    told = number(round(most) if most >= 10 else most)
+    common.output.heading(f"{what[0].upper()}{what[1:]}: the highest column is {told}")
     for text in lines:
         common.output.show(f"  {text}")
     first, last = moment(found.from_us), moment(starts[-1])

@@ -13,7 +13,7 @@ from omium.cli.ending import FAILED
 from omium.cli.inputs import read_inputs
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import local_time, state
+from omium.cli.words import state, zoned_time
 from omium.safetext import safe_text
 from omium.states import Environment, MissedPolicy, OverlapPolicy
 
@@ -140,7 +140,7 @@ def show(
             ("When", f"{schedule.cron}, {schedule.timezone}"),
             ("Missed times", missed),
             ("Overlapping", str(schedule.overlap)),
-            ("Next", "\n".join(local_time(at_us) for at_us in schedule.next_at_us) or None),
+            ("Next", "\n".join(zoned_time(at_us) for at_us in schedule.next_at_us) or None),
         ]
     )
     common.output.heading("Last times")
@@ -215,7 +215,7 @@ def _find(client: Client, given: str) -> str:
 
 
 def _next(schedule: Schedule) -> str:
-    return local_time(schedule.next_at_us[0]) if schedule.next_at_us else "-"
+    return zoned_time(schedule.next_at_us[0]) if schedule.next_at_us else "-"
 
 
 def _tell(common: Common, schedule: Schedule) -> None:

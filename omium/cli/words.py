@@ -111,6 +111,11 @@ def local_time(at_us: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at_us / US_PER_S))
 
 
+def zoned_time(at_us: int) -> str:
+    """Return the same with the zone's name, for times that are compared with those of another zone."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(at_us / US_PER_S))
+
+
 def iso_time(at_us: int | None) -> str | None:
     """Return a time for scripts: ISO 8601 in UTC with microseconds."""
     if at_us is None:
