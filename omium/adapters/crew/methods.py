@@ -70,9 +70,10 @@ async def run_method(
 
 
 def _is_crewais_own(class_: type) -> bool:
-    """Say whether the flow is machinery of CrewAI's, such as what executes an agent; older ones do not tell."""
+    """Say whether the flow is machinery of CrewAI's, such as what executes an agent."""
     if getattr(class_, "is_crewai_internal", False):
         return True
+    # Those of older versions do not tell.
     return class_.__module__.startswith("crewai.") and not class_.__module__.startswith("crewai.flow")
 
 
