@@ -5,7 +5,7 @@ Documents themselves (import, export, edit, graph) are workflow_documents.py's.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -102,6 +102,15 @@ def show_workflow(common: Common, name: Name) -> None:
         _show(common, detail)
 
 
+def _served_by(detail: WorkflowDetail) -> str | None:
+    """Return the command line that serves a workflow in native mode."""
+    if detail.mode != "native" or detail.active is None:
+        return None
+    document: Any = detail.active.document
+    entrypoint = (document.get("runtime") or {}).get("entrypoint")
+    return f"omium worker {entrypoint}" if entrypoint else "omium worker PATH.py:OBJECT"
+
+
 def _show(common: Common, detail: WorkflowDetail) -> None:
     at_us, active, last = now_us(), detail.active, detail.last_execution
     common.output.facts(
@@ -112,6 +121,7 @@ def _show(common: Common, detail: WorkflowDetail) -> None:
             ("Status", "archived" if detail.archived else None),
             ("Version", None if active is None else f"{active.version}{_label(detail.label)}"),
             ("Mode", detail.mode),
+            ("Served by", _served_by(detail)),
             ("From", detail.source_framework or None),
             ("Saved", None if active is None else f"{ago(active.created_at_us, at_us)} by {active.author}"),
             ("Note", (active.note or None) if active else None),

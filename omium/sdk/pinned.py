@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from omium.errors import ConfigError
+from omium.errors import ConfigError, ConnectionLost, Problem
 from omium.sdk.flows import Flow, invoke
 from omium.sdk.registry import PinnedVersion, Workflow
 from omium.sdk.starting import Granted, call, get_execution
@@ -70,7 +70,15 @@ def as_pinned(workflow: Workflow, granted: Granted) -> Flow[Workflow]:
     if known is not None:
         return known
     path = f"/v1/workflows/{quote(pinned['workflow_id'], safe='')}/versions/{pinned['version']}"
-    stored = yield from call("GET", path)
+    try:
+        stored = yield from call("GET", path)
+    except Problem as problem:
+        if not problem.retryable:
+            raise
+        # Not a failure of the execution: its lease runs out, and it's claimed again.
+        raise ConnectionLost(
+            f"Version {pinned['version']} of {name} could not be read: {problem}"
+        ) from problem
     version = PinnedVersion(name, int(pinned["version"]), str(pinned["digest"]), stored["document"])
     made = yield from invoke(workflow.versions.make, version)
     assert isinstance(made, Workflow)
