@@ -17,6 +17,7 @@ import contextlib
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import uuid
@@ -45,6 +46,8 @@ from tests.migrated import put_sqlite
 
 START_TIMEOUT_S = 60
 BASE_URL = "http://localhost"
+IN_CLEAR = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+"""For clients that never speak TLS: otherwise httpx reads all authorities first, for 25 ms."""
 UNDECLARED = "omium_undeclared_problems_total{"
 
 _PROGRAM = """
@@ -262,7 +265,7 @@ class RunningServer:
     def bootstrap(self) -> None:
         """Become the owner, as `omium init` does."""
         token_file = bootstrap_token_file(self.data)
-        with httpx.Client(base_url=self.base_url, timeout=START_TIMEOUT_S) as client:
+        with httpx.Client(base_url=self.base_url, timeout=START_TIMEOUT_S, verify=IN_CLEAR) as client:
             for _ in range(600):
                 if token_file.exists():
                     break

@@ -14,7 +14,7 @@ import pytest
 import omium
 from omium.config import load_settings
 from omium.sdk.session import Session, use_session
-from tests.serverfixture import make_running_server, running_server
+from tests.serverfixture import IN_CLEAR, make_running_server, running_server
 
 __all__ = [
     "TIMEOUT_S",
@@ -64,13 +64,15 @@ class Server:
         self.folder = folder
 
     def get(self, path):
-        reply = httpx.get(self.running.base_url + path, headers=self.running.headers, timeout=TIMEOUT_S)
+        url = self.running.base_url + path
+        reply = httpx.get(url, headers=self.running.headers, timeout=TIMEOUT_S, verify=IN_CLEAR)
         assert reply.status_code == 200, reply.text
         return reply.json()
 
     def post(self, path, body=None):
         headers = {**self.running.headers, "idempotency-key": os.urandom(8).hex()}
-        reply = httpx.post(self.running.base_url + path, json=body or {}, headers=headers, timeout=TIMEOUT_S)
+        url = self.running.base_url + path
+        reply = httpx.post(url, json=body or {}, headers=headers, timeout=TIMEOUT_S, verify=IN_CLEAR)
         assert reply.status_code < 300, reply.text
         return reply.json()
 
