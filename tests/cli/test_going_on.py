@@ -267,7 +267,7 @@ def test_a_breaker_is_opened_by_hand_listed_and_reset(cli):
 
 def test_spending_through_a_breaker_is_limited_and_shown(cli):
     limited = cli("breakers", "limit", "llm", "--tokens", "2000", "--credits", "0.5")
-    assert limited.out == "llm lets through at most 2,000 tokens and 0.5 credits a minute; then calls wait.\n"
+    assert limited.err == "llm lets through at most 2,000 tokens and 0.5 credits a minute; then calls wait.\n"
     assert "0 of 2,000 tokens, 0 of 0.5 credits" in cli("breakers", "list").out
     assert cli("breakers", "limit", "llm", "--none", "--json").json["tokens_per_minute"] is None
 
