@@ -92,6 +92,27 @@ def patient(number: int) -> int:
     return first(slow(number))
 
 
+@sematic.func
+def group(number: int) -> int:
+    work("group")
+    return last(scaled(first(number), 2))
+
+
+@sematic.func
+def grouped(number: int) -> int:
+    return first(group(number))
+
+
+@sematic.func
+def slow_group(number: int) -> int:
+    return slow(first(number))
+
+
+@sematic.func
+def late_group(number: int) -> int:
+    return slow_group(number).set(timeout_mins=0.02)
+
+
 class Opaque:
     pass
 
@@ -179,6 +200,33 @@ def test_only_functions_whose_inputs_changed_run_again(server):
     assert RAN == ["scaled", "last"]
 
 
+def test_a_failure_inside_a_function_leaves_what_its_others_returned(server):
+    KNOBS["last"] = 1
+    with pytest.raises(ConnectionError):
+        instrument(grouped).run(3)
+    assert [*RAN] == ["group", "first", "scaled", "last"]
+    RAN.clear()
+
+    assert omium.resume(server.newest()["id"]) == 9
+    assert RAN == ["group", "last", "first"]
+
+
+def test_a_function_that_calls_others_is_one_step_when_they_are_done(server):
+    KNOBS["first"] = 0
+    assert instrument(grouped).run(3) == 9
+
+    group_step = server.steps(server.newest()["id"])["group"]
+    assert (group_step["output"], group_step["attempt"]) == (8, 1)
+
+
+def test_an_effect_is_announced_and_done_once(server):
+    KNOBS["last"] = 0
+    nodes = {"scaled": StepPolicy(effect=True)}
+
+    assert instrument(pipeline, nodes=nodes).run(3) == 8
+    assert server.steps(server.newest()["id"])["scaled"]["kind"] == "effect"
+
+
 def test_a_function_is_tried_as_often_as_its_retry_settings_say(server):
     KNOBS["stubborn"] = 2
 
@@ -216,6 +264,14 @@ def test_a_timeout_of_sematics_ends_a_function_with_sematics_words(server):
 
     with pytest.raises(SematicTimeout, match="The Sematic function slow did not complete in time"):
         instrument(late).run(1)
+    KNOBS["stop"].set()
+
+
+def test_the_timeout_of_a_function_counts_for_what_it_calls(server):
+    KNOBS["stop"] = threading.Event()
+
+    with pytest.raises(SematicTimeout, match="specified by its ancestor slow_group"):
+        instrument(late_group).run(1)
     KNOBS["stop"].set()
 
 
