@@ -267,6 +267,25 @@ def test_source_text_shows_no_secret():
     assert "planted" not in mask_source('lambda state: f(password="planted-password"), "x"')
 
 
+def test_masking_leaves_a_program_of_any_form_readable():
+    source = 'def f(x, password="p-1"):\n    é = f"{x}é {dict(secret=x)}"; y.api_key = f"p-3{x}"; return é\n'
+
+    masked = mask_source(source)
+
+    assert "p-1" not in masked
+    assert "p-3" not in masked
+    assert masked.endswith("return é\n")
+
+
+def test_a_command_in_code_without_a_text_makes_its_node_dynamic():
+    names = {"Command": Command}
+    exec("def goes(state): return Command(goto='end')\ndef stays(state): return {}", names)
+    builder = graph_of("end").add_node("goes", names["goes"]).add_node("stays", names["stays"])
+    builder.add_edge(START, "goes").add_edge(START, "stays")
+
+    assert marked(export_graph(builder), "dynamic") == {"goes"}
+
+
 def test_ids_are_names_where_names_are_ids():
     graph = KINDS["odd_names"]().graph.compile()
 

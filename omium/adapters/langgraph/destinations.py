@@ -66,7 +66,9 @@ def read_commands(target: Any, *, depth: int = 0) -> Destinations:
     """Return where the commands that a node's function makes may go, those of its module's functions too."""
     code = Code.of(target)
     tree = code.tree()
-    if tree is None or depth > _DEPTH_MAX:
+    if tree is None:  # typed into a shell, say: then its bytecode tells whether there is a command at all
+        return UNKNOWN if code.names("Command", "Send") else Destinations()
+    if depth > _DEPTH_MAX:
         return Destinations()
     reader = _Reader(code, tree, depth)
     found = Destinations()

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from omium.adapters.langgraph.reading_code import parse
 from omium.jsonvalue import JsonValue
 from omium.redact import REDACTED, redact
 from omium.redact.names import Strength, judge_name
@@ -23,12 +24,11 @@ _HEADERS: Final = re.compile(r"headers?$", re.IGNORECASE)
 def mask_source(source: str) -> str:
     """Return a program's text without what stands as a literal under a name of a secret, or in a header."""
     plain = _USER.sub(r"\g<scheme>", source)
-    try:
-        tree = ast.parse(plain)
-    except (SyntaxError, ValueError):  # a part of a line, such as a lambda among arguments
+    tree = parse(plain)
+    if tree is None:  # a part of a line, such as a lambda among arguments
         return str(redact(plain)[0])
     lines = plain.splitlines(keepends=True)
-    places = sorted({place for node in ast.walk(tree) for place in _secrets(node)}, reverse=True)
+    places = sorted({place for node in _walk(tree) for place in _secrets(node)}, reverse=True)
     for first, start, last, end in places:
         head = lines[first].encode()[:start].decode()
         tail = lines[last].encode()[end:].decode()
@@ -51,6 +51,16 @@ def _without_users(value: JsonValue) -> JsonValue:
     if isinstance(value, dict):
         return {name: _without_users(item) for name, item in value.items()}
     return value
+
+
+def _walk(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield the nodes of a tree but those inside of f-strings, whose places are wrong before Python 3.12."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        if not isinstance(node, ast.JoinedStr):
+            waiting += ast.iter_child_nodes(node)
 
 
 def _secrets(node: ast.AST) -> Iterator[tuple[int, int, int, int]]:

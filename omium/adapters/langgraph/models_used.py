@@ -6,6 +6,7 @@ provider, the model's name and a few numbers are taken: headers, addresses and k
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType, ModuleType
 from typing import Any, Final
@@ -17,6 +18,7 @@ from omium.adapters.langgraph.reading_code import Code, list_referenced
 from omium.jsonvalue import JsonValue
 
 _FOUND_MAX = 20
+_MEMBERS_MAX = 100  # of a container: what holds more holds data
 _LOOKED_AT_MAX = 2_000
 _PARTS: Final = ("bound", "first", "middle", "last", "steps", "runnable", "fallbacks")
 _NUMBERS: Final = {"ls_temperature": "temperature", "ls_max_tokens": "max_tokens"}
@@ -82,9 +84,9 @@ def _walk(waiting: Iterable[Any]) -> Iterator[BaseLanguageModel[Any]]:
 def _inside(value: Any) -> Iterator[Any]:
     """Yield what may hold a model: parts of runnables, what functions name, members of containers."""
     if isinstance(value, list | tuple | set | frozenset):
-        yield from value if not isinstance(value, set | frozenset) else ()
+        yield from itertools.islice(value, _MEMBERS_MAX) if not isinstance(value, set | frozenset) else ()
     elif isinstance(value, dict):
-        yield from value.values()
+        yield from itertools.islice(value.values(), _MEMBERS_MAX)
     elif isinstance(value, Runnable):
         yield from _parts(value)
         if getattr(value, "func", None) is not None or getattr(value, "afunc", None) is not None:

@@ -18,6 +18,17 @@ from typing import Any
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
 
 SOURCE_CHARACTERS_MAX = 20_000
+"""Of what is shown."""
+_LAMBDA_CHARACTERS_MAX = 2_000
+_WRAPPERS_MAX = 100
+
+
+def parse(source: str) -> ast.Module | None:
+    """Return the tree of a program's text, or None where it is none."""
+    try:
+        return ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: too deep for the parser
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,9 @@ class Code:
         """Return the code of a runnable, a function, a method, a partial or an object with `__call__`."""
         target = _unwrap(target)
         found = target
-        while not isinstance(found, FunctionType):
+        for _ in range(_WRAPPERS_MAX):  # a mock has wrappers without end
+            if isinstance(found, FunctionType):
+                return Code(target, inspect.unwrap(found))
             if isinstance(found, functools.partial):
                 found = found.func
             elif inspect.ismethod(found):
@@ -42,8 +55,8 @@ class Code:
             elif inspect.ismethod(call := getattr(found, "__call__", None)):  # noqa: B004  # its function
                 found = call.__func__
             else:
-                return Code(target, None)
-        return Code(target, inspect.unwrap(found))
+                break
+        return Code(target, None)
 
     @property
     def ref(self) -> str:
@@ -57,41 +70,47 @@ class Code:
 
     @property
     def source(self) -> str:
-        """The text of the function; empty where nobody has it."""
+        """The text of the function for people; empty where nobody has it."""
+        return self._text()[:SOURCE_CHARACTERS_MAX]
+
+    def _text(self) -> str:
         try:
             text = inspect.getsource(self.function) if self.function is not None else ""
         except (OSError, TypeError):
             return ""
-        return textwrap.dedent(text).strip()[:SOURCE_CHARACTERS_MAX]
+        return textwrap.dedent(text).strip()
 
     def tree(self) -> ast.AST | None:
         """Return the parsed function, or None: of a lambda, the expression that holds it."""
-        source = self.source
+        source = self._text()
         for text in (source, f"({source})", f"({source}"):
-            try:
-                tree = ast.parse(text)
-            except (SyntaxError, ValueError):
-                continue
-            return self._own(tree)
+            tree = parse(text)
+            if tree is not None:
+                return self._own(tree)
         return self._lambda(source)
 
     def _lambda(self, source: str) -> ast.AST | None:
         """Return a lambda out of a line that is no statement of its own, such as one of a longer call."""
         at = source.find("lambda")
-        for end in range(len(source), at, -1) if at >= 0 else ():
-            try:
-                return self._own(ast.parse(source[at:end], mode="eval"))
-            except (SyntaxError, ValueError):
-                continue
+        if not 0 <= at < len(source) <= at + _LAMBDA_CHARACTERS_MAX:
+            return None
+        for end in range(len(source), at, -1):
+            tree = parse(source[at:end])
+            if tree is not None:
+                return self._own(tree)
         return None
 
     def _own(self, tree: ast.AST) -> ast.AST | None:
-        name = self.function.__name__ if self.function is not None else ""
+        name = self.function.__code__.co_name if self.function is not None else ""
         kinds = (ast.Lambda,) if name == "<lambda>" else (ast.FunctionDef, ast.AsyncFunctionDef)
         found = [node for node in ast.walk(tree) if isinstance(node, kinds)]
         if name == "<lambda>" and len(found) != 1:
             return None  # two on one line: which of them is ours is not written anywhere
         return found[0] if found else None
+
+    def names(self, *wanted: str) -> bool:
+        """Say whether the function refers to one of these names, which its bytecode tells as well."""
+        return self.function is not None and not {*wanted}.isdisjoint(_names(self.function.__code__))
 
     def resolve(self, name: str) -> Any:
         """Return what `name` means in the function, or None: a closure's, a global, not a local."""
