@@ -37,6 +37,7 @@ from omium.server.seal import KeyFile
 from omium.server.secrets.named import open_secret
 from omium.server.settings import ServerSettings
 from omium.server.store import tenants
+from omium.server.traces.exporter import Exporter
 from omium.server.traces.shower import Shower
 from omium.server.traces.verify import list_trace_problems
 from omium.server.web.context import ServerContext, build_context
@@ -91,8 +92,11 @@ async def open_app(
         pusher = Pusher(server.engine, server.webhooks, server.known_secrets, live, clock)
         keeper = Keeper(server.engine, server.webhooks, server.known_secrets, pusher, clock)
         shower = Shower(server.engine)
+        exporter = Exporter.load(settings, db)
         if sweeps:
             shower.start()
+            if exporter is not None:
+                exporter.start()
             nodes.start()
             deliverer.start()
             pusher.start()
@@ -103,6 +107,8 @@ async def open_app(
             yield Application(server, endpoints)
         finally:
             server.drain()
+            if exporter is not None:
+                await exporter.stop()
             await shower.stop()
             await keeper.stop()
             await pusher.stop()

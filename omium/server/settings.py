@@ -143,6 +143,14 @@ class ServerSettings:
     outbound_ca_file: str = _setting(
         "", "OMIUM_OUTBOUND_CA_FILE", "Certificates (PEM) that targets are judged by; unset: the system's."
     )
+    otlp_export_endpoint: str = _setting(
+        "",
+        "OMIUM_OTLP_EXPORT_ENDPOINT",
+        "Collector that is told of ended executions, such as http://otel:4318; unset: none.",
+    )
+    otlp_export_headers: tuple[str, ...] = _setting(
+        (), "OMIUM_OTLP_EXPORT_HEADERS", "Headers for it, as name=value.", secret=True
+    )
     smtp_host: str = _setting(
         "", "OMIUM_SMTP_HOST", "Mail server for alerts by e-mail; unset: none are sent."
     )

@@ -48,6 +48,11 @@ def get_details(tx: Tx, execution_id: str) -> DetailsRow:
     return tx.one(GET, DetailsRow, execution_id=execution_id)
 
 
+def find_details(tx: Tx, execution_id: str) -> DetailsRow | None:
+    """Return the details of an execution, None where retention has removed it."""
+    return tx.one_or_none(GET, DetailsRow, execution_id=execution_id)
+
+
 SET_OUTPUT = Sql("""
     UPDATE execution_details SET output = :output, error = NULL, running = NULL
      WHERE execution_id = :execution_id

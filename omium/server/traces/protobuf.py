@@ -1,6 +1,7 @@
 """OTLP as protobuf: bytes to raw spans, and the answer's bytes.
 
-The messages are those of OpenTelemetry's own package (docs/decisions/235-spans-are-the-truth.md says why that one).
+The messages are those of OpenTelemetry's own package (docs/decisions/235-spans-are-the-truth.md says why
+that one).
 """
 
 from __future__ import annotations

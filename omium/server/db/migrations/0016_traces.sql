@@ -63,3 +63,10 @@ CREATE TABLE trace_calls (
   PRIMARY KEY (execution_id, span_id)
 ) {strict};
 CREATE INDEX trace_calls_by_response ON trace_calls (tenant_id, environment, response_id);
+
+-- How far this server's own executions have been told to a collector (`target` is its address).
+CREATE TABLE trace_exports (
+  target        {text}  NOT NULL PRIMARY KEY,
+  ended_us      {int64} NOT NULL,
+  execution_id  {text}  NOT NULL
+) {strict};
