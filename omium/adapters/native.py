@@ -11,8 +11,9 @@ A spec brings no code: its refs and its entrypoint are names to compare, and not
 
 from __future__ import annotations
 
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +28,6 @@ from omium.adapters.exporting import (
     find_framework,
     find_missing,
     find_part,
-    get_subject,
     list_subjects,
     load_part,
 )
@@ -36,7 +36,7 @@ from omium.errors import ConfigError
 from omium.sdk.coroutines import is_async
 from omium.sdk.decorators import workflow
 from omium.sdk.handlers import find_handlers
-from omium.sdk.loading import normal_target, split_target
+from omium.sdk.loading import find_workflows, normal_target, split_target
 from omium.sdk.registry import ATTRIBUTE, REGISTRY, PinnedVersion, Workflow, find_workflow
 from omium.sdk.session import current_session
 from omium.spec.check import load_spec, restore_spec
@@ -49,32 +49,40 @@ KEPT: Final = 32
 """Versions of one object that are kept made: each holds a copy of it."""
 
 _registering = threading.Lock()
+_log = logging.getLogger("omium.worker")
 
 
 def adopt(target: str, module: ModuleType, found: object) -> dict[str, Workflow]:
     """Return the workflows by name of the frameworks' objects that `found` is, or holds if it's a module.
 
-    Raises `ConfigError` for two objects of one name, and what an object's adapter raises.
+    What an adapter raises goes through where its object was named. Of a module, an object that cannot be
+    served, or whose name is taken, is left out with a warning: it may be a part of the module's workflows.
     """
     place, name = split_target(target)
-    if isinstance(found, ModuleType):
-        subjects = list_subjects(module)
-    elif find_handlers(found) or (find_workflow(found) is not None and find_framework(found) is None):
-        subjects = []
-    else:
-        if find_framework(found) is None and find_framework(call_factory(found)) is None:
-            return {}
-        subjects = [get_subject(place, module, found, name)]
+    if not isinstance(found, ModuleType):
+        subject = _find_subject(found, name)
+        made = serve(subject, place, module) if subject is not None else None
+        return {made.name: made} if made is not None else {}
     adopted: dict[str, Workflow] = {}
-    for subject in subjects:
-        made = serve(subject, place, module)
-        if made.name in adopted:
-            raise ConfigError(
-                f"Two objects in {place} are called {made.name}; name the one to serve, such as"
-                f" {place}:{subject.name}."
-            )
-        adopted[made.name] = made
+    taken = set(find_workflows(found))
+    for subject in list_subjects(module):
+        try:
+            made = serve(subject, place, module, taken)
+        except Exception as error:  # a boundary: anything may come out of a framework
+            _log.warning("%s:%s is not served. %s", place, subject.name, error)
+        else:
+            adopted[made.name] = made
+            taken.add(made.name)
     return adopted
+
+
+def _find_subject(found: object, name: str) -> Subject | None:
+    """Return the object of a framework that the command line named, or that the named function makes."""
+    if find_handlers(found) or (find_workflow(found) is not None and find_framework(found) is None):
+        return None
+    value = found if find_framework(found) is not None else call_factory(found)
+    framework = find_framework(value)
+    return Subject(framework, name, value) if framework is not None else None
 
 
 @contextmanager
@@ -91,11 +99,16 @@ def missing_told() -> Iterator[None]:
         ) from error
 
 
-def serve(subject: Subject, place: str, module: ModuleType) -> Workflow:
-    """Return the workflow that stands for `subject` as it is; its `versions` make it as a spec says."""
+def serve(subject: Subject, place: str, module: ModuleType, taken: Collection[str] = ()) -> Workflow:
+    """Return the workflow that stands for `subject` as it is; its `versions` make it as a spec says.
+
+    Raises `ConfigError` for a name that is `taken`, unless the object itself has taken it.
+    """
     entrypoint = normal_target(f"{place}:{subject.name}")
     own = find_workflow(subject.value)
     name = own.name if own is not None else _name(subject, entrypoint)
+    if own is None and name in taken:
+        raise ConfigError(f"Something else in {place} is called {name}; serve this alone: {entrypoint}")
     versions = Served(subject, entrypoint, _list_entrypoints(place, subject.name), module)
     if own is not None:  # what the user instrumented is called as the user calls it
         made = replace(own, versions=versions)

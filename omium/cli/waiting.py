@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -85,6 +86,9 @@ def explain_unserved(client: Client, workflow: str, execution_id: str) -> str:
             f"No worker serves {workflow}. Did you mean {meant[0]}? "
             f"Then end this one: omium cancel {execution_id}"
         )
+    detail = client.get_execution(execution_id)
+    if detail.version is not None and detail.runner.command:  # what a native document names
+        return f"No worker serves {workflow}. In another terminal: {shlex.join(detail.runner.command)}"
     others = f" (those here serve {', '.join(sorted(served)[:_NAMED_MAX])})" if served else ""
     return f"No worker serves {workflow}{others}. In another terminal: omium worker PATH.py"
 

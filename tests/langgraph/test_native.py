@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import omium
+from omium.adapters.native import adopt
 from tests.sdk.served import TIMEOUT_S, wait_until
 
 GRAPH = """
@@ -291,3 +293,27 @@ def test_a_replay_on_a_version_runs_again_what_that_version_defines_otherwise(na
     assert done["output"] == OUTPUT
     assert (again["version"], again["status"]) == (1, "completed")
     assert native.ran() == {"plan": 1, "write": 2}
+
+
+def test_of_a_file_what_cannot_be_served_under_its_name_is_left_out_and_said(server, caplog):
+    module = ModuleType("mine")
+    exec(
+        "import omium\n"
+        + GRAPH
+        + "other = builder.compile(name='tea')\nchai = builder.compile(name='chai')\n"
+        + "@omium.workflow(name='chai')\ndef make_chai(): return 1\n",
+        vars(module),
+    )
+
+    adopted = adopt("mine.py", module, module)
+
+    assert sorted(adopted) == ["tea"]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"mine.py:{name} is not served. Something else in mine.py is called {called}; "
+        f"serve this alone: mine.py:{name}"
+        for name, called in (("other", "tea"), ("chai", "chai"))
+    ]
+    assert adopted["tea"].versions.entrypoints >= {"mine.py:graph"}
+    assert sorted(adopt("mine.py:chai", module, module.chai)) == ["chai"]
+    assert sorted(adopt("mine.py:make", module, lambda: module.other)) == ["tea"]
+    assert adopt("mine.py:make_chai", module, module.make_chai) == {}
