@@ -12,6 +12,6 @@
     shower.py      the loop that does it for traces with news
 
 Spans are the truth and are stored before the answer; an execution is made of all spans of its trace, again
-whenever there are further ones. Omium has not run it: its driver is `observed`, nobody can resume it. What
-is sent to collectors is omium/server/exporting.
+whenever there are further ones. Omium has not run it: its driver is `observed`, nobody can resume it. The
+other way, outgoing.py makes spans of an execution that Omium ran, and exporter.py tells a collector of them.
 """

@@ -93,7 +93,7 @@ class Exporter:
             self._loop = None
 
     async def run_once(self) -> int:
-        """Tell a page of what has ended; returns how many executions that were. Raises what sending raises."""
+        """Tell a page of what has ended; returns how many that were. Raises what sending raises."""
         cursor = await self._db.write(lambda tx: store.open_cursor(tx, self.target))
         rows = await self._db.read(lambda tx: store.list_ended(tx, cursor, tx.now_us - LAG_US, PAGE_ROWS))
         for row in rows:
