@@ -2,15 +2,19 @@
 
 # ruff: noqa: UP006, UP007, UP035, UP045  # Sematic 0.41 knows only the types of `typing`
 
+import os
 import pickle
+import subprocess
 import sys
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import Dict, List, Optional, Tuple, Union
 
 import pytest
 import sematic
 
+import omium
 from omium.adapters.sematic import values
 from omium.adapters.sematic.modules import to_local, to_recorded
 from omium.adapters.sematic.policies import find_bound, read_retry
@@ -56,6 +60,31 @@ def test_a_value_comes_back_equal_and_of_its_class(value, type_):
 
     assert found == value
     assert type(found) is type(value)
+
+
+def test_dicts_and_sets_are_written_alike_in_every_process():
+    source = (
+        "from typing import *; from omium.adapters.sematic import values; "
+        "d = {'b': {'z': 1}, 'a': {'y': 2, 'x': 3}, 'c': {}}; s = {'one', 'two', 'three', 'four'}; "
+        "t = List[Optional[Dict[str, Dict[str, int]]]]; "
+        "form = values.encode_output('f', [d, None], t); "
+        "print(form, values.encode_output('f', s, Set[str])); "
+        "print([*values.decode_output('f', form, t)[0]])"
+    )
+    outputs = {
+        subprocess.run(
+            [sys.executable, "-c", source],
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            cwd=Path(omium.__file__).parents[1],
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for seed in range(1, 4)
+    }
+
+    (output,) = outputs
+    assert output.endswith("['b', 'a', 'c']\n")
 
 
 def test_a_pickle_is_never_read():

@@ -2,10 +2,11 @@
 
     instrument.py    the pipeline that users hold, OmiumRunner     machine.py   Sematic's loop, with steps
     steps.py         one function as a step                        policies.py  retries and timeouts
-    values.py        how values are recorded                       context.py   one function at a time
-    modules.py       one name for a script's classes               naming.py    node ids
-    placeholders.py  what a body calls
-    export.py        the pipeline as a spec                        tracing.py   the graph of a real run
+    context.py       one function at a time                        naming.py    node ids
+    values.py        how values are recorded                       order.py     dicts and sets alike everywhere
+    modules.py       one name for a script's classes               subjects.py  what may stand for a pipeline
+    export.py        the pipeline as a spec                        drawing.py   its nodes and edges
+    placeholders.py  what a body calls, without a run              tracing.py   what a real run called
     applying.py      a spec's policies onto a pipeline             schemas.py   types as JSON Schema
 
 The user's functions are not changed. Guide: docs/sematic.md.

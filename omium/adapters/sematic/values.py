@@ -16,6 +16,7 @@ from sematic.function import Function
 from sematic.types.serialization import value_from_json_encodable, value_to_json_encodable
 
 from omium.adapters.sematic.modules import to_local, to_recorded
+from omium.adapters.sematic.order import put_in_order
 from omium.errors import Undecodable, Unserialisable
 
 _PICKLE: Final = {"pickle"}
@@ -24,7 +25,7 @@ _PICKLE: Final = {"pickle"}
 def encode_output(who: str, value: Any, type_: Any) -> Any:
     """Return `value` as Sematic writes it; `Unserialisable` says that `who` returned what has no form."""
     try:
-        form = value_to_json_encodable(value, type_)
+        form = put_in_order(value_to_json_encodable(value, type_), value)
     except Exception as error:  # whatever the encoder of a type raises for a value that is not of the type
         raise Unserialisable(
             f"{who} returned something that Sematic cannot write as {type_!r}: {error}",
@@ -62,7 +63,7 @@ def encode_inputs(future: AbstractFuture) -> dict[str, object]:
     inputs: dict[str, object] = {}
     for name, value in future.resolved_kwargs.items():
         try:
-            form = value_to_json_encodable(value, types[name])
+            form = put_in_order(value_to_json_encodable(value, types[name]), value)
         except Exception:  # then Omium records it as far as it can
             form = value
         inputs[name] = value if _has_pickle(form) else to_recorded(form)
