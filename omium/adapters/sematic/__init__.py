@@ -3,7 +3,7 @@
     instrument.py    the pipeline that users hold, OmiumRunner     machine.py   Sematic's loop, with steps
     steps.py         one function as a step                        policies.py  retries and timeouts
     context.py       one function at a time                        naming.py    node ids
-    values.py        how values are recorded                       order.py     dicts and sets alike everywhere
+    values.py        how values are recorded                       order.py     of dicts and sets
     modules.py       one name for a script's classes               subjects.py  what may stand for a pipeline
     export.py        the pipeline as a spec                        drawing.py   its nodes and edges
     placeholders.py  what a body calls, without a run              tracing.py   what a real run called
