@@ -71,6 +71,7 @@ class ScriptedModel:
         usage = {
             "prompt_tokens": 11,
             "completion_tokens": 7,
+            "total_tokens": 18,
             "prompt_tokens_details": {"cached_tokens": 3},
             "completion_tokens_details": {"reasoning_tokens": 2},
         }

@@ -20,7 +20,6 @@ os.environ["OPENAI_API_KEY"] = "sk-of-the-test-0123456789"
 _MODULES = {
     "openai_agents": "agents",
     "semantic_kernel": "semantic_kernel",
-    "llama_index": "workflows",
     "haystack": "haystack",
 }
 collect_ignore_glob = [
@@ -28,6 +27,11 @@ collect_ignore_glob = [
 ]
 
 __all__ = ["make_running_server", "model", "running_server", "server"]
+
+
+def pytest_configure(config):
+    # Semantic Kernel's own classes, when they are made.
+    config.addinivalue_line("filterwarnings", "ignore::pydantic.warnings.PydanticDeprecatedSince211")
 
 
 @pytest.fixture
