@@ -9,7 +9,10 @@ from tests.docs.snippets import run_page
 from tests.frameworks.scripted import ask, say
 
 CHARGE = ask(("c1", "charge", {"cents": 1200}))
+CHARGE_OF_PLUGIN = ask(("c1", "bank-charge", {"cents": 1200}))
 SCRIPTS = {
+    "docs/haystack.md": [say("Otters play."), say("Seals play.")],
+    "docs/semantic-kernel.md": [CHARGE_OF_PLUGIN, say("Charged."), say("Otters play.")],
     "docs/openai-agents.md": [CHARGE, say("Charged."), say("Otters play."), say("Otters.")],
 }
 OURS = [page for page in PAGES if page_name(page) in SCRIPTS]
