@@ -148,7 +148,7 @@ sematic: .venv-sematic/.installed ## run the pipelines' tests with Sematic, in .
 	@touch $@
 
 .PHONY: frameworks
-frameworks: .venv-frameworks/.installed ## run the tests with OpenAI Agents, Semantic Kernel, LlamaIndex and Haystack
+frameworks: .venv-frameworks/.installed ## run the tests with OpenAI Agents, Semantic Kernel and Haystack
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/frameworks $(PYTEST_ARGS)
 
 .venv-otel/.installed: requirements/otel.txt $(INPUTS)

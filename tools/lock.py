@@ -68,7 +68,7 @@ LOCK_FILES = (
     LockFile("sematic", extras=("postgres", "sematic"), groups=("build", "test"), apart=True),
     LockFile(
         "frameworks",
-        extras=("postgres", "openai-agents", "semantic-kernel", "llama-index", "haystack"),
+        extras=("postgres", "openai-agents", "semantic-kernel", "haystack"),
         groups=("build", "test"),
         apart=True,
     ),

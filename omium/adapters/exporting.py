@@ -59,8 +59,6 @@ FRAMEWORKS: Final = (
                "export:export_workflow", "semantic-kernel"),
     _framework("openai_agents", "the OpenAI Agents SDK", "agents", "Agent InstrumentedAgent", "openai_agents",
                "export:export_workflow", "openai-agents"),
-    _framework("llama_index", "LlamaIndex Workflows", "workflows llama_index",
-               "Workflow InstrumentedWorkflow", "llama_index", "export:export_workflow", "llama-index"),
     _framework("haystack", "Haystack", "haystack", "Pipeline AsyncPipeline InstrumentedPipeline", "haystack",
                "export:export_workflow", "haystack"),
 )  # fmt: skip
