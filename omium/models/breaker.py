@@ -17,7 +17,9 @@ class BreakerLimits(Command):
     """How much may be spent through a breaker within a minute; None: any amount."""
 
     tokens_per_minute: Spend | None = None
+    """Tokens, in and out, that calls may use within a minute before the next ones wait."""
     microcredits_per_minute: Spend | None = None
+    """Millionths of a credit that calls may cost within a minute before the next ones wait."""
 
 
 class BreakerPolicy(BreakerLimits):

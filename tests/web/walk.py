@@ -195,7 +195,7 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "report_calls": lambda ids: Asked(body={"name": ids.breaker, "want_permission": True}),
     "list_breakers": lambda ids: Asked(),
     "get_breaker": lambda ids: Asked((ids.breaker,)),
-    "set_limits": lambda ids: Asked((ids.breaker,), {"tokens_per_minute": 100}),
+    "limit_breaker": lambda ids: Asked((ids.breaker,), {"tokens_per_minute": 100}),
     "set_breaker": lambda ids: Asked((ids.breaker,), {"state": "closed"}),
     "record_usage": lambda ids: Asked(body=usage("of-a-stranger", ids.running)),
     "export_traces": lambda ids: Asked(body={}),

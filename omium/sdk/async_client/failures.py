@@ -90,9 +90,9 @@ class AsyncFailures(AsyncCore):
         path = f"/v1/breakers/{segment(name)}"
         return await self._send("POST", path, Breaker, command, idempotency_key=idempotency_key)
 
-    async def limit_breaker(self, name: str, limits: BreakerLimits) -> Breaker:
+    async def limit_breaker(self, name: str, command: BreakerLimits) -> Breaker:
         """Limit what is spent through a circuit breaker in a minute."""
-        return await self._send("PUT", f"/v1/breakers/{segment(name)}/limits", Breaker, limits)
+        return await self._send("PUT", f"/v1/breakers/{segment(name)}/limits", Breaker, command)
 
     async def report_calls(self, command: BreakerCall) -> BreakerAnswer:
         """Tell how calls through a breaker ended, and ask whether the next may be made."""

@@ -91,9 +91,9 @@ class SyncFailures(SyncCore):
         path = f"/v1/breakers/{segment(name)}"
         return self._send("POST", path, Breaker, command, idempotency_key=idempotency_key)
 
-    def limit_breaker(self, name: str, limits: BreakerLimits) -> Breaker:
+    def limit_breaker(self, name: str, command: BreakerLimits) -> Breaker:
         """Limit what is spent through a circuit breaker in a minute."""
-        return self._send("PUT", f"/v1/breakers/{segment(name)}/limits", Breaker, limits)
+        return self._send("PUT", f"/v1/breakers/{segment(name)}/limits", Breaker, command)
 
     def report_calls(self, command: BreakerCall) -> BreakerAnswer:
         """Tell how calls through a breaker ended, and ask whether the next may be made."""

@@ -96,10 +96,10 @@ async def set_breaker(call: Call[SetBreaker]) -> Answer:
     summary="Limit what is spent through a circuit breaker in a minute",
     tags=TAGS,
 )
-async def set_limits(call: Call[BreakerLimits]) -> Breaker:
+async def limit_breaker(call: Call[BreakerLimits]) -> Breaker:
     name = call.path["name"]
     call.tell(target=name, **call.body.model_dump(exclude_none=True))
     return await call.write(lambda tx: breakers.set_limits(tx, call.principal, name, call.body))
 
 
-ENDPOINTS = [report_calls, list_breakers, get_breaker, set_breaker, set_limits]
+ENDPOINTS = [report_calls, list_breakers, get_breaker, set_breaker, limit_breaker]
