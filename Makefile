@@ -127,6 +127,10 @@ langgraph-%: .venv-langgraph-%/.installed
 langgraph: $(DEV) langgraph-$(firstword $(LINES)) ## run the graphs' tests on the oldest and the newest line of LangGraph
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/langgraph $(PYTEST_ARGS)
 
+.PHONY: crash-matrix
+crash-matrix: $(DEV) ## kill a graph in each of its nodes, through each way to call it
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --torture tests/langgraph/test_crash.py $(PYTEST_ARGS)
+
 .venv-crewai/.installed: requirements/crewai.txt $(INPUTS)
 	@$(PYTHON) tools/environment.py $(@D) crewai
 	@touch $@
@@ -160,7 +164,7 @@ otel: .venv-otel/.installed ## run the tests with OpenTelemetry's exporter and r
 	@$(<D)/bin/python -m pytest -q -p no:cacheprovider tests/otel $(PYTEST_ARGS)
 
 .PHONY: test-all
-test-all: test lowest $(LINES:%=langgraph-%) ## run all tests with the newest and the oldest dependencies, LangGraph's with every line
+test-all: test lowest $(LINES:%=langgraph-%) crash-matrix ## run all tests with the newest and the oldest dependencies, LangGraph's with every line
 
 .PHONY: docs
 docs: $(DEV) ## run the documentation's snippets and check its links

@@ -1,7 +1,7 @@
 """A graph that is killed in any node goes on there: what had finished runs once.
 
 The short form kills in each node, and in parallel branches, sends, a subgraph and a loop through each way to
-call a graph. The whole matrix, each node through each way: `make langgraph PYTEST_ARGS=--torture`.
+call a graph. The whole matrix, each node through each way: `make crash-matrix`.
 """
 
 import itertools
