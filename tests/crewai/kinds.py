@@ -8,6 +8,7 @@ from crewai import LLM, Agent, Crew, Process, Task
 from crewai.flow.flow import Flow, and_, listen, or_, router, start
 from crewai.flow.human_feedback import human_feedback
 from crewai.flow.persistence import persist
+from crewai.llms.base_llm import BaseLLM
 from crewai.project import CrewBase, agent, before_kickoff, crew, task
 from crewai.tasks.conditional_task import ConditionalTask
 from crewai.tools import BaseTool, tool
@@ -263,6 +264,24 @@ def limits() -> Crew:
     return made
 
 
+class OwnModel(BaseLLM):
+    """A model whose class is the user's."""
+
+    def call(self, *_: Any, **__: Any) -> str:
+        return "nothing"
+
+
+@kind_of_crew
+def model_of_ones_own() -> Crew:
+    own = make_agent(llm=OwnModel(model="own"))
+    return Crew(agents=[own], tasks=[make_task(agent=own)])
+
+
+@kind_of_crew
+def memory() -> Crew:
+    return pair({"memory": True})
+
+
 @kind_of_crew
 def double_braces() -> Crew:
     return pair(first={"expected_output": "{{topic}} as it is"})
@@ -449,6 +468,15 @@ for _flow in (Chain, Router, Joins, Loop, Asking, Remembering):
 @kind_of_flow
 def flow_object() -> Any:
     return Chain()
+
+
+@kind_of_flow
+def declared_flow() -> Any:
+    methods = {
+        "add": {"start": True, "do": {"call": "expression", "expr": "1 + 1"}},
+        "show": {"listen": "add", "do": {"call": "expression", "expr": "outputs.add"}},
+    }
+    return Flow.from_declaration(contents={"schema": "crewai.flow/v1", "name": "sums", "methods": methods})
 
 
 @kind_of_flow

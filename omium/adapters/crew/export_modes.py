@@ -24,6 +24,7 @@ _SAID: Final = {
     "output_pydantic": "gives a pydantic model, which CrewAI converts the answer to",
     "output_json": "gives JSON, which CrewAI converts the answer to",
     "memory": "remembers",
+    "knowledge": "has knowledge of its own",
     "knowledge_sources": "has knowledge of its own",
     "planning": "plans before it works",
     "allow_delegation": "delegates work to others",
@@ -94,7 +95,7 @@ def explain_native(crew: Any, tasks: Mapping[str, Any], agents: Mapping[str, Any
             because.append(f"The task {id_} has no agent of its own.")
         if any("{{" in text for text in list_texts(task)):
             because.append(f"The task {id_} has double braces, which CrewAI fills in another way.")
-    return because
+    return list(dict.fromkeys(because))
 
 
 def _inherited(task: Any) -> set[str]:
