@@ -199,6 +199,7 @@ def _as_workflow(
             durability=options.durability.value if options.durability else None,
             takeover=options.takeover.value,
             queue=options.queue,
+            ignore=options.ignore,
         )(run)
     )
     assert made is not None, "it was decorated just now"
