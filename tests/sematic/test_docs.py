@@ -4,7 +4,7 @@ from tests.docs.pages import ROOT, WITH_SERVER, read_blocks
 from tests.docs.snippets import run_page
 
 PAGE = ROOT / "docs" / "sematic.md"
-EXAMPLE = ROOT / "examples" / "sematic" / "report.py"
+EXAMPLE = ROOT / "examples" / "sematic" / "word_counts.py"
 
 
 def test_every_snippet_of_the_guide_runs(tmp_path):

@@ -1,6 +1,6 @@
 """A pipeline of Sematic that counts words in texts, one function of it unreliable.
 
-    python examples/sematic/report.py otters otters cats
+    python examples/sematic/word_counts.py otters otters cats
 
 `instrument` is the only line that knows of Omium. Kill it at any place, and `omium resume` goes on there. In
 an environment of its own: pip install 'omium-os[sematic]'
