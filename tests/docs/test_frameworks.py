@@ -1,4 +1,4 @@
-"""docs/frameworks.md says of each framework what a test shows, and of every adapter something."""
+"""docs/frameworks.md says of each framework what a test shows."""
 
 import importlib.util
 import sys
@@ -31,6 +31,13 @@ def test_every_framework_is_captured_resumed_and_exported_and_has_its_page():
         assert (ROOT / "docs" / framework.page).is_file()
         target = framework.tests.removeprefix("make ")
         assert f"\n{target}:" in (ROOT / "Makefile").read_text("utf-8")
+
+
+def test_what_is_told_has_an_adapter():
+    folders = {each.parent.name for each in (ROOT / "omium" / "adapters").glob("*/__init__.py")}
+    known = {framework.key for framework in RECORD}
+
+    assert {"crew" if key == "crewai" else key for key in known} <= folders
 
 
 def test_a_line_whose_test_is_missing_or_skipped_is_told(tmp_path, monkeypatch):
