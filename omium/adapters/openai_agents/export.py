@@ -28,7 +28,7 @@ def export_workflow(
 
     Takes what `instrument` returned, too. The document is the same in every process, and holds no key.
     """
-    root = getattr(agent, "original", agent)
+    root = getattr(agent, "source", agent)
     nodes = name_nodes(root)
     tools: dict[str, Any] = {}
     agents = {id_: _agent(id_, each, tools) for id_, each in nodes.items()}

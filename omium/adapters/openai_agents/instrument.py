@@ -23,7 +23,7 @@ from omium.retry import RetryPolicy
 
 
 def instrument(
-    agent: Agent[Any],
+    agent: Agent[Any] | InstrumentedAgent,
     *,
     name: str | None = None,
     nodes: Mapping[str, StepPolicy] | None = None,
@@ -44,6 +44,8 @@ def instrument(
     `@omium.workflow`. `run_options` are what `Runner.run` takes (`max_turns`, `context`, ...), for every
     run. Raises `ConfigError` for a name of a node that there is not.
     """
+    if isinstance(agent, InstrumentedAgent):  # once more, under another name
+        return agent.renamed(name, module=find_calling_module())
     chosen = dict(nodes or {})
     known = name_nodes(agent)
     if unknown := sorted(key for key in chosen if key.partition(".")[0] not in known):
@@ -66,9 +68,12 @@ def instrument(
 class InstrumentedAgent:
     """An agent under Omium. What is not named here is the agent's own."""
 
+    takes_by_name = True
+    """Of a stored spec's inputs: `input` is what the run begins with."""
+
     def __init__(
         self,
-        original: Agent[Any],
+        source: Agent[Any],
         agent: Agent[Any],
         name: str,
         run_options: Mapping[str, Any],
@@ -79,11 +84,14 @@ class InstrumentedAgent:
         takeover: Literal["never", "auto"] = "never",
         queue: str = "default",
     ) -> None:
-        self.original = original
+        self.source = source
+        """The user's own."""
         self.agent = agent
         """The copy whose turns and tools are steps: for `Runner.run(...)` in workflows of your own."""
         self._run_options = dict(run_options)
         self._default = default
+        self._terms: dict[str, Any] = {"durability": durability, "takeover": takeover, "queue": queue}
+        self.name = name
         self._workflow = AsyncWorkflow(
             name, self._work, module=module, durability=durability, takeover=takeover, queue=queue
         )
@@ -93,6 +101,18 @@ class InstrumentedAgent:
         if name == "agent":  # not set yet: a half-made copy must not recurse
             raise AttributeError(name)
         return getattr(self.agent, name)
+
+    def renamed(self, name: str | None, *, module: str) -> InstrumentedAgent:
+        """Return the same under another name, with the policies that it has."""
+        return InstrumentedAgent(
+            self.source,
+            self.agent,
+            name or self.name,
+            self._run_options,
+            self._default,
+            module=module,
+            **self._terms,
+        )
 
     async def run(self, input: Any, **options: Any) -> RunResult:  # noqa: A002  # the SDK's own name
         """Run the agent as `Runner.run(agent, input, **options)` does, as an execution."""
