@@ -63,7 +63,7 @@ def main() -> None:
 def killed_halfway() -> str:
     """Start the graph, kill it with SIGKILL while an agent waits for the model; return the execution's id."""
     say(f"Running seven nodes, and killing the process with SIGKILL while `{KILLED_IN}` waits for the model")
-    process = subprocess.Popen([sys.executable, str(HERE / "agents.py"), "durable agents"])
+    process = subprocess.Popen([sys.executable, str(HERE / "research.py"), "durable agents"])
     while not calls()["begun"].get(KILLED_IN):
         if process.poll() is not None:
             raise SystemExit(f"The graph ended by itself, with {process.returncode}.")
@@ -113,10 +113,10 @@ def refused_by_a_cap() -> None:
     say("A key that may spend a hundredth of a cent: refused before anything is asked or paid")
     capped = [*OMIUM, "keys", "create", "--name", "small", "--spend-cap", "0.0001"]
     key = ask_json(*capped)["api_key"]
-    print(f"\n$ omium {' '.join(capped[3:])}\n\n$ OMIUM_API_KEY={key[:10]}... python agents.py", flush=True)
+    print(f"\n$ omium {' '.join(capped[3:])}\n\n$ OMIUM_API_KEY={key[:10]}... python research.py", flush=True)
     before = calls()["begun"]
     refused = subprocess.run(
-        [sys.executable, str(HERE / "agents.py"), "durable agents"],
+        [sys.executable, str(HERE / "research.py"), "durable agents"],
         check=False, env=os.environ | {"OMIUM_API_KEY": key}, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     print("\n".join(refused.stderr.splitlines()[-2:]))
