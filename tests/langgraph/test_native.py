@@ -62,6 +62,7 @@ builder.add_edge("plan", "write")
 graph = builder.compile(name="tea")
 print("a module that prints when it is imported")
 """
+EXPORTED = []
 OUTPUT = {"topic": "oolong", "log": ["plan oolong", "write"]}
 
 
@@ -112,18 +113,27 @@ class Native:
                 process.kill()
                 process.wait(TIMEOUT_S)
 
+    def document(self):
+        """Return what `omium export` prints; the command is run by the first test that asks."""
+        if not EXPORTED:
+            EXPORTED.append(self.omium("export", "graph.py:graph").stdout)
+        return json.loads(EXPORTED[0])
+
+    def save(self, document):
+        return self.server.post("/v1/workflows", {"document": document})
+
     def imported(self):
-        return self.json("export", "graph.py:graph", "--import")
+        return self.save(self.document())
 
     def edit(self, change):
         """Save the document that `change` makes of the active one, and return what became of it."""
-        document = json.loads(self.omium("workflows", "export", "tea").stdout)
+        document = self.server.get("/v1/workflows/tea/versions/active")["document"]
         change(document)
-        (self.folder / "edited.json").write_text(json.dumps(document))
-        return self.json("workflows", "import", "edited.json")
+        return self.save(document)
 
-    def start(self):
-        return self.json("run", "tea", "--input", "topic=oolong", "--no-wait")["id"]
+    def start(self, name="tea"):
+        body = {"workflow": name, "driver": "worker", "input": {"topic": "oolong"}, "input_digest": "0" * 64}
+        return self.server.post("/v1/executions", body)["id"]
 
     def ended(self, execution_id):
         def look():
@@ -154,7 +164,7 @@ def give_retry(document, attempts):
 
 
 def test_an_exported_graph_is_stored_and_run_by_a_worker_of_its_file(native):
-    saved = native.imported()
+    saved = native.json("export", "graph.py:graph", "--import")
     with native.worker():
         done = native.json("run", "tea", "--input", "topic=oolong")
 
@@ -230,12 +240,11 @@ def test_what_runs_keeps_its_version_while_another_one_begins(native):
 
 def test_a_spec_that_names_another_module_imports_nothing(native):
     (native.folder / "elsewhere.py").write_text("open('imported.txt', 'w').close()")
-    document = json.loads(native.omium("export", "graph.py:graph").stdout)
+    document = native.document()
     document["runtime"]["entrypoint"] = "elsewhere.py:graph"
     for node in document["nodes"]:
         node["ref"] = {"ref": "elsewhere:write"}
-    (native.folder / "edited.json").write_text(json.dumps(document))
-    native.json("workflows", "import", "edited.json")
+    native.save(document)
 
     with native.worker():
         done = native.ended(native.start())
@@ -264,12 +273,9 @@ def test_an_edit_of_the_graph_itself_is_refused_before_anything_runs(native):
 
 
 def test_a_workflow_of_another_name_is_served_by_its_entrypoint(native):
-    document = json.loads(native.omium("export", "graph.py:graph").stdout)
-    document["name"] = "chai"
-    (native.folder / "edited.json").write_text(json.dumps(document))
     with native.worker("graph.py"):
-        native.json("workflows", "import", "edited.json")
-        done = native.json("run", "chai", "--input", "topic=oolong")
+        native.save({**native.document(), "name": "chai"})
+        done = native.ended(native.start("chai"))
 
     assert (done["workflow"], done["status"], done["version"]) == ("chai", "completed", 1)
 
