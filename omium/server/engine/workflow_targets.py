@@ -88,6 +88,6 @@ def _compare(node: Node, pointer: str, target: str, asked: dict[str, JsonValue])
         elif next(iter(list_references(value)), None) is None:
             wanted = known[name]
             whole = {key: asked[key] for key in ("$defs", "definitions") if key in asked}
-            schema = {**whole, **wanted} if isinstance(wanted, dict) else wanted
+            schema: JsonValue = {**whole, **wanted} if isinstance(wanted, dict) else wanted
             for found in check_value(schema, value) if check_schema(schema) is None else ():
                 yield SpecProblem(at + found.pointer, found.detail, "", "type-mismatch")
