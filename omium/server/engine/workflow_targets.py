@@ -18,6 +18,7 @@ from omium.spec.problems import SpecProblem, did_you_mean, join_pointer
 from omium.spec.references import list_references
 from omium.spec.schemas import check_schema, check_value
 
+_DEFINITIONS: Final = ("$defs", "definitions")
 LOOKED_AT_MAX: Final = 50
 """Subworkflows of one document whose targets are looked at; each may be a workflow of its own."""
 
@@ -87,7 +88,7 @@ def _compare(node: Node, pointer: str, target: str, asked: dict[str, JsonValue])
                 yield SpecProblem(at, detail, suggestion, "undeclared-input")
         elif next(iter(list_references(value)), None) is None:
             wanted = known[name]
-            whole = {key: asked[key] for key in ("$defs", "definitions") if key in asked}
+            whole: dict[str, JsonValue] = {key: asked[key] for key in _DEFINITIONS if key in asked}
             schema: JsonValue = {**whole, **wanted} if isinstance(wanted, dict) else wanted
             for found in check_value(schema, value) if check_schema(schema) is None else ():
                 yield SpecProblem(at + found.pointer, found.detail, "", "type-mismatch")
