@@ -146,7 +146,7 @@ class ForkedServer(RunningServer):
         self.under = under
         self._child: Forked | None = None
         self._start_now = start
-        super().__init__(data, environment, ("-m", "tests.faults.planted", bug))
+        super().__init__(data, environment, ("-m", "tests.faults.planted", bug), from_nothing=True)
 
     def start(self) -> None:
         if self._start_now:
