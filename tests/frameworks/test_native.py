@@ -1,0 +1,65 @@
+"""What `omium export --import` stored is run by a worker of the same file, with the framework itself."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import omium
+from tests.frameworks.scripted import ask, say
+
+HERE = Path(__file__).parent
+AGENTS = [say("Done.")]
+PIPELINE = [say("Otters play."), ask(("c1", "publish", {"title": "Otters"})), say("It is out.")]
+
+
+@pytest.mark.parametrize(
+    ("module", "folder", "file", "script", "inputs", "output"),
+    [
+        ("agents", "openai_agents", "support.py:expert", AGENTS, {"input": "Order 7?"}, "Done."),
+        ("semantic_kernel", "semantic_kernel", "clerk.py:clerk", AGENTS, {"input": "Order 7?"}, "Done."),
+        (
+            "haystack",
+            "haystack",
+            "report.py:make_pipeline",
+            PIPELINE,
+            {"draft": {"topic": "otters"}},
+            {"say": {"text": "It is out."}},
+        ),
+    ],
+    ids=["openai_agents", "semantic_kernel", "haystack"],
+)
+def test_a_worker_runs_what_was_exported(server, model, module, folder, file, script, inputs, output):
+    if importlib.util.find_spec(module) is None:
+        pytest.skip("the framework is not installed here")
+    shutil.copy(HERE / folder / file.partition(":")[0], server.folder)
+    model.script = list(script)
+
+    def run(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-m", "omium", *arguments],
+            cwd=server.folder,
+            env={**os.environ, "PYTHONPATH": str(Path(omium.__file__).parents[1])},
+            capture_output=True,
+            text=True,
+            timeout=180,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    saved = json.loads(run("export", file, "--import", "--json"))
+    given = [f"--input={name}={json.dumps(value)}" for name, value in inputs.items()]
+    execution = json.loads(run("run", saved["name"], *given, "--no-wait", "--json"))
+    run("worker", file, "--once")
+
+    detail = server.detail(execution["id"])
+    assert detail["status"] == "completed", detail
+    told = detail["output"]
+    assert output == (told if isinstance(told, str) else {"say": told["say"]})
+    assert model.script == []
