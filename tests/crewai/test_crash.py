@@ -21,6 +21,7 @@ CREWS = [
     ("akickoff_for_each", "draft:otters"),
     ("hierarchical", "draft:otters"),
 ]
+TOGETHER = ("kickoff_for_each_async", "akickoff_for_each")  # these run their items side by side
 METHODS = ("plan", "left", "right", "decide", "publish", "close")
 
 
@@ -66,11 +67,16 @@ def test_a_crew_killed_in_a_task_repeats_only_that_task_and_asks_its_model_nothi
     finished = {step["key"] for step in detail["steps"] if step["epoch"] == 1}
     assert again[place] == 1
     # Items that ran at the same time died with it, in whatever they did.
-    assert set(again) == {place} or way in ("kickoff_for_each_async", "akickoff_for_each")
-    assert model.count() == Counter(f"{task} of {topic}" for topic in topics for task in TASKS)
+    assert set(again) == {place} or way in TOGETHER
+    unheard = model.count() - Counter(f"{task} of {topic}" for topic in topics for task in TASKS)
+    # A neighbour's answer may have been on its way when the process died: it is asked for once more.
+    assert not unheard or (
+        way in TOGETHER and sum(unheard.values()) == 1 and place.split(":")[1] not in str(unheard)
+    )
     assert place.partition(":")[0] not in finished
-    used = detail["usage"]
-    assert (used["input_tokens"], used["output_tokens"]) == (model.input_tokens, model.output_tokens)
+    if not unheard:
+        used = detail["usage"]
+        assert (used["input_tokens"], used["output_tokens"]) == (model.input_tokens, model.output_tokens)
 
 
 @pytest.mark.parametrize("method", METHODS)
