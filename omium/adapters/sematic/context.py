@@ -34,6 +34,14 @@ def in_function(run_id: str, root_id: str, class_path: str) -> Iterator[list[Abs
             _INSIDE.reset(token)
 
 
+@contextlib.contextmanager
+def between_functions() -> Iterator[None]:
+    """Keep other pipelines from calling a function meanwhile: it would take what is made here for its own."""
+    refuse_inside()
+    with _ONE_FUNCTION:
+        yield
+
+
 def refuse_inside() -> None:
     """Raise `ConfigError` inside a function of a pipeline: Sematic runs no pipeline there."""
     if _INSIDE.get():

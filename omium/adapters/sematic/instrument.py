@@ -15,7 +15,7 @@ from sematic.function import Function
 from sematic.runners.silent_runner import SilentRunner
 
 from omium.adapters.recorded import StepPolicy
-from omium.adapters.sematic.context import refuse_inside
+from omium.adapters.sematic.context import between_functions, refuse_inside
 from omium.adapters.sematic.machine import PipelineMachine
 from omium.adapters.sematic.subjects import find_policies, get_function
 from omium.adapters.sematic.values import make_future
@@ -84,7 +84,8 @@ class InstrumentedPipeline:
         def run(*args: Any, **kwargs: Any) -> Any:
             frame = find_active_frame()
             assert frame is not None, "a workflow runs inside an execution"
-            future = make_future(function, signature.bind(*args, **kwargs).arguments)
+            with between_functions():
+                future = make_future(function, signature.bind(*args, **kwargs).arguments)
             return PipelineMachine(frame, lambda node_id: nodes.get(node_id, default)).run(future)
 
         run.__module__, run.__name__, run.__qualname__ = module, function.__name__, ""

@@ -16,7 +16,7 @@ from sematic.abstract_future import AbstractFuture
 from sematic.function import Function, _convert_lists, _convert_tuples
 from sematic.future import Future
 
-from omium.adapters.sematic.context import in_function
+from omium.adapters.sematic.context import between_functions, in_function
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ def expand(function: Function) -> Expansion:
     """Return what the body of `function` calls. A body that names no function of Sematic's is not called."""
     placeholders = {name: _make_placeholder(name, type_) for name, type_ in function.input_types.items()}
     names = {placeholder.id: name for name, placeholder in placeholders.items()}
-    future: AbstractFuture = function(**placeholders)
+    with between_functions():
+        future: AbstractFuture = function(**placeholders)
     if not any(_list_functions(function.func)):
         return Expansion(future)
     try:
