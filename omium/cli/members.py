@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from omium.sdk.sync_client import Client
 
 app = typer.Typer(
-    help="Manage who is in the tenant: invite, change roles, remove.",
+    help="Manage who is in the tenant, and their roles.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -13,7 +13,7 @@ from omium.cli.table import Column
 from omium.cli.words import ago, now_us
 
 app = typer.Typer(
-    help="Look after the users of a stopped server, on its machine.",
+    help="Look after the users of a server that is stopped.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
