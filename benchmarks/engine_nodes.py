@@ -40,6 +40,7 @@ def measure(options: Options) -> list[Row]:
         options.rounds,
         {
             ENGINE: lambda: run_engine(seconds, at_once),
+            ITSELF: lambda: run_engine(seconds, at_once, itself=True),
             **({} if options.quick else {LANGGRAPH: lambda: run_langgraph(Work(seconds, at_once))}),
         },
     )
@@ -50,6 +51,7 @@ def measure(options: Options) -> list[Row]:
             unit="ms",
             figures=_figures(alone, ENGINE, ITSELF, LANGGRAPH),
             goals=[
+                Goal("per node that it does itself", alone.figure(ITSELF).value, 1, unit=" ms"),
                 Goal("per node", alone.figure(ENGINE).value, 1, unit=" ms"),
                 Goal(f"beside {LANGGRAPH}", alone.ratio(ENGINE, LANGGRAPH), 0.83, unit=" ×"),
             ],
@@ -60,8 +62,9 @@ def measure(options: Options) -> list[Row]:
             name="engine_nodes",
             what=f"nodes of specs, {at_once} executions at once",
             unit="nodes/s",
-            figures=_figures(beside, ENGINE, LANGGRAPH),
+            figures=_figures(beside, ENGINE, ITSELF, LANGGRAPH),
             goals=[
+                Goal("nodes that it does itself", beside.figure(ITSELF).value, 2_000, at_least=True),
                 Goal("nodes per second", beside.figure(ENGINE).value, 2_000, at_least=True),
                 Goal(f"beside {LANGGRAPH}", beside.ratio(ENGINE, LANGGRAPH), 2.3, at_least=True, unit=" ×"),
             ],
