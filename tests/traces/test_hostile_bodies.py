@@ -1,14 +1,16 @@
 """Bodies that are no OTLP, too large, or made to hurt, are refused with a sentence and without effect."""
 
+import asyncio
 import gzip
 import json
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 
 from omium.server.store import traces as store
-from omium.server.traces import ingest
+from omium.server.traces import ingest, reading
 from tests.traces.spans import PROTOBUF, S, llm, request, send
 
 JSON = "application/json"
@@ -102,3 +104,63 @@ async def test_a_large_value_is_cut(app_client):
     (row,) = await app_client.server.db.read(lambda tx: store.list_traces(tx, "", 10))
     (kept,) = await app_client.server.db.read(lambda tx: store.list_spans(tx, row.execution_id))
     assert len(kept.body) < 80_000
+
+
+async def test_what_follows_the_end_of_a_zipped_body_is_not_lost_in_silence(app_client):
+    spans = [request([llm(number, 0)], 1).SerializeToString() for number in (1, 2)]
+    body = b"".join(gzip.compress(each) for each in spans)
+    headers = {"content-type": PROTOBUF, "content-encoding": "gzip"}
+    answer = await app_client.post("/v1/traces", content=body, headers=headers)
+    assert answer.status_code == 400, answer.text
+    assert "one member" in answer.json()["detail"]
+
+
+class Counting(ThreadPoolExecutor):
+    """Counts what is done on its threads."""
+
+    done = 0
+
+    def submit(self, *args, **kwargs):
+        self.done += 1
+        return super().submit(*args, **kwargs)
+
+
+async def test_a_small_body_that_inflates_much_is_read_on_another_thread(app_client):
+    asyncio.get_running_loop().set_default_executor(threads := Counting())
+    sent = [llm(number, 0, attributes={"gen_ai.prompt": "tea " * 400}) for number in range(1, 400)]
+    await send(app_client, sent[:2], zipped=True)
+    before = threads.done
+    await send(app_client, sent[2:4], zipped=True)
+    small = threads.done - before
+    await send(app_client, sent, zipped=True)  # a prompt that all calls repeat: more than 50:1
+    assert threads.done - before - small > small
+
+
+def test_finding_what_a_full_trace_has_room_for_looks_at_each_span_once():
+    class Row:
+        def __init__(self, span_id):
+            self.span_id = span_id
+
+        def __eq__(self, other):
+            raise AssertionError("spans are told apart by their ids")
+
+        __hash__ = None
+
+    rows = [Row(f"{number:016x}") for number in (*range(1, 10_001), 1)]
+    known = {row.span_id for row in rows[:4_000]}
+    fitting, refused = ingest._fit(rows, known)
+    assert (len(fitting), refused) == (5_001, 5_000)
+
+
+@pytest.mark.parametrize("cost", [1e305, float("inf"), float("nan"), -1.0])
+async def test_a_cost_that_cannot_be_is_left_out_and_said(app_client, cost):
+    answer = await send(app_client, [llm(1, 0, attributes={"llm.cost.total": cost})])
+    assert answer.partial_success.rejected_spans == 0
+    assert "its cost is" in answer.partial_success.error_message
+
+
+def test_names_are_kept_at_hand_only_as_long_as_they_may_be():
+    reading._clean_name.cache_clear()
+    name = reading.clean_name("n" * 10**6 + "end")
+    assert reading.clean_name("n" * 10**6 + "another end") == name
+    assert reading._clean_name.cache_info().currsize == 1, "what is cut off is no part of the key"

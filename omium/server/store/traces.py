@@ -65,7 +65,7 @@ PUT_SPAN = Sql("""
      WHERE (trace_spans.ended_us, trace_spans.digest) < (excluded.ended_us, excluded.digest)
 """)  # a repeat changes nothing; of two that differ always the same one stays
 COUNT_SPANS = Sql("SELECT COUNT(*) FROM trace_spans WHERE execution_id = :execution_id")
-HAS_SPAN = Sql("SELECT 1 FROM trace_spans WHERE execution_id = :execution_id AND span_id = :span_id")
+LIST_SPAN_IDS = Sql("SELECT span_id FROM trace_spans WHERE execution_id = :execution_id")
 NOTE_NEWS = Sql("""
     UPDATE traces SET spans = :spans, revision = revision + 1, seen_us = :now_us, closed = 0, due_us = :due_us
      WHERE execution_id = :execution_id
@@ -122,8 +122,8 @@ def count_spans(tx: Tx, execution_id: str) -> int:
     return tx.one(COUNT_SPANS, int, execution_id=execution_id)
 
 
-def has_span(tx: Tx, execution_id: str, span_id: str) -> bool:
-    return tx.value(HAS_SPAN, execution_id=execution_id, span_id=span_id) is not None
+def list_span_ids(tx: Tx, execution_id: str) -> set[str]:
+    return set(tx.all(LIST_SPAN_IDS, str, execution_id=execution_id))
 
 
 def note_news(tx: Tx, execution_id: str, *, spans: int, due_us: int) -> None:

@@ -148,8 +148,7 @@ def cost_microusd(attributes: Attributes, flags: list[str]) -> int | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         flags.append("its cost is no number")
         return None
-    cost = round(value * 1_000_000)
-    if not 0 <= cost <= COST_MICROUSD_MAX:
+    if not 0 <= value <= COST_MICROUSD_MAX / 1_000_000:  # infinity and what is no number, too
         flags.append(f"its cost is {str(value)[:40]}")
         return None
-    return cost
+    return round(value * 1_000_000)

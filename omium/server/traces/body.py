@@ -13,8 +13,8 @@ from omium.errors import InvalidRequest, PayloadTooLarge, UnsupportedMediaType
 
 INFLATED_BYTES_MAX: Final = 16 * 2**20
 RATIO_MAX: Final = 50
-SMALL_BYTES: Final = 64 * 2**10
-"""Whatever its ratio, a body may inflate to so much: spans that are much alike shrink well."""
+SMALL_BYTES: Final = 2 * 2**20
+"""Whatever its ratio, a body may inflate to so much: calls that repeat one conversation shrink well."""
 _WINDOW_BITS: Final = {"gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 
@@ -43,4 +43,6 @@ def inflate(body: bytes, encoding: str) -> bytes:
         )
     if not decoder.eof:
         raise InvalidRequest(f"The {encoding} body ends before its end.")
+    if decoder.unused_data:  # a 200 would say that it was stored
+        raise InvalidRequest(f"Something follows the end of the {encoding} body; send it as one member.")
     return inflated

@@ -80,8 +80,11 @@ async def ingest(
         )
     secrets = await known.list_values(principal.tenant_id)
     spelled = known.spelled(principal.tenant_id)
-    read = partial(read_batch, principal, body, form, encoding, secrets, spelled)
-    batch = read(now_us) if len(body) <= INLINE_BYTES else await asyncio.to_thread(read, now_us)
+    small = len(body) <= INLINE_BYTES
+    inflated = inflate(body, encoding) if small else await asyncio.to_thread(inflate, body, encoding)
+    read = partial(read_batch, principal, inflated, form, secrets, spelled)
+    small = len(inflated) <= INLINE_BYTES  # what was sent small may be large
+    batch = read(now_us) if small else await asyncio.to_thread(read, now_us)
     faults = await db.write(lambda tx: store_batch(tx, principal, batch)) if batch.rows else Counter[str]()
     rejected, message = batch.describe(faults)
     write = protobuf.write_reply if form == protobuf.MEDIA_TYPE else json_form.write_reply
@@ -92,17 +95,15 @@ def read_batch(
     principal: Principal,
     body: bytes,
     form: str,
-    encoding: str,
     secrets: tuple[str, ...],
     spelled: tuple[bytes, ...],
     now_us: int,
 ) -> Batch:
     """Return what `body` says, redacted and ready to be stored; raises what `ingest` does."""
-    inflated = inflate(body, encoding)
     batch = Batch()
     spans: list[tuple[str, Span]] = []
     try:
-        for number, raw in enumerate(_read(inflated, form)):
+        for number, raw in enumerate(_read(body, form)):
             fault = (
                 f"more than {SPANS_MAX:,} spans at a time" if number >= SPANS_MAX else find_fault(raw, now_us)
             )
@@ -146,15 +147,23 @@ def store_batch(tx: Tx, principal: Principal, batch: Batch) -> Counter[str]:
         rows = batch.rows[execution_id]
         spans = trace.spans
         if spans + len(rows) > TRACE_SPANS_MAX:
-            room = [row for row in rows if store.has_span(tx, execution_id, row.span_id)]
-            fresh = [row for row in rows if row not in room][: max(TRACE_SPANS_MAX - spans, 0)]
-            if refused := len(rows) - len(room) - len(fresh):
+            rows, refused = _fit(rows, store.list_span_ids(tx, execution_id))
+            if refused:
                 faults[f"a trace has more than {TRACE_SPANS_MAX:,} spans"] += refused
-            rows = room + fresh
         if store.put_spans(tx, rows):
             spans = store.count_spans(tx, execution_id)
             store.note_news(tx, execution_id, spans=spans, due_us=_due_us(tx, trace))
     return faults
+
+
+def _fit(rows: list[SpanRow], known: set[str]) -> tuple[list[SpanRow], int]:
+    """Return those of `rows` for which their trace has room beside the spans `known`; how many are left."""
+    fitting = []
+    for row in rows:
+        if row.span_id in known or len(known) < TRACE_SPANS_MAX:
+            known.add(row.span_id)
+            fitting.append(row)
+    return fitting, len(rows) - len(fitting)
 
 
 def _new_trace(principal: Principal, execution_id: str, trace_id: str) -> TraceRow:

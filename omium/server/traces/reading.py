@@ -182,9 +182,13 @@ def _name_of(raw: RawSpan, kind: Kind) -> str:
     return raw.name
 
 
-@functools.lru_cache(maxsize=4096)  # a service's spans have few names
 def clean_name(name: str, *, otherwise: str = "span") -> str:
     """Return `name` as a part of a path: printable, not long, and without ids that no two runs share."""
+    return _clean_name(name[: 4 * NAME_MAX + 1], otherwise)
+
+
+@functools.lru_cache(maxsize=4096)  # a service's spans have few names
+def _clean_name(name: str, otherwise: str) -> str:
     text = " ".join(safe_text(_UUID.sub("", clean_text(name, 4 * NAME_MAX))).split())
     text = "".join(character for character in text if character.isprintable()).strip(" _-.")
     while len(text.encode()) > NAME_MAX:
