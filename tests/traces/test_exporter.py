@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from omium.errors import ConfigError
 from omium.server.outbound.http import SendFailed
 from omium.server.settings import ServerSettings
+from omium.server.traces import exporter as exporting
 from omium.server.traces.exporter import Exporter
 from omium.server.traces.outgoing import span_id_of
 from tests.traces.spans import S, kind, send
@@ -47,7 +48,7 @@ def exporter_to(app, port):
     settings = ServerSettings(
         data=app.server.settings.data,
         otlp_export_endpoint=f"http://127.0.0.1:{port}/",
-        otlp_export_headers=("X-Key=a%20b",),
+        otlp_export_headers=("X-Key=a%2C%20b",),
     )
     exporter = Exporter.load(settings, app.server.db)
     assert exporter is not None
@@ -91,7 +92,7 @@ async def test_an_execution_is_told_with_its_steps_errors_and_tokens(each_app_cl
         app.clock.advance(seconds=30)
         assert await exporter.run_once() == 2
         assert await exporter.run_once() == 0
-    assert [(path, key) for path, key, _ in told] == [("/v1/traces", "a b")] * 2
+    assert [(path, key) for path, key, _ in told] == [("/v1/traces", "a, b")] * 2
     spans = spans_of(told[0])
     assert set(spans) == {"report", "outline", "outline/draft"}
     root, outer, inner = spans["report"], spans["outline"], spans["outline/draft"]
@@ -140,9 +141,44 @@ async def test_what_a_collector_calls_wrong_does_not_hold_up_the_others(app_clie
 
 @pytest.mark.parametrize(
     ("endpoint", "headers"),
-    [("collector:4318", ()), ("http://u:p@x", ()), ("http://x:99999", ()), ("http://x", ("a",))],
+    [
+        ("collector:4318", ()),
+        ("http://u:p@x", ()),
+        ("http://x:99999", ()),
+        ("http://x", ("a",)),
+        ("http://x", ("a=%0Ab",)),
+        ("http://x", ("host=b",)),
+    ],
 )
 def test_a_collector_that_cannot_be_is_refused_at_the_start(tmp_path, endpoint, headers):
     settings = ServerSettings(data=tmp_path, otlp_export_endpoint=endpoint, otlp_export_headers=headers)
     with pytest.raises(ConfigError, match="OMIUM_OTLP_EXPORT"):
         Exporter.load(settings, None)
+
+
+async def test_a_long_backlog_is_told_page_by_page_across_the_gaps_in_it(app_client, monkeypatch):
+    app = app_client
+    monkeypatch.setattr(exporting, "PAGE_ROWS", 2)
+    with collector() as (port, told):
+        exporter = exporter_to(app, port)
+        await exporter.run_once()
+        ended = []
+        for pause_s in (1, 1, 1, 86_400, 3_000_000, 1, 1):
+            app.clock.advance(seconds=pause_s)
+            ended.append(await run(app))
+        app.clock.advance(seconds=10**6)
+        assert [await exporter.run_once() for _ in range(5)] == [2, 2, 2, 1, 0]
+    assert [said(spans_of(each)["report"])["omium.execution.id"] for each in told] == ended
+
+
+async def test_steps_that_are_too_many_are_said_to_be_cut(app_client, monkeypatch):
+    app = app_client
+    monkeypatch.setattr(exporting, "STEPS_MAX", 1)
+    with collector() as (port, told):
+        exporter = exporter_to(app, port)
+        await exporter.run_once()
+        await run(app)
+        await exporter.run_once()
+    spans = spans_of(told[0])
+    assert set(spans) == {"report", "outline"}
+    assert said(spans["report"])["omium.steps.cut_after"] == 1

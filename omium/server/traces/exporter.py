@@ -14,14 +14,14 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from omium.clock import US_PER_S
 from omium.errors import ConfigError, Problem
 from omium.logs import get_logger
 from omium.server.db.tx import Database, Tx
 from omium.server.outbound.addresses import TargetRefused
-from omium.server.outbound.http import GuardedClient, SendFailed
+from omium.server.outbound.http import GuardedClient, SendFailed, check_headers
 from omium.server.settings import ServerSettings
 from omium.server.store import details, steps, usage
 from omium.server.store import trace_exports as store
@@ -34,6 +34,8 @@ LAG_US: Final = 5 * US_PER_S
 """What ended less than this ago is not told yet: another server may still commit an earlier end."""
 PAGE_ROWS: Final = 50
 STEPS_MAX: Final = 5_000
+WINDOW_US: Final = 60 * US_PER_S
+"""What is looked at first for a page: of a long backlog not all is sorted for each page of it."""
 LONGEST_PAUSE_S: Final = 60.0
 LEFT_OUT: Final = frozenset({400, 413, 422})
 
@@ -60,6 +62,7 @@ class Exporter:
         self._headers = {"content-type": MEDIA_TYPE, **headers}
         self._sleep = sleep
         self._failures = 0
+        self._window_us = WINDOW_US
         self._loop: asyncio.Task[None] | None = None
 
     @classmethod
@@ -78,9 +81,10 @@ class Exporter:
                 variable="OMIUM_OTLP_EXPORT_ENDPOINT",
             )
             client.check_url(settings.otlp_export_endpoint)
+            headers = _read_headers(settings.otlp_export_headers)
         except (TargetRefused, ValueError) as error:
             raise ConfigError(f"OMIUM_OTLP_EXPORT_ENDPOINT: {error}") from error
-        return cls(db, client, settings.otlp_export_endpoint, _read_headers(settings.otlp_export_headers))
+        return cls(db, client, settings.otlp_export_endpoint, headers)
 
     def start(self) -> None:
         self._loop = asyncio.create_task(self._repeat(), name="otlp export")
@@ -95,11 +99,22 @@ class Exporter:
     async def run_once(self) -> int:
         """Tell a page of what has ended; returns how many that were. Raises what sending raises."""
         cursor = await self._db.write(lambda tx: store.open_cursor(tx, self.target))
-        rows = await self._db.read(lambda tx: store.list_ended(tx, cursor, tx.now_us - LAG_US, PAGE_ROWS))
+        rows = await self._db.read(lambda tx: self._list_page(tx, cursor))
         for row in rows:
             await self._tell(row)
             await self._db.write(lambda tx, r=row: store.move_cursor(tx, self.target, r))  # type: ignore[misc]
         return len(rows)
+
+    def _list_page(self, tx: Tx, cursor: store.Cursor) -> list[ExecutionRow]:
+        until_us, window_us = tx.now_us - LAG_US, self._window_us
+        while True:
+            end_us = min(cursor.ended_us + window_us, until_us)
+            rows = store.list_ended(tx, cursor, end_us, PAGE_ROWS)
+            if len(rows) == PAGE_ROWS:
+                self._window_us = max(rows[-1].ended_us - cursor.ended_us, US_PER_S)  # type: ignore[operator]  # it ended
+            if len(rows) == PAGE_ROWS or end_us == until_us:
+                return rows
+            window_us *= 4
 
     async def _tell(self, row: ExecutionRow) -> None:
         body = await self._db.read(lambda tx: _read(tx, row))
@@ -135,8 +150,9 @@ def _read(tx: Tx, row: ExecutionRow) -> bytes | None:
     found = details.find_details(tx, row.id)
     if found is None:
         return None
-    listed = steps.list_live_steps(tx, row.id, limit=STEPS_MAX)
-    return make_request(row, found.error, listed, usage.sum_usage_by_path(tx, row.tenant_id, row.id))
+    listed = steps.list_live_steps(tx, row.id, limit=STEPS_MAX + 1)
+    used = usage.sum_usage_by_path(tx, row.tenant_id, row.id)
+    return make_request(row, found.error, listed, used, most=STEPS_MAX)
 
 
 def _read_headers(pairs: tuple[str, ...]) -> dict[str, str]:
@@ -145,5 +161,9 @@ def _read_headers(pairs: tuple[str, ...]) -> dict[str, str]:
         name, equals, value = pair.partition("=")
         if not equals or not name.strip():
             raise ConfigError("OMIUM_OTLP_EXPORT_HEADERS holds name=value pairs, with commas in between.")
-        headers[name.strip().lower()] = value.strip().replace("%20", " ")
+        headers[name.strip().lower()] = unquote(value.strip())  # as in OTEL_EXPORTER_OTLP_HEADERS
+    try:
+        check_headers(headers)
+    except TargetRefused as error:
+        raise ConfigError(f"OMIUM_OTLP_EXPORT_HEADERS: {error}") from error
     return headers

@@ -23,15 +23,26 @@ Said = Mapping[str, str | int | None]
 
 
 def make_request(
-    row: ExecutionRow, error: bytes | None, steps: Iterable[StepRow], usage: Iterable[PathUsage]
+    row: ExecutionRow,
+    error: bytes | None,
+    steps: Iterable[StepRow],
+    usage: Iterable[PathUsage],
+    *,
+    most: int,
 ) -> bytes:
-    """Return the execution, with `error` if it failed, as the body of a request to a collector."""
+    """Return the execution, with `error` if it failed, as the body of a request to a collector.
+
+    Of more than `most` steps the first are told, and that there are others.
+    """
     steps = list(steps)
+    cut, steps = len(steps) > most, steps[:most]
     paths = {step.path for step in steps}
     used: dict[str, list[PathUsage]] = {}
     for part in usage:
         used.setdefault(part.path, []).append(part)
     spans = [_root(row, error, used.get("", []))]
+    if cut:
+        spans[0].attributes.extend(_attributes({"omium.steps.cut_after": most}))
     spans += [_step(row, step, paths, used.get(step.path, [])) for step in steps]
     of_resource = ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])
     of_resource.scope_spans[0].scope.name = "omium"
