@@ -11,7 +11,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 
 from omium.server.store import traces as store
 from omium.server.traces import ingest, reading
-from tests.traces.spans import PROTOBUF, S, llm, request, send
+from omium.server.traces.shower import Shower
+from tests.traces.spans import PROTOBUF, S, execution_id, llm, request, send
 
 JSON = "application/json"
 
@@ -164,3 +165,59 @@ def test_names_are_kept_at_hand_only_as_long_as_they_may_be():
     name = reading.clean_name("n" * 10**6 + "end")
     assert reading.clean_name("n" * 10**6 + "another end") == name
     assert reading._clean_name.cache_info().currsize == 1, "what is cut off is no part of the key"
+
+
+async def kept_of(app):
+    (row,) = await app.server.db.read(lambda tx: store.list_traces(tx, "", 10))
+    (kept,) = await app.server.db.read(lambda tx: store.list_spans(tx, row.execution_id))
+    return json.loads(kept.body)
+
+
+NAMED = "correct-horse-battery-staple"
+TOO_LONG = {
+    "a prompt": ({"gen_ai.prompt": f"{'x' * (8 * 2**10 - 12)}{NAMED}{'x' * 40_000}"}, {}),
+    "a list": ({"gen_ai.input.messages": json.dumps([NAMED] * 2_000)}, {}),
+    "an error": ({}, {"error": f"{'e' * 2_036}{NAMED}"}),
+    "a traceback": ({}, {"exception": {"stacktrace": f"{'e' * (8 * 2**10 - 12)}{NAMED}"}}),
+    "a name": ({}, {"name": f"{'n' * 110}{NAMED}"}),
+    "a model": ({"gen_ai.response.model": f"{'n' * 110}{NAMED}"}, {}),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LONG)
+async def test_a_cut_leaves_no_half_of_a_secret(app_client, name):
+    made = await app_client.put("/v1/secrets/db", json={"value": NAMED})
+    assert made.status_code < 300, made.text
+    attributes, more = TOO_LONG[name]
+    await send(app_client, [llm(1, 0, attributes=attributes, **more)])
+    assert NAMED[:8] not in json.dumps(await kept_of(app_client))
+
+
+async def test_what_is_left_out_is_said(app_client):
+    value = AnyValue(string_value="x")
+    for _ in range(17):
+        value = AnyValue(array_value=ArrayValue(values=[value]))
+    made = request([llm(1, 0)], app_client.clock.now_us() - 1_000_000)
+    (span,) = made.resource_spans[0].scope_spans[0].spans
+    span.attributes.append(KeyValue(key="output.value", value=value))
+    for number in range(600):
+        text = AnyValue(string_value="hello")
+        span.attributes.append(KeyValue(key=f"gen_ai.prompt.{number}.content", value=text))
+    headers = {"content-type": PROTOBUF}
+    answer = await app_client.post("/v1/traces", content=made.SerializeToString(), headers=headers)
+    kept = await kept_of(app_client)
+    assert "… (cut)" in json.dumps(kept["output"], ensure_ascii=False)
+    assert len(kept["input"]) == 201
+    assert kept["input"][-1].startswith("… (cut)")
+    assert kept["flags"] == ["94 of its attributes were not read: at most 512 are"]
+    assert b"94 of its attributes" in answer.content
+
+
+@pytest.mark.parametrize("spans", [1, 2])
+async def test_flags_are_shown_also_of_the_span_that_is_the_execution(app_client, spans):
+    chain = {"openinference.span.kind": "CHAIN"} | {f"a{number}": 1 for number in range(600)}
+    await send(app_client, [S(1, attributes=chain), *([llm(2, 1)] if spans == 2 else [])])
+    app_client.clock.advance(seconds=5)
+    await Shower(app_client.server.engine).run_once()
+    events = (await app_client.get(f"/v1/executions/{execution_id(app_client)}/events")).json()["items"]
+    assert ["flags" in each["data"] for each in events].index(True) == (0 if spans == 2 else 1)

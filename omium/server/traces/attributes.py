@@ -135,7 +135,8 @@ def count_of(attributes: Attributes, names: tuple[str, ...], flags: list[str]) -
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= TOKENS_MAX:
-        flags.append(f"{names[0].rpartition('.')[2]} is {str(value)[:40]}, not 0 to {TOKENS_MAX:,}")
+        shown = "no number" if isinstance(value, str) else str(value)[:40]  # text may hold anything
+        flags.append(f"{names[0].rpartition('.')[2]} is {shown}, not 0 to {TOKENS_MAX:,}")
         return None
     return value
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Final
 
 from omium.jsonvalue import JsonValue, json_bytes
-from omium.server.traces.wire import Attributes
+from omium.server.traces.wire import CUT, Attributes
 
 VALUE_BYTES_MAX: Final = 32 * 2**10
 PARSED_BYTES_MAX: Final = 256 * 2**10
 TEXT_MAX: Final = 8 * 2**10
 DEPTH_MAX: Final = 24
-CUT: Final = "… (cut)"
 
 INPUT: Final = (
     "gen_ai.input.messages",
@@ -51,23 +51,27 @@ SMALL: Final = 4 * 2**10
 _DECODER: Final = json.JSONDecoder(parse_constant=str)
 
 
-def read_content(attributes: Attributes) -> tuple[JsonValue, JsonValue]:
+Conceal = Callable[[JsonValue], JsonValue]
+"""Gives a value back without the secrets in it: half of one, at the end of what is cut, nobody would know."""
+
+
+def read_content(attributes: Attributes, conceal: Conceal) -> tuple[JsonValue, JsonValue]:
     """Return what went in and what came out, None where nothing is said of it."""
-    given, made = _first(attributes, INPUT), _first(attributes, OUTPUT)
+    given, made = _first(attributes, INPUT, conceal), _first(attributes, OUTPUT, conceal)
     if given is None or made is None:
         messages = _messages(attributes)
-        given = shorten(messages.get("input")) if given is None else given
-        made = shorten(messages.get("output")) if made is None else made
+        given = shorten(messages.get("input"), conceal) if given is None else given
+        made = shorten(messages.get("output"), conceal) if made is None else made
     return given, made
 
 
-def _first(attributes: Attributes, names: tuple[str, ...]) -> JsonValue:
+def _first(attributes: Attributes, names: tuple[str, ...], conceal: Conceal) -> JsonValue:
     for name in names:
         value = attributes.get(name)
         if value not in (None, ""):
             found = unpack(value)
             is_small = isinstance(value, str) and len(value) <= SMALL
-            return _clean(found, SMALL, 0) if is_small else shorten(found)
+            return _clean(found, SMALL, 0) if is_small else shorten(found, conceal)
     return None
 
 
@@ -86,13 +90,17 @@ def _messages(attributes: Attributes) -> dict[str, JsonValue]:
     """Return messages that were sent as one attribute for each of their parts."""
     found: dict[str, dict[int, dict[str, JsonValue]]] = {}
     for name, value in attributes.items():
-        match = _INDEXED.fullmatch(name)
-        if match and int(match[2]) < MESSAGES_MAX:
+        if match := _INDEXED.fullmatch(name):
             found.setdefault(_SIDE[match[1]], {}).setdefault(int(match[2]), {})[match[3]] = value
-    return {side: [parts[number] for number in sorted(parts)] for side, parts in found.items()}
+    listed: dict[str, JsonValue] = {}
+    for side, parts in found.items():
+        messages: list[JsonValue] = [parts[number] for number in sorted(parts)]
+        more = len(messages) - MESSAGES_MAX
+        listed[side] = [*messages[:MESSAGES_MAX], f"{CUT} {more} more"] if more > 0 else messages
+    return listed
 
 
-def shorten(value: JsonValue) -> JsonValue:
+def shorten(value: JsonValue, conceal: Conceal) -> JsonValue:
     """Return `value` as it can be stored: without what JSON here refuses, and not longer than allowed."""
     if value is None:
         return None
@@ -100,7 +108,7 @@ def shorten(value: JsonValue) -> JsonValue:
     body = json_bytes(cleaned)
     if len(body) <= VALUE_BYTES_MAX:
         return cleaned
-    cleaned = _clean(value, TEXT_MAX, 0)
+    cleaned = _clean(conceal(cleaned), TEXT_MAX, 0)
     body = json_bytes(cleaned)
     if len(body) <= VALUE_BYTES_MAX:
         return cleaned

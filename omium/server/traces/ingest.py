@@ -110,7 +110,7 @@ def read_batch(
             if fault:
                 batch.faults[fault] += 1
                 continue
-            spans.append((raw.trace_id, read_span(raw)))
+            spans.append((raw.trace_id, read_span(raw, lambda value: redact(value, secrets)[0])))
     except NotOtlp as error:
         raise InvalidRequest(str(error)) from None
     bodies = [pack_span(span) for _, span in spans]

@@ -13,6 +13,7 @@ from omium.errors import InvalidJson
 from omium.jsonvalue import JsonValue, json_bytes, parse_json
 from omium.server.traces.wire import (
     ATTRIBUTES_MAX,
+    CUT,
     STATUS_ERROR,
     VALUES_DEPTH_MAX,
     Attributes,
@@ -64,6 +65,7 @@ def _read_span(span: dict[str, JsonValue], origin: Origin) -> RawSpan:
             _read_attributes(event) for event in _objects(span, "events") if event.get("name") == "exception"
         ],
         origin=origin,
+        attributes_cut=max(len(_objects(span, "attributes")) - ATTRIBUTES_MAX, 0),
     )
 
 
@@ -79,8 +81,10 @@ def _read_attributes(owner: dict[str, JsonValue]) -> Attributes:
 
 
 def _read_value(value: JsonValue, depth: int) -> JsonValue:
-    if not isinstance(value, dict) or depth >= VALUES_DEPTH_MAX:
+    if not isinstance(value, dict):
         return None
+    if depth >= VALUES_DEPTH_MAX:
+        return CUT
     for kind, given in value.items():
         match kind:
             case "stringValue" | "bytesValue":

@@ -151,4 +151,5 @@ def _fill(group: list[Span]) -> Span:
     }
     teller = next((each for each in group if each.tells_usage), first)
     changed |= {name: getattr(teller, name) for name in _COUNTED}
+    changed["flags"] = [flag for each in group for flag in each.flags or ()] or None
     return replace(first, **changed)

@@ -60,6 +60,8 @@ class Picture:
     failed_path: str
     steps: list[ObservedStep] = field(default_factory=list)
     usage: list[ObservedUsage] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    """What was left out of the span that is the execution itself."""
     is_lone_call: bool = False
     """Whether one call of a model is all that the trace has of an agent."""
 
@@ -107,6 +109,7 @@ def draw(execution_id: str, spans: Sequence[Span], *, closed: bool) -> Picture |
         failed_path=paths.get(failed.span_id, ""),
         steps=sorted(steps, key=lambda step: (step.span.end_us, -step.span.start_us, step.path)),
         usage=_list_usage(execution_id, tree, paths),
+        flags=(whole.flags or []) if whole else [],
         is_lone_call=len(tree.spans) == 1 and root.calls_model and not root.parent_id,
     )
 

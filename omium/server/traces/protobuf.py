@@ -7,6 +7,7 @@ that one).
 from __future__ import annotations
 
 import base64
+import itertools
 import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
@@ -20,6 +21,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from omium.jsonvalue import JsonValue
 from omium.server.traces.wire import (
     ATTRIBUTES_MAX,
+    CUT,
     STATUS_ERROR,
     VALUES_DEPTH_MAX,
     Attributes,
@@ -68,15 +70,14 @@ def _read_span(span: Any, origin: Origin) -> RawSpan:
         attributes=_read_attributes(span.attributes),
         exceptions=[_read_attributes(event.attributes) for event in span.events if event.name == "exception"],
         origin=origin,
+        attributes_cut=max(len(span.attributes) - ATTRIBUTES_MAX, 0),
     )
 
 
 def _read_attributes(pairs: Iterable[Any]) -> Attributes:
     found: Attributes = {}
-    for pair in pairs:
+    for pair in itertools.islice(pairs, ATTRIBUTES_MAX):
         found[pair.key] = _read_value(pair.value, 0)
-        if len(found) >= ATTRIBUTES_MAX:
-            break
     return found
 
 
@@ -91,8 +92,10 @@ def _read_value(value: Any, depth: int) -> JsonValue:
         return number if math.isfinite(number) else str(number)
     if kind == "bool_value":
         return bool(value.bool_value)
-    if kind is None or depth >= VALUES_DEPTH_MAX:
+    if kind is None:
         return None
+    if depth >= VALUES_DEPTH_MAX:
+        return CUT
     if kind == "array_value":
         return [_read_value(each, depth + 1) for each in value.array_value.values]
     if kind == "kvlist_value":

@@ -17,14 +17,16 @@ from omium.safetext import safe_text
 from omium.server.db.light import light
 from omium.server.traces import attributes as named
 from omium.server.traces.attributes import MODEL_CALLS, Kind, first_text
-from omium.server.traces.content import clean_text, read_content, unpack
-from omium.server.traces.wire import SPAN_ID_BYTES, TRACE_ID_BYTES, Attributes, RawSpan
+from omium.server.traces.content import Conceal, clean_text, read_content, unpack
+from omium.server.traces.wire import ATTRIBUTES_MAX, SPAN_ID_BYTES, TRACE_ID_BYTES, Attributes, RawSpan
 
 PAST_US: Final = 7 * 86_400 * US_PER_S
 FUTURE_US: Final = 5 * 60 * US_PER_S
 NAME_MAX: Final = 120
 MESSAGE_MAX: Final = 2_048
 TRACEBACK_MAX: Final = 8 * 2**10
+_AHEAD: Final = 4
+"""How many times as much as is kept is looked at for secrets."""
 _HEX: Final = re.compile(r"[0-9a-f]+")
 _UUID: Final = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}|\b[0-9a-f]{16,}\b")
 _TYPED: Final = re.compile(r"([A-Za-z_][\w.]*)(?:\((.*)\)|: ?(.*))", re.DOTALL)
@@ -109,9 +111,11 @@ def _is_hex(text: str, size_bytes: int) -> bool:
     return len(text) == 2 * size_bytes and _HEX.fullmatch(text) is not None and text.strip("0") != ""
 
 
-def read_span(raw: RawSpan) -> Span:
-    """Return what is kept of `raw`, in which nothing is redacted yet."""
+def read_span(raw: RawSpan, conceal: Conceal) -> Span:
+    """Return what is kept of `raw`, in which nothing is redacted yet; `conceal` is asked before a cut."""
     given, flags = raw.attributes, list[str]()
+    if raw.attributes_cut:
+        flags.append(f"{raw.attributes_cut:,} of its attributes were not read: at most {ATTRIBUTES_MAX} are")
     kind = named.kind_of(given)
     resource = raw.origin.resource
     service = first_text(resource, (named.SERVICE,))
@@ -123,32 +127,33 @@ def read_span(raw: RawSpan) -> Span:
     span = {
         "span_id": raw.span_id,
         "parent_id": raw.parent_id if raw.parent_id.strip("0") else "",
-        "name": clean_name(_name_of(raw, kind)),
+        "name": clean_name(_conceal_long(_name_of(raw, kind), NAME_MAX, conceal)),
         "scope": clean_text(raw.origin.scope, NAME_MAX),
         "kind": kind,
         "start_us": raw.start_ns // 1000,
         "end_us": raw.end_ns // 1000,
         "failed": failed,
-        "error": read_error(raw) if failed else None,
+        "error": read_error(raw, conceal) if failed else None,
         "workflow": clean_name(workflow or first_text(given, named.WORKFLOW_NAMED), otherwise=""),
         "service": clean_name(service, otherwise=""),
     }
     if not kind:  # of what belongs to no agent nobody is shown the content
-        return Span(**span)  # type: ignore[arg-type]  # one name, one type, as above
-    content = read_content(given)
+        return Span(**span, flags=flags or None)  # type: ignore[arg-type]  # one name, one type, as above
+    content = read_content(given, conceal)
     if kind in MODEL_CALLS:
-        span |= _read_call(given, flags)
+        span |= _read_call(given, flags, conceal)
     return Span(**span, input=content[0], output=content[1], flags=flags or None)  # type: ignore[arg-type]  # as above
 
 
-def _read_call(given: Attributes, flags: list[str]) -> dict[str, object]:
+def _read_call(given: Attributes, flags: list[str], conceal: Conceal) -> dict[str, object]:
     said, made = (named.count_of(given, names, flags) for names in (named.INPUT_TOKENS, named.OUTPUT_TOKENS))
     if said is None and made is None:
         said = named.count_of(given, named.TOTAL_TOKENS, flags)  # what is known only in all
+    response_id = first_text(given, named.RESPONSE_ID) or find_response_id(given)
     return {
-        "model": clean_text(first_text(given, named.MODEL), NAME_MAX),
-        "provider": clean_text(first_text(given, named.PROVIDER), NAME_MAX),
-        "response_id": clean_text(first_text(given, named.RESPONSE_ID) or find_response_id(given), NAME_MAX),
+        "model": _cut(first_text(given, named.MODEL), NAME_MAX, conceal),
+        "provider": _cut(first_text(given, named.PROVIDER), NAME_MAX, conceal),
+        "response_id": _cut(response_id, NAME_MAX, conceal),
         "input_tokens": said,
         "output_tokens": made,
         "cached_tokens": named.count_of(given, named.CACHED_TOKENS, flags),
@@ -196,7 +201,16 @@ def _clean_name(name: str, otherwise: str) -> str:
     return text or otherwise
 
 
-def read_error(raw: RawSpan) -> dict[str, JsonValue]:
+def _conceal_long(text: str, most: int, conceal: Conceal) -> str:
+    """Return `text` without secrets if it is longer than `most` bytes, since a cut could halve one."""
+    return str(conceal(text[: _AHEAD * most])) if len(text.encode(errors="ignore")) > most else text
+
+
+def _cut(text: str, most: int, conceal: Conceal) -> str:
+    return clean_text(_conceal_long(text, most, conceal), most)
+
+
+def read_error(raw: RawSpan, conceal: Conceal) -> dict[str, JsonValue]:
     """Return what went wrong, as other errors are stored: type, message, traceback."""
     event = raw.exceptions[-1] if raw.exceptions else {}
     error_type = first_text(event, ("exception.type",)) or first_text(raw.attributes, named.ERROR_TYPE)
@@ -217,8 +231,8 @@ def read_error(raw: RawSpan) -> dict[str, JsonValue]:
         error_type, message = match[1], (match[2] if match[2] is not None else match[3]).strip("'\"")
     error: dict[str, JsonValue] = {
         "type": clean_text(error_type.rpartition(".")[2] or "Error", NAME_MAX),
-        "message": clean_text(message or "The span says that it failed, and not why.", MESSAGE_MAX),
+        "message": _cut(message or "The span says that it failed, and not why.", MESSAGE_MAX, conceal),
     }
     if traceback:
-        error["traceback"] = clean_text(traceback, TRACEBACK_MAX)
+        error["traceback"] = _cut(traceback, TRACEBACK_MAX, conceal)
     return error

@@ -243,6 +243,8 @@ def _list_events(row: ExecutionRow, picture: Picture) -> list[EventDraft]:
     began = replace(row, status=ExecutionStatus.RUNNING.value, reason=None)
     facts: dict[str, JsonValue] = {"workflow": row.workflow, "by": row.started_by}
     facts |= {name: getattr(began, name) for name in FOLDED}
+    if picture.flags:
+        facts["flags"] = list[JsonValue](picture.flags)
     drafts = [EventDraft(1, EventType.EXECUTION_STARTED, picture.start_us, json_bytes(facts))]
     for seq, step in enumerate(picture.steps, 2):
         told: dict[str, JsonValue] = {"path": step.path}

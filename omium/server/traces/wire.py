@@ -13,6 +13,8 @@ SPANS_MAX: Final = 10_000
 ATTRIBUTES_MAX: Final = 512
 """Attributes of one span that are looked at."""
 VALUES_DEPTH_MAX: Final = 16
+CUT: Final = "… (cut)"
+"""Stands where something was left out."""
 TRACE_ID_BYTES: Final = 16
 SPAN_ID_BYTES: Final = 8
 STATUS_ERROR: Final = 2
@@ -44,6 +46,8 @@ class RawSpan:
     exceptions: list[Attributes]
     """Attributes of its events named `exception`, in order."""
     origin: Origin
+    attributes_cut: int = 0
+    """How many attributes it has beyond those that are looked at."""
 
 
 class NotOtlp(ValueError):  # named after what happened, as everywhere
