@@ -17,6 +17,7 @@ import contextlib
 import ctypes
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -190,6 +191,8 @@ def become(request: Mapping[str, Any], streams: Sequence[int]) -> Callable[[], N
     # As the interpreter makes them at its start: what can be sought and what is a terminal is found out anew.
     sys.stdin = open(0, closefd=False)  # noqa: SIM115  # they stay open
     sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    if request["environment"].get("PYTHONUNBUFFERED"):
+        sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), write_through=True)
     sys.stderr = open(2, "w", buffering=1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     if request["new_session"]:
         os.setsid()
@@ -197,8 +200,10 @@ def become(request: Mapping[str, Any], streams: Sequence[int]) -> Callable[[], N
     os.environ.update(request["environment"])
     time.tzset()
     os.chdir(request["folder"])
-    kind, program, *arguments = request["arguments"]
-    first = "" if kind == "-c" else request["folder"]
+    kind, *arguments = request["arguments"]
+    script = kind not in ("-c", "-m")
+    program = kind if script else arguments.pop(0)
+    first = {"-c": "", "-m": request["folder"]}.get(kind, str(Path(program).resolve().parent))
     listed = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.path[:] = [first, *listed, *(entry for entry in sys.path[1:] if entry != str(ROOT))]
     importlib.invalidate_caches()
@@ -207,6 +212,9 @@ def become(request: Mapping[str, Any], streams: Sequence[int]) -> Callable[[], N
     sys.modules["__main__"] = main
     if kind == "-c":
         return lambda: exec(compile(program, "<string>", "exec"), main.__dict__)
+    if script:
+        main.__file__ = str(Path(program).absolute())
+        return lambda: exec(compile(Path(program).read_bytes(), main.__file__, "exec"), main.__dict__)
     runpy = importlib.import_module("runpy")
     return lambda: runpy._run_module_as_main(program, alter_argv=True)  # what `-m` itself calls
 

@@ -4,6 +4,8 @@ Every command that begins with `$ ` is run; the lines below it, if any, are what
 stands for anything (on a line of its own for any lines), and an id like ex_01mcc5rm00ngqz8ctbd9ygs3xh for the
 one that is really printed, also in the commands after it. Every python block is a script of its own.
 `$ omium serve &` serves on a port of the page's own; the shell goes on when it answers and ends it when done.
+`omium` and `python` are forked from a Python that has imported Omium (page_shell.py), which saves most of a
+page's time; on the quickstart they are the installed ones.
 """
 
 import contextlib
@@ -13,12 +15,15 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from tests import preloaded
+from tests.docs import page_shell
 from tests.docs.pages import ROOT, Block
 
 TIMEOUT_S = 110
@@ -87,13 +92,16 @@ def prepare(blocks: list[Block], folder: Path) -> list[Step]:
     return steps
 
 
-def run_page(blocks: list[Block], folder: Path, *, with_server: bool = False) -> int:
+def run_page(
+    blocks: list[Block], folder: Path, *, with_server: bool = False, from_nothing: bool = False
+) -> int:
     """Run a page's snippets in `folder`, return how many ran; `SnippetFailed` at the first that fails.
 
-    `with_server`: a server runs, and `omium init` was done, before the first.
+    `with_server`: a server runs, and `omium init` was done, before the first. `from_nothing`: each command is
+    the installed one and starts a Python of its own, as a reader's do.
     """
     steps = prepare(blocks, folder)
-    with Shell(folder) as shell:
+    with Shell(folder, from_nothing=from_nothing) as shell:
         if with_server:
             shell.run(Step(0, "omium serve >server.log 2>&1 &"))
             shell.run(Step(0, "omium init --local --yes"))
@@ -105,14 +113,23 @@ def run_page(blocks: list[Block], folder: Path, *, with_server: bool = False) ->
 class Shell:
     """A bash that takes one command after the other; its background jobs end with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, from_nothing: bool = False) -> None:
         self.folder = folder
         self.port = find_free_port()
         self.ids: dict[str, str] = {}
-        self.process = subprocess.Popen(
-            ["bash", "--norc"],
+        self.commands = tempfile.TemporaryDirectory(prefix="omium-page-")
+        place = Path(self.commands.name).name
+        environment = make_environment(folder, self.port)
+        command = [sys.executable, "-m", "tests.docs.page_shell", place]
+        if from_nothing or not preloaded.can_run(command, environment):
+            command = ["bash", "--norc"]
+        else:
+            page_shell.write_commands(Path(self.commands.name), place, environment)
+            environment["PATH"] = f"{self.commands.name}:{environment['PATH']}"
+        self.process = preloaded.Popen(
+            command,
             cwd=folder,
-            env=make_environment(folder, self.port),
+            env=environment,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -136,6 +153,7 @@ class Shell:
         self.process.wait()
         self.watchdog.cancel()
         self.watchdog.join()
+        self.commands.cleanup()
 
     def run(self, step: Step) -> None:
         """Run one command and check its code and its output against the page."""

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.docs.pages import LANGUAGES, NEEDS, PAGES, WITH_SERVER, page_name, read_blocks
+from tests.docs.pages import LANGUAGES, NEEDS, PAGES, ROOT, WITH_SERVER, page_name, read_blocks
 from tests.docs.snippets import SnippetFailed, run_page
 
 RUNNABLE = [
@@ -15,11 +15,13 @@ RUNNABLE = [
     and not NEEDS.search(page.read_text())
 ]
 
+FROM_NOTHING = [ROOT / "docs" / "quickstart.md"]
+
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=page_name)
 def test_every_snippet_of_a_page_runs(page, tmp_path):
     text = page.read_text()
-    run_page(read_blocks(text), tmp_path, with_server=WITH_SERVER in text)
+    run_page(read_blocks(text), tmp_path, with_server=WITH_SERVER in text, from_nothing=page in FROM_NOTHING)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
