@@ -10,6 +10,7 @@ from omium.server.traces.shower import QUIET_US, Shower, sweep_unshown
 from omium.server.traces.verify import list_trace_problems
 from omium.states import Environment, Scope
 from tests.traces.spans import PROTOBUF, TRACE, S, execution_id, kind, llm, request, send, to_span, value
+from tests.web.walk import DIGEST, TOKEN
 
 OTHER = "1" * 32
 
@@ -353,3 +354,40 @@ async def test_a_run_of_langsmith_with_an_exception_failed_whatever_its_status_s
         "ValueError",
         "no ink",
     )
+
+
+async def test_an_execution_that_ran_here_is_never_replaced_by_what_was_seen(app_client):
+    app = app_client
+    start = {"id": execution_id(app), "workflow": "report", "driver": "local"}
+    start |= {"input_digest": DIGEST, "lease_token": TOKEN}
+    made = await app.post("/v1/executions", json=start)
+    assert made.status_code < 300, made.text
+    await send(app, RUN)
+    app.clock.advance(seconds=11)
+    await Shower(app.server.engine).run_once()
+    stored = (await app.get(f"/v1/executions/{execution_id(app)}")).json()
+    assert (stored["driver"], stored["workflow"], stored["status"]) == ("local", "report", "running")
+
+
+async def test_one_call_is_found_among_many_answers_of_a_server_that_repeats_its_ids(app_client):
+    app, at_us = app_client, app_client.clock.now_us() - 4_000_000_000
+    same = {"gen_ai.response.id": "chatcmpl-1"}
+    agent = {"attributes": kind("AGENT")}
+    for number in range(25):
+        trace = f"{number + 1:032x}"
+        call = llm(2, 1, start_ms=5, end_ms=50, scope="langchain", attributes=same, trace=trace)
+        await send(app, [S(1, 0, "agent", trace=trace, **agent), call], at_us=at_us + number * 60_000_000)
+    await show(app)
+    rows = await app.server.db.read(lambda tx: store.list_traces(tx, "", 100))
+    last = max(range(25), key=lambda number: execution_id(app, f"{number + 1:032x}"))
+    assert len(rows) == 25
+    client = llm(1, 0, start_ms=6, end_ms=49, scope="openai", attributes=same, trace=OTHER)
+    await send(app, [client], at_us=at_us + last * 60_000_000)
+    await show(app)
+    assert await get(app, OTHER) is None
+
+
+async def test_nobody_starts_an_execution_as_observed(app_client):
+    start = {"workflow": "report", "driver": "observed", "input_digest": DIGEST, "lease_token": TOKEN}
+    answer = await app_client.post_keyed("/v1/executions", start)
+    assert answer.status_code in {400, 422}, answer.text

@@ -50,6 +50,8 @@ def pack_start(
             "driver",
             "Executions of imported specs are started by their workflow's name with driver `worker`.",
         )
+    if command.driver is Driver.OBSERVED:
+        _refuse("driver", "Observed executions are made of the spans that come in at /v1/traces.")
     if command.takeover is Takeover.AUTO and command.durability is Durability.RELAXED:
         _refuse(
             "takeover", "takeover=auto needs durability=strict: a relaxed driver does not stop by itself."

@@ -302,6 +302,7 @@ LIST_SAME = Sql(f"""
     SELECT {_CALL} FROM trace_calls
      WHERE tenant_id = :tenant_id AND environment = :environment AND response_id = :response_id
        AND execution_id <> :execution_id AND scope <> :scope AND lone = :lone
+       AND started_us <= :until_us AND ended_us >= :since_us
      ORDER BY execution_id, span_id LIMIT 20
 """)
 MAKE_DUE = Sql("""
@@ -315,8 +316,8 @@ def replace_calls(tx: Tx, execution_id: str, rows: Iterable[CallRow]) -> None:
     tx.execute_many(INSERT_CALL, [{name: getattr(row, name) for name in CallRow.__slots__} for row in rows])
 
 
-def list_same_calls(tx: Tx, call: CallRow, *, lone: bool) -> list[CallRow]:
-    """List calls that other instrumentation told of in other traces, and that had the same answer's id."""
+def list_same_calls(tx: Tx, call: CallRow, *, lone: bool, slack_us: int) -> list[CallRow]:
+    """List calls that other instrumentation told of in other traces: the same answer's id, about that time."""
     return tx.all(
         LIST_SAME,
         CallRow,
@@ -326,6 +327,8 @@ def list_same_calls(tx: Tx, call: CallRow, *, lone: bool) -> list[CallRow]:
         execution_id=call.execution_id,
         scope=call.scope,
         lone=int(lone),
+        until_us=call.ended_us + slack_us,
+        since_us=call.started_us - slack_us,
     )
 
 

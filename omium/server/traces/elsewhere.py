@@ -42,10 +42,12 @@ def repeats_another(tx: Tx, trace: TraceRow, picture: Picture) -> bool:
     store.replace_calls(tx, trace.execution_id, calls)
     if picture.is_lone_call:
         return any(
-            _is_inside(call, outer) for call in calls for outer in store.list_same_calls(tx, call, lone=False)
+            _is_inside(call, outer)
+            for call in calls
+            for outer in store.list_same_calls(tx, call, lone=False, slack_us=SLACK_US)
         )
     for call in calls:
-        for inner in store.list_same_calls(tx, call, lone=True):
+        for inner in store.list_same_calls(tx, call, lone=True, slack_us=SLACK_US):
             if _is_inside(inner, call):
                 store.make_due(tx, inner.execution_id)
     return False

@@ -75,6 +75,8 @@ def show(tx: Tx, trace: TraceRow, packed: PackedPicture) -> Shown:
     was = lock_if_there(tx, trace.tenant_id, trace.execution_id)
     if was is not None and was.reason == retention.RETIRED:
         return "shown"
+    if was is not None and was.driver != Driver.OBSERVED:
+        return "hidden"  # one that somebody started under this very id: what ran here is not replaced
     if repeats_another(tx, trace, packed.picture):
         if was is not None:
             _remove(tx, was, packed.picture)
