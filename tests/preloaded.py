@@ -207,6 +207,7 @@ def become(request: Mapping[str, Any], streams: Sequence[int]) -> Callable[[], N
     listed = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
     sys.path[:] = [first, *listed, *(entry for entry in sys.path[1:] if entry != str(ROOT))]
     importlib.invalidate_caches()
+    sys.orig_argv = [sys.executable, *request["arguments"]]
     sys.argv = ["-c" if kind == "-c" else program, *arguments]
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
@@ -230,6 +231,16 @@ def run_clean() -> None:
         run_to_the_end(program)
 
 
+def skip_own_frames(traceback: types.TracebackType | None) -> types.TracebackType | None:
+    """Return the frames behind the last of this file: those that a Python of its own would show."""
+    found = each = traceback
+    while each is not None:
+        if each.tb_frame.f_code.co_filename == __file__:
+            found = each.tb_next
+        each = each.tb_next
+    return found
+
+
 def run_to_the_end(program: Callable[[], None]) -> None:
     """Run `program` and end as Python does, but leave the memory to the system: it is shared, and large."""
     code = 0
@@ -239,6 +250,10 @@ def run_to_the_end(program: Callable[[], None]) -> None:
         if end.code is not None and not isinstance(end.code, int):
             raise
         code = end.code or 0
+    except Exception as error:
+        shown = error.with_traceback(skip_own_frames(error.__traceback__))
+        sys.excepthook(type(shown), shown, shown.__traceback__)
+        code = 1
     threading._shutdown()  # waits for threads, as the interpreter does before its end
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):

@@ -41,6 +41,21 @@ def test_a_script_finds_what_lies_beside_it_and_is_the_main_module(shell):
     run(shell, "python x/script.py a", "1 __main__ .../x/script.py ['x/script.py', 'a']")
 
 
+def test_a_traceback_and_the_command_line_are_those_of_a_script(shell):
+    run(shell, "echo 'import sys; print(sys.orig_argv[1:], flush=True); 1 / 0' > script.py")
+
+    run(
+        shell,
+        "python script.py one 2>&1",
+        "['script.py', 'one']\nTraceback (most recent call last):\n"
+        '  File ".../script.py", line 1, in <module>\n'
+        "    import sys; print(sys.orig_argv[1:], flush=True); 1 / 0\n"
+        "                                                      ~~^~~\n"
+        "ZeroDivisionError: division by zero",
+        exit_code=1,
+    )
+
+
 @pytest.mark.parametrize("code", [0, 1, 77])
 def test_the_exit_code_is_the_commands(shell, code):
     run(shell, f"python -c 'raise SystemExit({code})'", exit_code=code)
