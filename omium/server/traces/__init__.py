@@ -1,6 +1,7 @@
 """Traces: spans that others' instrumentation sends become executions, steps, failures and usage.
 
     body.py        bytes of a request, inflated within bounds
+    structure.py   bounds of what a protobuf body may hold
     protobuf.py    OTLP's two encodings to raw spans; json_form.py the other one
     attributes.py  which attribute means what, in five conventions
     content.py     what went in and what came out, for people

@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from omium.jsonvalue import JsonValue
+from omium.server.traces.structure import check_structure
 from omium.server.traces.wire import (
     ATTRIBUTES_MAX,
     CUT,
@@ -35,6 +36,7 @@ MEDIA_TYPE: Final = "application/x-protobuf"
 
 def read_spans(body: bytes) -> Iterator[RawSpan]:
     """Yield the spans of an ExportTraceServiceRequest; raises `NotOtlp` before the first."""
+    check_structure(body)
     request = ExportTraceServiceRequest()
     try:
         request.ParseFromString(body)
