@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from omium.cli.output import Output
     from omium.models.execution import Cost, Execution, ExecutionDetail, Step
+    from omium.models.replay import EffectView
 
 _FRAMES_MAX = 8
 _OMIUM = "/omium/sdk/"  # frames of what is around a step say nothing about its failure
@@ -28,14 +29,22 @@ def took(execution: Execution, at_us: int) -> str:
     return span((execution.ended_at_us or at_us) - execution.started_at_us)
 
 
-def show_detail(output: Output, detail: ExecutionDetail) -> None:
-    """Print everything about one execution that fits on a page."""
+def show_detail(output: Output, detail: ExecutionDetail, effects: Sequence[EffectView] = ()) -> None:
+    """Print everything about one execution that fits on a page.
+
+    `effects` are those that it announced. One that was never answered is no step yet, also when a person has
+    decided it: its step is recorded when the execution goes on.
+    """
     _show_facts(output, detail)
     if detail.steps:
         output.heading("Steps")
         show_steps(output, detail.steps, detail.cost)
         if detail.steps_next is not None:
             output.say("There are more steps: --json prints all of them.")
+    unanswered = find_without_step(detail, effects)
+    if unanswered:
+        output.heading("Effects without an answer")
+        show_effects(output, unanswered)
     if detail.checkpoints:
         output.heading("Checkpoints")
         output.facts(
@@ -48,7 +57,7 @@ def show_detail(output: Output, detail: ExecutionDetail) -> None:
     if detail.error:
         output.heading("Error")
         output.show(error_text(detail.error))
-    _say_next(output, detail)
+    _say_next(output, detail, decided=bool(unanswered) and not any(_is_open(effect) for effect in unanswered))
 
 
 def _show_facts(output: Output, detail: ExecutionDetail) -> None:
@@ -134,6 +143,38 @@ def show_steps(output: Output, steps: Sequence[Step], cost: Cost | None = None) 
     )
 
 
+def show_effects(output: Output, effects: Sequence[EffectView], *, empty: str = "") -> None:
+    """Print side effects as a table; `empty` is said where there are none."""
+    at_us = now_us()
+    output.table(
+        [
+            Column("STEP", lambda e: e.key, give="cut", width_min=16),
+            Column("STATE", lambda e: state(e.state, "compensated" if e.compensated else "")),
+            Column("TRIES", lambda e: str(e.attempt), align="right", spare=2),
+            Column("ANNOUNCED", lambda e: ago(e.intended_at_us, at_us)),
+            Column("DECIDED BY", lambda e: e.decided_by or "-", give="id", spare=1),
+            Column("UNDONE BY", lambda e: e.compensate or "-", give="cut", spare=3),
+        ],
+        effects,
+        empty=empty,
+    )
+
+
+def find_without_step(detail: ExecutionDetail, effects: Sequence[EffectView]) -> list[EffectView]:
+    """Return the newest effect of each step that has no record; behind one to redo there is another."""
+    newest = {effect.key: effect for effect in sorted(effects, key=lambda effect: effect.redo)}
+    recorded = {step.key for step in detail.steps if step.superseded_seq is None}
+    return [
+        effect
+        for effect in sorted(newest.values(), key=lambda effect: effect.intended_at_us)
+        if effect.key not in recorded and (_is_open(effect) or detail.steps_next is None)
+    ]
+
+
+def _is_open(effect: EffectView) -> bool:
+    return effect.decided_by is None and effect.state in ("unknown", "intended")
+
+
 def in_order(steps: Sequence[Step]) -> list[Step]:
     """Return steps by their start; of those that start together outer ones first, then as they ended."""
     ended = {step.key: _ended(step) for step in steps}
@@ -175,7 +216,7 @@ def error_text(error: object) -> str:
     return "\n".join([head, *lines[-_FRAMES_MAX:]])
 
 
-def _say_next(output: Output, detail: ExecutionDetail) -> None:
+def _say_next(output: Output, detail: ExecutionDetail, *, decided: bool = False) -> None:
     if detail.driver is Driver.OBSERVED:
         output.say("\nIt was only observed: Omium did not run it, so it cannot be resumed or replayed.")
         return
@@ -186,7 +227,7 @@ def _say_next(output: Output, detail: ExecutionDetail) -> None:
                 f"\nGo on:  omium resume {detail.id}"
                 f"\nAnew:   omium replay {detail.id} --from {shlex.quote(failed[-1]) if failed else 'STEP'}"
             )
-        case ExecutionStatus.PAUSED if detail.reason == "effect":
+        case ExecutionStatus.PAUSED if detail.reason == "effect" and not decided:
             output.say(
                 f"\nIts outcome must be decided: omium executions effects {detail.id}"
                 f"\nThen: omium decide {detail.id} STEP confirm|redo|skip"

@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from omium.cli.context import Common, for_server
+from omium.cli.detail import show_effects
 from omium.cli.ending import WrongUse
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.inputs import read_value
 from omium.cli.options import Yes
 from omium.cli.steps import find_effect
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us, state
+from omium.cli.words import state
 from omium.states import EffectDecision
 
 _MEANS = {
@@ -36,16 +37,8 @@ def list_effects(common: Common, execution_id: ExecutionId) -> None:
     if common.output.as_json:
         common.output.json(effects)
         return
-    at_us = now_us()
-    common.output.table(
-        [
-            Column("STEP", lambda e: e.key, give="cut", width_min=16),
-            Column("STATE", lambda e: state(e.state, "compensated" if e.compensated else "")),
-            Column("TRIES", lambda e: str(e.attempt), align="right", spare=2),
-            Column("ANNOUNCED", lambda e: ago(e.intended_at_us, at_us)),
-            Column("DECIDED BY", lambda e: e.decided_by or "-", give="id", spare=1),
-            Column("UNDONE BY", lambda e: e.compensate or "-", give="cut", spare=3),
-        ],
+    show_effects(
+        common.output,
         effects,
         empty="It announced no side effect: no step of it is marked @omium.step(effect=True).",
     )

@@ -106,10 +106,12 @@ def show_execution(common: Common, execution_id: ExecutionId) -> None:
             after = page.next
         if common.output.as_json:
             steps = with_whole_outputs(client, detail.id, steps)
+        waits = not common.output.as_json and detail.reason == "effect"
+        effects = list(client.each(client.list_effects, detail.id, limit=200)) if waits else []
     if common.output.as_json:
         common.output.json(detail.model_dump(mode="json") | {"steps": steps, "steps_next": after})
     else:
-        show_detail(common.output, detail)
+        show_detail(common.output, detail, effects)
 
 
 @app.command("events")

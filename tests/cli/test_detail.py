@@ -1,9 +1,10 @@
-"""How an execution's steps are listed."""
+"""How an execution's steps are listed, and its effects that are no steps yet."""
 
 import pytest
 
-from omium.cli.detail import in_order
-from omium.models.execution import Step
+from omium.cli.detail import find_without_step, in_order
+from omium.models.execution import ExecutionDetail, Step
+from omium.models.replay import EffectView
 
 
 def step(key, started_us, seq):
@@ -21,3 +22,32 @@ def step(key, started_us, seq):
 )
 def test_steps_that_start_together_are_listed_as_they_ended_each_below_its_own(steps, listed):
     assert [each.key for each in in_order([step(*each) for each in steps])] == listed
+
+
+def effect(key, state, *, redo=0, decided_by=None):
+    fields = {"key": key, "state": state, "redo": redo, "decided_by": decided_by, "intended_at_us": redo}
+    return EffectView.model_construct(**fields)
+
+
+@pytest.mark.parametrize(
+    ("effects", "more_steps", "listed"),
+    [
+        ([effect("done", "done")], None, []),
+        ([effect("pay", "unknown")], "more", [("pay", "unknown")]),
+        ([effect("pay", "done", decided_by="me")], None, [("pay", "done")]),
+        ([effect("pay", "done", decided_by="me")], "more", []),  # its step may be on the next page
+        (
+            [
+                effect("pay", "unknown", decided_by="me"),
+                effect("pay", "not_applied", redo=1, decided_by="me"),
+            ],
+            None,
+            [("pay", "not_applied")],
+        ),
+    ],
+)
+def test_an_effect_is_listed_by_itself_until_its_step_is_recorded(effects, more_steps, listed):
+    recorded = Step.model_construct(key="done", superseded_seq=None)
+    detail = ExecutionDetail.model_construct(steps=[recorded], steps_next=more_steps)
+
+    assert [(each.key, each.state) for each in find_without_step(detail, effects)] == listed

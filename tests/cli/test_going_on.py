@@ -104,12 +104,25 @@ def test_an_effect_of_unknown_outcome_is_decided_and_the_run_goes_on(cli):
     assert f"omium executions effects {order}" in refused.err
     assert cli("executions", "effects", "last", "--json").json[0]["state"] == "unknown"
     assert "Did charge happen?" in cli("executions", "effects", "last").err
+    shown = cli("executions", "show", "last")
+    assert "Effects without an answer" in shown.out
+    assert "? unknown" in shown.out
+    assert f"omium decide {order} STEP" in shown.err
 
     wrong = cli("decide", "last", "charge", "redo", "--output", "1")
     assert wrong.code == 2
     decided = cli("decide", "last", "cha", "confirm", "--output", '{"charge_id": "ch_9"}', "--json").json
     assert (decided["state"], decided["output"]) == ("done", {"charge_id": "ch_9"})
+    shown = cli("executions", "show", "last")
+    assert [line.split()[:3] for line in shown.out.splitlines() if "charge " in line] == [
+        ["charge", "✓", "done"]
+    ]
+    assert f"Go on: omium resume {order}" in shown.err
+    assert "omium decide" not in shown.err
     assert cli("resume", "last", "--here").out == "sent\n"
+    done = cli("executions", "show", "last")
+    assert "(effect done)" in done.out
+    assert "Effects without an answer" not in done.out
 
 
 def test_a_rollback_is_planned_asked_for_and_compensated(cli):
