@@ -7,6 +7,7 @@ is of which framework is omium/adapters/exporting.py.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -147,6 +148,8 @@ class Wanted:
 
 
 def _export(common: Common, target: str, framework: str | None, wanted: Wanted) -> None:
+    if wanted.to is not None:
+        _refuse_overwriting(wanted.to)
     with quiet_stdout():
         document = _read_document(target, framework, wanted)
     _refuse_invalid(common, document)
@@ -163,6 +166,19 @@ def _export(common: Common, target: str, framework: str | None, wanted: Wanted) 
         common.output.show(to_text(document).removesuffix("\n"))
     if not common.output.as_json:
         _say_next(common, document, wanted, checked, saved)
+
+
+def _refuse_overwriting(to: Path) -> None:
+    """End where `to` holds something else than a document, such as the module that is exported."""
+    try:
+        text = to.read_text(encoding="utf-8") if to.is_file() else ""
+        other = text.strip() != "" and not isinstance(json.loads(text), dict)
+    except OSError:
+        return  # writing says why not
+    except ValueError:
+        other = True
+    if other:
+        raise WrongUse(f"{to} is no workflow, and is not written over; name another file.")
 
 
 def _read_document(target: str, framework: str | None, wanted: Wanted) -> dict[str, JsonValue]:

@@ -188,6 +188,16 @@ def test_only_the_document_is_on_stdout_and_the_mode_with_its_reasons_on_stderr(
     assert "is of LangGraph" in refused.stderr
 
 
+def test_an_export_writes_over_no_file_that_is_no_document(native):
+    before = native.graph.read_text()
+    told = native.omium("export", "graph.py:graph", "-o", "graph.py", code=2).stderr
+    assert "graph.py is no workflow, and is not written over" in told
+    assert native.graph.read_text() == before
+    for _ in range(2):  # a former export is
+        native.omium("export", "graph.py:graph", "-o", "tea.json")
+    assert json.loads((native.folder / "tea.json").read_text())["name"] == "tea"
+
+
 def test_an_edited_retry_holds_from_the_next_run_on(native):
     native.imported()
     native.fail(1)
