@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from omium.jsonvalue import input_record
 from omium.retry import RetryPolicy
@@ -30,13 +30,13 @@ class StepPolicy:
 
     `retry` is a policy or the most attempts, `timeout_s` ends a try (async work is cancelled; sync work runs
     on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `effect` marks what
-    changes the world outside, so that it is never done twice unasked.
+    changes the world outside, so that it is never done twice unasked (`"idempotent"`: what may be).
     """
 
     retry: RetryPolicy | int | None = None
     timeout_s: float | None = None
     breaker: str | None = None
-    effect: bool = False
+    effect: bool | Literal["idempotent"] = False
 
     def options(self, name: str) -> StepOptions:
         """Return the options of the step that stands for `name`."""

@@ -11,7 +11,7 @@ from tests.frameworks.scripted import ask, say
 CHARGE = ask(("c1", "charge", {"cents": 1200}))
 CHARGE_OF_PLUGIN = ask(("c1", "bank-charge", {"cents": 1200}))
 SCRIPTS = {
-    "docs/haystack.md": [say("Otters play."), say("Seals play.")],
+    "docs/haystack.md": [say("Otters play."), say("Seals play."), say("Seals sing.")],
     "docs/semantic-kernel.md": [CHARGE_OF_PLUGIN, say("Charged."), say("Otters play.")],
     "docs/openai-agents.md": [CHARGE, say("Charged."), say("Otters play."), say("Otters.")],
 }

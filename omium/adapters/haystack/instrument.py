@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from haystack import Pipeline
 
+from omium.adapters.haystack.applied import AppliedPipeline, find_applied
 from omium.adapters.haystack.naming import name_nodes
 from omium.adapters.haystack.wrapping import wrap_pipeline
 from omium.adapters.recorded import StepPolicy
@@ -20,7 +21,7 @@ from omium.retry import RetryPolicy
 
 
 def instrument(
-    pipeline: Pipeline | InstrumentedPipeline,
+    pipeline: Pipeline | InstrumentedPipeline | AppliedPipeline,
     *,
     name: str | None = None,
     nodes: Mapping[str, StepPolicy] | None = None,
@@ -36,52 +37,42 @@ def instrument(
     `name` is the workflow's name, by default that in the pipeline's metadata, or `pipeline`. `nodes` gives
     single components (`writer`), and the tools and the model of an agent (`agent.search`, `agent.model`),
     their policy; `retry`, `timeout_s` and `breaker` hold for all other components. `durability`, `takeover`
-    and `queue` are those of `@omium.workflow`. Raises `ConfigError` for a node that there is not.
+    and `queue` are those of `@omium.workflow`. The pipeline may be one that `apply_spec` returned: then what
+    it holds wins over what is given here. Raises `ConfigError` for a node that there is not.
     """
     if isinstance(pipeline, InstrumentedPipeline):  # once more, under another name
         return pipeline.renamed(name, module=find_calling_module())
-    chosen = dict(nodes or {})
-    known = name_nodes(pipeline)
+    before = find_applied(pipeline)
+    chosen = {**(nodes or {}), **before.policies}
+    known = name_nodes(before.source)
     if unknown := sorted(key for key in chosen if key.partition(".")[0] not in known):
         raise ConfigError(f"There is no component {unknown[0]!r}; there are {', '.join(known)}.")
     default = StepPolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
+    if before.default != StepPolicy():
+        default = before.default
+    terms = {"durability": durability, "takeover": takeover, "queue": queue, **before.terms}
+    applied = AppliedPipeline(before.source, chosen, default, terms)
     return InstrumentedPipeline(
-        pipeline,
-        wrap_pipeline(pipeline, default, chosen),
-        name or str(pipeline.metadata.get("name") or "pipeline"),
+        applied,
+        wrap_pipeline(applied.source, default, chosen),
+        name or str(applied.source.metadata.get("name") or "pipeline"),
         module=find_calling_module(),
-        durability=durability,
-        takeover=takeover,
-        queue=queue,
     )
 
 
 class InstrumentedPipeline:
     """A pipeline under Omium. What is not named here is the pipeline's own."""
 
-    def __init__(
-        self,
-        source: Pipeline,
-        pipeline: Pipeline,
-        name: str,
-        *,
-        module: str,
-        durability: Literal["strict", "relaxed"] | None = None,
-        takeover: Literal["never", "auto"] = "never",
-        queue: str = "default",
-    ) -> None:
-        self.source = source
+    def __init__(self, applied: AppliedPipeline, pipeline: Pipeline, name: str, *, module: str) -> None:
+        self.source = applied.source
         """The user's own."""
         self.pipeline = pipeline
+        self.applied = applied
         self._name = name
-        self._terms: dict[str, Any] = {"durability": durability, "takeover": takeover, "queue": queue}
+        terms: dict[str, Any] = dict(applied.terms)
         # What is registered last is what a worker finds under the name.
-        self._async = AsyncWorkflow(
-            name, self._arun, module=module, durability=durability, takeover=takeover, queue=queue
-        )
-        self._sync = SyncWorkflow(
-            name, self._run, module=module, durability=durability, takeover=takeover, queue=queue
-        )
+        self._async = AsyncWorkflow(name, self._arun, module=module, **terms)
+        self._sync = SyncWorkflow(name, self._run, module=module, **terms)
         self.__omium_workflow__ = self._sync.workflow
 
     def __getattr__(self, name: str) -> Any:
@@ -91,9 +82,7 @@ class InstrumentedPipeline:
 
     def renamed(self, name: str | None, *, module: str) -> InstrumentedPipeline:
         """Return the same under another name, with the policies that it has."""
-        return InstrumentedPipeline(
-            self.source, self.pipeline, name or self._name, module=module, **self._terms
-        )
+        return InstrumentedPipeline(self.applied, self.pipeline, name or self._name, module=module)
 
     def run(self, data: dict[str, Any], **options: Any) -> dict[str, Any]:
         """Run the pipeline as its own `run` does, as an execution."""

@@ -7,12 +7,13 @@ Haystack's own: a resumed pipeline schedules again and is given what was recorde
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from haystack import Pipeline
 from haystack.components.agents import Agent
-from haystack.core.errors import BreakpointException
+from haystack.core.errors import BreakpointException, PipelineRuntimeError
 
 from omium.adapters.haystack.agents import record_agent
 from omium.adapters.haystack.naming import find_ids
@@ -38,6 +39,30 @@ def wrap_pipeline(pipeline: Pipeline, default: StepPolicy, policies: Mapping[str
         },
     )
     return made
+
+
+class _Failing:
+    """An error of a component: policies judge it, and the pipeline raises what Haystack makes of it."""
+
+    def __init__(self) -> None:
+        self._told: PipelineRuntimeError | None = None
+
+    def take_cause(self, error: PipelineRuntimeError) -> Exception:
+        """Return what the component raised: `retry_on` names that, and a provider's answer is in there."""
+        if not isinstance(error.__cause__, Exception):
+            raise error
+        self._told = error
+        return error.__cause__
+
+    @contextmanager
+    def told_as_haystack_does(self) -> Iterator[None]:
+        """Raise Haystack's own error for that of the last try; what is Omium's goes through."""
+        try:
+            yield
+        except Exception as error:
+            if self._told is not None and self._told.__cause__ is error:
+                raise self._told from error
+            raise
 
 
 class _Components:
@@ -70,18 +95,25 @@ class _Components:
                 component_name, agent, inputs, component_visits, parent_span, **more
             )
         before = component_visits[component_name]
+        failing = _Failing()
 
         def work() -> Any:
             component_visits[component_name] = before  # a policy may try it again
-            outputs = self._kind._run_component(  # noqa: SLF001  # what is wrapped
-                component_name, component, inputs, component_visits,
-                parent_span, **more,
-            )  # fmt: skip
-            record_component_usage(component["instance"], outputs)
-            return outputs
+            try:
+                outputs = self._kind._run_component(  # noqa: SLF001  # what is wrapped
+                    component_name, component, inputs, component_visits,
+                    parent_span, **more,
+                )  # fmt: skip
+            except PipelineRuntimeError as error:
+                cause = failing.take_cause(error)
+            else:
+                record_component_usage(component["instance"], outputs)
+                return outputs
+            raise cause  # out here it keeps the causes of its own
 
         passing = (BreakpointException,)
-        outputs = record_sync(self._options(component_name), inputs, work, OUTPUTS, passing=passing)
+        with failing.told_as_haystack_does():
+            outputs = record_sync(self._options(component_name), inputs, work, OUTPUTS, passing=passing)
         component_visits[component_name] = before + 1
         return outputs  # type: ignore[no-any-return]
 
@@ -100,20 +132,27 @@ class _Components:
                 component_name, agent, component_inputs, component_visits, parent_span, **more
             )
         before = component_visits[component_name]
+        failing = _Failing()
 
         async def work() -> Any:
             component_visits[component_name] = before
-            outputs = await self._kind._run_component_async(  # noqa: SLF001  # what is wrapped
-                component_name, component, component_inputs,
-                component_visits, parent_span, **more,
-            )  # fmt: skip
-            record_component_usage(component["instance"], outputs)
-            return outputs
+            try:
+                outputs = await self._kind._run_component_async(  # noqa: SLF001  # what is wrapped
+                    component_name, component, component_inputs,
+                    component_visits, parent_span, **more,
+                )  # fmt: skip
+            except PipelineRuntimeError as error:
+                cause = failing.take_cause(error)
+            else:
+                record_component_usage(component["instance"], outputs)
+                return outputs
+            raise cause  # out here it keeps the causes of its own
 
         passing = (BreakpointException,)
-        outputs = await record_async(
-            self._options(component_name), component_inputs, work, OUTPUTS, passing=passing
-        )
+        with failing.told_as_haystack_does():
+            outputs = await record_async(
+                self._options(component_name), component_inputs, work, OUTPUTS, passing=passing
+            )
         component_visits[component_name] = before + 1
         return outputs  # type: ignore[no-any-return]
 

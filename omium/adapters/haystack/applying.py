@@ -1,0 +1,74 @@
+"""apply_spec: the policies of an exported workflow, put onto the pipeline that it was exported from.
+
+Owns which edits have a place in a pipeline: retries, time limits, breakers and effects of its components.
+What a component was made with and what it is connected to are code. Whatever else a spec says otherwise than
+the pipeline is refused with a sentence, never ignored. What a policy does is wrapping.py's and agents.py's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from haystack.components.agents import Agent
+
+from omium.adapters.haystack.applied import AppliedPipeline, find_applied
+from omium.adapters.haystack.export import export_workflow
+from omium.adapters.haystack.naming import name_nodes
+from omium.adapters.native_edits import refuse_other_code, refuse_unfollowed
+from omium.adapters.recorded import StepPolicy
+from omium.errors import ConfigError
+from omium.retry import RetryPolicy
+from omium.spec.check import load_spec
+from omium.spec.document import Node, Spec
+
+
+def apply_spec(pipeline: Any, spec: Spec) -> AppliedPipeline:
+    """Return `pipeline` with the policies of `spec`, for `instrument`; the given pipeline is not changed.
+
+    A policy of the spec wins, field by field, over that which `instrument` was given before. Raises
+    `ConfigError` for a spec that Omium's engine runs, and for each edit that a pipeline cannot follow.
+    """
+    if spec.runtime.mode != "native":
+        raise ConfigError("/runtime/mode is engine: this workflow runs on the server, without Haystack.")
+    before = find_applied(pipeline)
+    fresh = export_workflow(before.source, name=spec.name, entrypoint=spec.runtime.entrypoint)
+    exported = load_spec(fresh)
+    refuse_other_code(exported, spec, spec.name)
+    refuse_unfollowed(exported, spec, spec.name)
+    components = name_nodes(before.source)
+    policies = dict(before.policies)
+    for node in spec.nodes:
+        is_agent = isinstance(components[node.id], Agent)
+        _refuse(node, is_agent=is_agent)
+        if node.retry is None and node.timeout_s is None and not node.breaker and not node.effect:
+            continue
+        key = f"{node.id}.model" if is_agent else node.id
+        policies[key] = _edit_policy(before.find_policy(node.id, key), node)
+        policies[key].options(key)  # what contradicts each other is told here
+    return replace(before, policies=policies)
+
+
+def _edit_policy(policy: StepPolicy, node: Node) -> StepPolicy:
+    return StepPolicy(
+        retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else policy.retry,
+        timeout_s=node.timeout_s if node.timeout_s is not None else policy.timeout_s,
+        breaker=node.breaker or policy.breaker,
+        effect=node.effect or policy.effect,
+    )
+
+
+def _refuse(node: Node, *, is_agent: bool) -> None:
+    """Refuse a policy that has no place in a pipeline."""
+    if node.checkpoint is not None and (not node.checkpoint.enabled or node.checkpoint.payload):
+        raise ConfigError(
+            f"{node.id} has a checkpoint, which a component of Haystack's cannot follow: what it gives is"
+            " always recorded, as it is. Remove it."
+        )
+    if is_agent and (node.timeout_s is not None or node.effect):
+        named = "a time limit" if node.timeout_s is not None else "an effect"
+        raise ConfigError(
+            f"{node.id} has {named}, which an agent cannot follow: it is no step, each answer of its model"
+            " and each tool is. Remove it here, and name those in `instrument(..., nodes=...)`:"
+            f" {node.id}.model."
+        )
