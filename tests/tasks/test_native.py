@@ -2,6 +2,7 @@
 
 import uuid
 
+from omium.server.engine import native
 from tests.serverfixture import app_client, each_app_client
 from tests.tasks.test_claims import PROCESS
 
@@ -128,6 +129,14 @@ async def test_a_worker_of_an_entrypoint_claims_whatever_names_it(each_app_clien
     assert (await detail(client, tea["id"]))["runner"]["runner"] == "worker"
     unserved = (await detail(client, chai["id"]))["runner"]
     assert (unserved["runner"], unserved["command"]) == ("none", ["omium", "worker", "other.py:graph"])
+
+
+async def test_others_workflows_do_not_keep_one_from_being_claimed(app_client, monkeypatch):
+    monkeypatch.setattr(native, "SERVED_MAX", 1)
+    await save(app_client, name="coffee", entrypoint="coffee.py:graph")
+    await save(app_client)
+    await start(app_client)
+    assert len(await claim(app_client, "tea.py:graph")) == 1
 
 
 async def test_an_archived_workflow_is_still_claimed_for_what_runs_of_it(app_client):

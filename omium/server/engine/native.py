@@ -28,6 +28,8 @@ KEPT: Final = 4_096
 """Entrypoints that are kept by the digest of their version: a few hundred bytes each."""
 SERVED_MAX: Final = 500
 """Workflows that one claim may name, as in `ClaimWork`."""
+LISTED_MAX: Final = KEPT
+"""Native workflows of a tenant among which those of an entrypoint are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def name_served(tx: Tx, runtimes: NativeRuntimes, tenant_id: str, command: Claim
     if not command.entrypoints:
         return command
     served, named = set(command.entrypoints), set(command.workflows)
-    for each in workflows.list_native(tx, tenant_id, limit=SERVED_MAX):
+    for each in workflows.list_native(tx, tenant_id, limit=LISTED_MAX):
         if each.name not in named and len(named) < SERVED_MAX:
             runtime = runtimes.of(tx, tenant_id, each.workflow_id, each.number, each.digest)
             if runtime.entrypoint in served:
