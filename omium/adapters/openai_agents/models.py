@@ -15,6 +15,7 @@ from agents.models.multi_provider import MultiProvider
 from agents.usage import deserialize_usage, serialize_usage
 from pydantic import TypeAdapter
 
+from omium.adapters.circling import refuse_circles
 from omium.adapters.recorded import Form, record_async, shorten_messages
 from omium.sdk.calling import find_active_frame, prepare
 from omium.sdk.calls import Call
@@ -78,6 +79,8 @@ class RecordedModel(Model):  # type: ignore[misc]  # the framework is not instal
         asked = (system_instructions, input, model_settings, tools, output_schema, handoffs)
 
         async def work() -> ModelResponse:
+            if find_active_frame() is not None:
+                refuse_circles(_list_calls(input))
             response = await self.inner.get_response(*asked, tracing, **more)
             self._record_usage(response.usage)
             return response
@@ -99,6 +102,8 @@ class RecordedModel(Model):  # type: ignore[misc]  # the framework is not instal
         asked = (system_instructions, input, model_settings, tools, output_schema, handoffs)
 
         async def node(**_shown: Any) -> AsyncIterator[Any]:
+            if find_active_frame() is not None:
+                refuse_circles(_list_calls(input))
             async for event in self.inner.stream_response(*asked, tracing, **more):
                 usage = getattr(getattr(event, "response", None), "usage", None)
                 if event.type == "response.completed" and usage is not None:
@@ -160,6 +165,19 @@ def _describe(
         "handoffs": [handoff.tool_name for handoff in handoffs],
         "output": None if output_schema is None else output_schema.name(),
     }
+
+
+def _list_calls(asked: Any) -> list[tuple[str, object]]:
+    """Return the tool calls since the user spoke last: those of this run."""
+    calls: list[tuple[str, object]] = []
+    for item in asked if isinstance(asked, list) else ():
+        if not isinstance(item, Mapping):
+            continue
+        if item.get("role") == "user":
+            calls.clear()
+        elif item.get("type") == "function_call":
+            calls.append((str(item.get("name")), item.get("arguments")))
+    return calls
 
 
 def _dump(response: ModelResponse) -> object:

@@ -12,6 +12,7 @@ from typing import Any
 
 from semantic_kernel.connectors.ai.chat_completion_client_base import ChatCompletionClientBase
 
+from omium.adapters.circling import refuse_circles
 from omium.adapters.recorded import record_async, shorten_messages
 from omium.adapters.semantic_kernel.contents import MESSAGES
 from omium.sdk.calling import find_active_frame
@@ -30,6 +31,8 @@ def record_service(service: ChatCompletionClientBase, options: StepOptions) -> C
 
     async def ask_once(chat_history: Any, settings: Any) -> list[Any]:
         async def work() -> list[Any]:
+            if find_active_frame() is not None:
+                refuse_circles(_list_calls(chat_history))
             # A copy: connectors write into the settings, which a turn from a record would not do.
             answers: list[Any] = await ask(chat_history, settings.model_copy())
             _record_usage(service, answers)
@@ -69,6 +72,20 @@ def _as_streamed(message: Any, attempt: int) -> Any:
         finish_reason=message.finish_reason,
         function_invoke_attempt=attempt,
     )
+
+
+def _list_calls(chat_history: Any) -> list[tuple[str, object]]:
+    """Return the calls of functions since the user spoke last: those of this run."""
+    calls: list[tuple[str, object]] = []
+    for message in chat_history.messages:
+        if message.role == "user":
+            calls.clear()
+        calls += [
+            (str(item.name), item.arguments)
+            for item in message.items
+            if type(item).__name__ == "FunctionCallContent"
+        ]
+    return calls
 
 
 def _describe(chat_history: Any, settings: Any) -> dict[str, object]:

@@ -261,3 +261,54 @@ def test_a_key_in_what_people_wrote_is_masked(server):
 
     assert check_spec(document).problems == ()
     assert secret not in json.dumps(document)
+
+
+CIRCLE = [ask((f"c{each}", "lookup", {"order": "7"})) for each in range(9)]
+
+
+def stream_call(number):
+    """The same call as in CIRCLE, as a stream."""
+    (call,) = CIRCLE[number]["message"]["tool_calls"]
+    choice = {"index": 0, "delta": {"role": "assistant", "tool_calls": [{"index": 0, **call}]}}
+    chunk = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "tiny-1"}
+    parts = [
+        {**chunk, "choices": [choice]},
+        {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]},
+    ]
+    body = "".join(f"data: {json.dumps(part)}\n\n" for part in parts) + "data: [DONE]\n\n"
+    return (200, "content-type: text/event-stream\r\n", body.encode())
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_an_agent_that_goes_in_circles_is_stopped(server, model, monkeypatch, streamed):
+    monkeypatch.chdir(server.folder)
+    model.script = [stream_call(each) for each in range(9)] if streamed else list(CIRCLE)
+    agent = instrument(Agent(name="circling", model=support.tiny, tools=[support.lookup]))
+
+    @omium.workflow(name=f"circling-{streamed}")
+    async def work():
+        if not streamed:
+            return (await agent.run("what did it cost?")).final_output
+        running = Runner.run_streamed(agent.agent, "what did it cost?")
+        async for _ in running.stream_events():
+            pass
+        return running.final_output
+
+    with pytest.raises(omium.AgentCircling) as circling:
+        await work()
+
+    assert circling.value.tool == "lookup"
+    assert len(model.requests) == ran(server)["lookup"] == 5
+    assert server.newest()["status"] == "failed"
+
+
+async def test_calls_of_earlier_runs_do_not_make_a_circle(server, model, monkeypatch):
+    monkeypatch.chdir(server.folder)
+    agent = instrument(Agent(name="patient", model=support.tiny, tools=[support.lookup]))
+    said = []
+    for _ in range(2):
+        model.script = [*CIRCLE[:4], say("12.00")]
+        asked = [*said, {"role": "user", "content": "what did it cost?"}]
+        said = (await agent.run(asked)).to_input_list()
+
+    assert ran(server)["lookup"] == 8

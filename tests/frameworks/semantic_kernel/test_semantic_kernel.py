@@ -163,3 +163,16 @@ def test_the_export_is_valid_the_same_everywhere_and_without_secrets(server):
     _, out, err = server.run(server.write("export.py", source))
     assert json.loads(out) == json.loads(json.dumps(document)), err
     assert "sk-" not in out
+
+
+async def test_an_agent_that_goes_in_circles_is_stopped(server, model, agent, monkeypatch):
+    monkeypatch.chdir(server.folder)
+    agent.function_choice_behavior.maximum_auto_invoke_attempts = 9
+    model.script = [ask((f"c{each}", "bank-lookup", {"order": "7"})) for each in range(9)]
+
+    with pytest.raises(omium.AgentCircling) as circling:
+        await instrument(agent, name="circling").get_response("what did it cost?")
+
+    assert circling.value.tool == "bank-lookup"
+    assert len(model.requests) == ran(server)["lookup"] == 5
+    assert server.newest()["status"] == "failed"
