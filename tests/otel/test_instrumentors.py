@@ -50,15 +50,20 @@ def run_agent(server, model, names, outcome="completes"):
     assert "Failed to export" not in done.stderr
 
 
-def list_executions(server, statuses=("completed", "failed")):
-    """Return what is shown, once nothing runs any more."""
+def list_executions(server, calls):
+    """Return what is shown, once nothing runs any more and `calls` of the model are counted, if they ever are.
+
+    A call that a client tells in a trace of its own is shown until the trace around it has been read.
+    """
     with httpx.Client(base_url=server.base_url, headers=server.headers, timeout=30) as client:
         for _ in range(200):
             items = client.get("/v1/executions").json()["items"]
-            if items and all(item["status"] in statuses for item in items):
+            shown = [client.get(f"/v1/executions/{item['id']}").json() for item in items]
+            ended = shown and all(each["status"] in {"completed", "failed"} for each in shown)
+            if ended and sum(each["usage"]["calls"] for each in shown) == calls:
                 break
             time.sleep(0.1)
-        return [client.get(f"/v1/executions/{item['id']}").json() for item in items]
+        return shown
 
 
 def list_steps(server, execution):
@@ -69,7 +74,7 @@ def list_steps(server, execution):
 @pytest.mark.parametrize("names", INSTRUMENTORS.values(), ids=INSTRUMENTORS)
 def test_tokens_are_those_that_the_model_counted(running_server, model, names):
     run_agent(running_server, model, names)
-    shown = list_executions(running_server)
+    shown = list_executions(running_server, model.calls)
     assert {(each["workflow"], each["driver"], each["status"]) for each in shown} == {
         ("otters", "observed", "completed")
     }
@@ -89,7 +94,7 @@ def test_tokens_are_those_that_the_model_counted(running_server, model, names):
 @pytest.mark.parametrize("names", [["openinference-langchain"], []], ids=["openinference", "langsmith"])
 def test_a_node_that_fails_is_in_the_inbox(running_server, model, names):
     run_agent(running_server, model, names, "fails")
-    (shown,) = list_executions(running_server)
+    (shown,) = list_executions(running_server, model.calls)
     assert shown["status"] == "failed"
     with httpx.Client(base_url=running_server.base_url, headers=running_server.headers) as client:
         (failure,) = client.get("/v1/failures").json()["items"]
@@ -101,5 +106,5 @@ def test_nothing_is_lost_when_the_server_is_killed_meanwhile(running_server, mod
     run_agent(running_server, model, ["openinference-langchain"])
     running_server.kill()
     running_server.restart()
-    (shown,) = list_executions(running_server)
+    (shown,) = list_executions(running_server, model.calls)
     assert shown["usage"]["input_tokens"] == model.input_tokens
