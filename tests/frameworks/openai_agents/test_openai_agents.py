@@ -306,8 +306,8 @@ async def test_calls_of_earlier_runs_do_not_make_a_circle(server, model, monkeyp
     monkeypatch.chdir(server.folder)
     agent = instrument(Agent(name="patient", model=support.tiny, tools=[support.lookup]))
     said = []
-    for _ in range(2):
-        model.script = [*CIRCLE[:4], say("12.00")]
+    for calls in (CIRCLE[:4], CIRCLE[4:8]):
+        model.script = [*calls, say("12.00")]
         asked = [*said, {"role": "user", "content": "what did it cost?"}]
         said = (await agent.run(asked)).to_input_list()
 
