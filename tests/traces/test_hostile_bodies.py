@@ -213,6 +213,20 @@ async def test_what_is_left_out_is_said(app_client):
     assert b"94 of its attributes" in answer.content
 
 
+async def test_a_trace_of_few_but_long_spans_is_drawn_on_another_thread(app_client):
+    asyncio.get_running_loop().set_default_executor(threads := Counting())
+    shown = Shower(app_client.server.engine)
+    used = []
+    for trace, prompt in (("1" * 32, "tea"), ("2" * 32, "tea " * 8_000)):
+        long = [llm(each, 0, attributes={"gen_ai.prompt": prompt}, trace=trace) for each in range(1, 30)]
+        await send(app_client, long)
+        app_client.clock.advance(seconds=5)
+        before = threads.done
+        assert await shown.run_once() == 1
+        used.append(threads.done - before)
+    assert used[0] < used[1]
+
+
 @pytest.mark.parametrize("spans", [1, 2])
 async def test_flags_are_shown_also_of_the_span_that_is_the_execution(app_client, spans):
     chain = {"openinference.span.kind": "CHAIN"} | {f"a{number}": 1 for number in range(600)}

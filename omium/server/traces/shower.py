@@ -32,7 +32,8 @@ UNSHOWN_US: Final = 3_600 * US_PER_S
 """How long spans are kept in whose trace nothing of an agent was seen."""
 PUT_OFF_US: Final = 300 * US_PER_S
 LARGE: Final = 300
-"""More spans than these are drawn on another thread."""
+LARGE_BYTES: Final = 256 * 2**10
+"""More spans than these, or longer ones, are drawn on another thread."""
 SWEEP_ROWS: Final = 50
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -86,7 +87,8 @@ class Shower:
             packed = pack_picture(self._parts.vault, trace.tenant_id, picture) if picture else None
             return packed, is_open(spans)
 
-        packed, is_waiting = make() if len(rows) <= LARGE else await asyncio.to_thread(make)
+        small = len(rows) <= LARGE and sum(len(row.body) for row in rows) <= LARGE_BYTES
+        packed, is_waiting = make() if small else await asyncio.to_thread(make)
         due_us = trace.seen_us + QUIET_US if is_waiting and not closed else None
 
         def write(tx: Tx) -> None:
