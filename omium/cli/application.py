@@ -15,6 +15,7 @@ from omium.cli import (
     alerts,
     analytics,
     approvals,
+    attach,
     audit,
     cancel,
     credits,
@@ -85,6 +86,7 @@ app.command("export")(framework_export.export_found)
 app.command("export-crew")(framework_export.export_crew)
 app.command("export-langgraph")(framework_export.export_langgraph)
 app.command("export-sematic")(framework_export.export_sematic)
+app.command("attach")(attach.attach)
 app.command("resume")(resume.resume)
 app.command("replay")(replay.replay)
 app.command("rollback")(rollback.rollback)
