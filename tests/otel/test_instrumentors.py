@@ -51,7 +51,7 @@ def run_agent(server, model, names, outcome="completes"):
 
 
 def list_executions(server, calls):
-    """Return what is shown, once nothing runs any more and `calls` of the model are counted, if they ever are.
+    """Return what is shown, once nothing runs any more and `calls` of the model are counted.
 
     A call that a client tells in a trace of its own is shown until the trace around it has been read.
     """
