@@ -1,4 +1,4 @@
-"""Opening somebody's SQLite file so that nothing about it changes: no byte of it, no new file beside it.
+"""Opening somebody's SQLite file so that neither it nor its log changes, and no file appears beside it.
 
 A file in WAL mode whose log nobody holds would get a `-shm` beside it even from a connection that only reads.
 Where no log is left the file itself is all there is, and is read as unchangeable; where a log was left by a
