@@ -46,7 +46,9 @@ def list_intruders(walk: Walk):
 
 
 # These take any name, which is free in each tenant; `delete_secret` finds the stranger's own of that name.
-NAMED_FREELY = frozenset({"set_breaker", "set_secret", "delete_secret", "put_plan", "estimate_workflow"})
+NAMED_FREELY = frozenset(
+    {"limit_breaker", "set_breaker", "set_secret", "delete_secret", "put_plan", "estimate_workflow"}
+)
 
 
 def ask_as_intruders(gate, walk: Walk) -> None:
