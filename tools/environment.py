@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MINIMUM = (3, 11)
 # These lock files hold the build backend, too.
 WITH_PROJECT = ("dev", "demo", "lowest", "langgraph", "crewai", "sematic", "frameworks", "otel")
-# What has no wheel anywhere; pure Python, so that building it takes no compiler (Semantic Kernel's templates).
+# What has no wheel anywhere: pure Python, so building it takes no compiler (Semantic Kernel needs them).
 SOURCE_ONLY = {"frameworks": "pybars4,PyMeta3"}
 REMEDY = "Install it (Debian: `sudo apt-get install python3-venv`), then run make again."
 

@@ -317,7 +317,7 @@ def replace_calls(tx: Tx, execution_id: str, rows: Iterable[CallRow]) -> None:
 
 
 def list_same_calls(tx: Tx, call: CallRow, *, lone: bool, slack_us: int) -> list[CallRow]:
-    """List calls that other instrumentation told of in other traces: the same answer's id, about that time."""
+    """List calls that others told of in other traces: the same answer's id, about that time."""
     return tx.all(
         LIST_SAME,
         CallRow,
