@@ -10,7 +10,8 @@ EXAMPLE = ROOT / "examples" / "sematic" / "word_counts.py"
 def test_every_snippet_of_the_guide_runs(tmp_path):
     text = PAGE.read_text()
 
-    run_page(read_blocks(text), tmp_path, with_server=WITH_SERVER in text)
+    # From nothing: in a Python that was forked, Sematic does not know its own types.
+    run_page(read_blocks(text), tmp_path, with_server=WITH_SERVER in text, from_nothing=True)
 
 
 def test_the_example_runs_as_its_first_lines_say(server):
