@@ -107,19 +107,16 @@ bench: $(DEV) ## measure speed and size beside peers and floors, write docs/benc
 .PHONY: bench-peers
 bench-peers: $(PEERS)/.installed-peers ## install what "make bench" runs Omium beside into .venv-peers
 
-.venv-prices/.installed: requirements/prices.txt $(INPUTS)
-	@$(PYTHON) tools/environment.py $(@D) prices
+# Each of these lock files has an environment of its own.
+.venv-%/.installed: requirements/%.txt $(INPUTS)
+	@$(PYTHON) tools/environment.py $(@D) $*
 	@touch $@
 
 .PHONY: model-prices
 model-prices: .venv-prices/.installed ## make the bundled table of model prices from the package's newest
 	@$(<D)/bin/python tools/generate_model_prices.py
 
-.venv-langgraph-%/.installed: requirements/langgraph-%.txt $(INPUTS)
-	@$(PYTHON) tools/environment.py $(@D) langgraph-$*
-	@touch $@
-
-.PRECIOUS: .venv-langgraph-%/.installed
+.PRECIOUS: .venv-%/.installed
 langgraph-%: .venv-langgraph-%/.installed
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/langgraph $(PYTEST_ARGS)
 
@@ -131,33 +128,17 @@ langgraph: $(DEV) langgraph-$(firstword $(LINES)) ## run the graphs' tests on th
 crash-matrix: $(DEV) ## kill a graph in each of its nodes, through each way to call it
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --torture tests/langgraph/test_crash.py $(PYTEST_ARGS)
 
-.venv-crewai/.installed: requirements/crewai.txt $(INPUTS)
-	@$(PYTHON) tools/environment.py $(@D) crewai
-	@touch $@
-
 .PHONY: crewai
 crewai: .venv-crewai/.installed ## run the crews' and flows' tests with CrewAI, in .venv-crewai
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/crewai $(PYTEST_ARGS)
-
-.venv-sematic/.installed: requirements/sematic.txt $(INPUTS)
-	@$(PYTHON) tools/environment.py $(@D) sematic
-	@touch $@
 
 .PHONY: sematic
 sematic: .venv-sematic/.installed ## run the pipelines' tests with Sematic, in .venv-sematic
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/sematic $(PYTEST_ARGS)
 
-.venv-frameworks/.installed: requirements/frameworks.txt $(INPUTS)
-	@$(PYTHON) tools/environment.py $(@D) frameworks
-	@touch $@
-
 .PHONY: frameworks
 frameworks: .venv-frameworks/.installed ## run the tests with OpenAI Agents, Semantic Kernel and Haystack
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/frameworks $(PYTEST_ARGS)
-
-.venv-otel/.installed: requirements/otel.txt $(INPUTS)
-	@$(PYTHON) tools/environment.py $(@D) otel
-	@touch $@
 
 .PHONY: otel
 otel: .venv-otel/.installed ## run the tests with OpenTelemetry's exporter and real instrumentors, in .venv-otel
