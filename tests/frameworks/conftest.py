@@ -35,8 +35,12 @@ def pytest_configure(config):
 
 
 @pytest.fixture
-def model(monkeypatch):
-    """The model that scripts find at OPENAI_BASE_URL; its answers are what the test puts into `script`."""
+def model(monkeypatch, tmp_path):
+    """The model that scripts find at OPENAI_BASE_URL; its answers are what the test puts into `script`.
+
+    What the tools of a test write lies in the test's own folder.
+    """
+    monkeypatch.chdir(tmp_path)
     with open_scripted() as scripted:
         monkeypatch.setenv("OPENAI_BASE_URL", scripted.base_url)
         yield scripted
