@@ -140,5 +140,9 @@ async def test_the_detail_tells_what_runs_who_and_what_would_run_it(engine):
     detail, following = await reading.read_detail(engine.parts, engine.who.tenant_id, run.id)
     assert (detail.running_steps, detail.process.pid, detail.runner.runner) == (["write"], 100, "none")
     assert (detail.steps[0].effect_state, following) == ("done", None)
+
+    await run.heartbeat("write", "pay")  # it was told before the step had ended
+    detail, _ = await reading.read_detail(engine.parts, engine.who.tenant_id, run.id)
+    assert detail.running_steps == ["write"]
     steps, following = await reading.read_steps(engine.parts, engine.who.tenant_id, run.id, (-1, "", 0, 0), 1)
     assert ([step.key for step in steps], following) == (["pay"], None)

@@ -34,6 +34,7 @@ from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.details import DetailsRow
 from omium.server.store.executions import ExecutionRow, get_execution
 from omium.server.store.steps import StepRow
+from omium.states import StepStatus
 
 DETAIL_STEPS = 100
 DETAIL_CHECKPOINTS = 100
@@ -108,7 +109,7 @@ def _view_detail(parts: EngineParts, found: _Detail) -> ExecutionDetail:
         checkpoints=[view_checkpoint(vault, tenant_id, each, found.values) for each in found.checkpoints],
         children=found.children,
         replays=found.replays,
-        running_steps=json.loads(detail.running) if detail.running else [],
+        running_steps=_list_running(found),
         process=view_process(detail.process),
         usage=found.usage,
         cost=found.cost,
@@ -116,6 +117,14 @@ def _view_detail(parts: EngineParts, found: _Detail) -> ExecutionDetail:
         tags=found.labels.list_tags() if found.labels else [],
         business_key=found.labels.business_key if found.labels else None,
     )
+
+
+def _list_running(found: _Detail) -> list[str]:
+    """List what ran at the driver's last beat and has not ended since, as far as the page of steps tells."""
+    told: list[str] = json.loads(found.details.running) if found.details.running else []
+    current = (step for step in found.page.rows if step.superseded_seq is None)
+    ended = {step.path for step in current if step.status == StepStatus.COMPLETED}
+    return [path for path in told if path not in ended]
 
 
 async def read_steps(
