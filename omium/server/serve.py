@@ -12,6 +12,7 @@ import errno
 import gc
 import os
 import resource
+import shlex
 import signal
 import socket
 import sys
@@ -24,6 +25,7 @@ import uvloop
 
 from omium import __version__
 from omium.errors import ConfigError, OmiumError
+from omium.folders import data_folder
 from omium.logs import LogFormat, configure_logs, get_logger
 from omium.server.app import open_app
 from omium.server.settings import ServerSettings
@@ -158,7 +160,9 @@ async def announce(server: ServerContext, listener: socket.socket, certificate: 
     if certificate:
         lines.append(f"TLS: clients trust {certificate.authority_file}, SHA-256 {certificate.fingerprint}")
     if await server.db.read(tenants.find_any_tenant_id) is None:
-        lines.append("Next, in another terminal on this machine: omium init")
+        usual = settings.data == data_folder()
+        elsewhere = "" if usual else f" --data {shlex.quote(str(settings.data.absolute()))}"
+        lines.append(f"Next, in another terminal on this machine: omium init{elsewhere}")
     print("\n".join(lines), flush=True)  # noqa: T201  # for a person at the terminal
     log.info("ready", host=host, port=port, data=str(settings.data), version=__version__)
     notify_systemd("READY=1")
