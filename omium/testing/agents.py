@@ -3,8 +3,8 @@
 Each thread runs one order after another: a durable workflow with a step, a side effect and another step.
 What was acknowledged is written down (evidence.py) behind each step; what the effect did is a line in the
 world. A process that was killed leaves orders unfinished: the next one goes on with them first. With
-`finish`, nothing new is begun. Where the outcome of an effect is unknown, the agents do what a person
-would: look at the world, and decide.
+`finish`, nothing new is begun, and otherwise only as much as is allowed (evidence.py). Where the outcome of
+an effect is unknown, the agents do what a person would: look at the world, and decide.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ import omium
 from omium.errors import EffectUnresolved, OmiumError, Suspended
 from omium.models.replay import DecideEffect
 from omium.states import EffectDecision
-from omium.testing.evidence import Line, Notebook, gather
+from omium.testing.evidence import Line, Notebook, gather, may_begin
 from omium.testing.scratch import Scratch
 
 TRIES_MAX: Final = 100
 PAUSE_S: Final = 0.2
+IDLE_S: Final = 0.05
 _FILLING: Final = "as long as a usual answer of a small model, so that pages fill. " * 8
 
 
@@ -114,6 +115,9 @@ class Agents:
                 except queue.Empty:
                     if self._finish:
                         return
+                    if not may_begin(self._scratch):
+                        self._stopping.wait(IDLE_S)
+                        continue
                     number += 1
                     name = f"{start}-{thread}-{number}"
                     notebook.write(Line("begun", name))

@@ -27,9 +27,13 @@ START_WAIT_MAX_S: Final = 1.2
 WRITES_MAX: Final = 800
 VERIFIED_AT_FIRST: Final = 5
 VERIFIED_EVERY: Final = 10
-COMPARED_MAX: Final = 500
-"""How many executions a round compares, the newest: on a slow machine the agents do more meanwhile than one
-client can look at, and no round would end. All of them are compared at the end."""
+ORDERS_A_ROUND: Final = 120
+"""How many orders the agents may begin in a round, and as many again while a power cut is waited for. The
+accident comes before they are through, and then they are idle: on a disk in memory they would else do more
+than one client can look at."""
+COMPARED_MAX: Final = 1_000
+"""How many executions a round compares, the newest. All of them are compared at the end."""
+PROGRESS_ORDERS: Final = 5
 PROGRESS_WITHIN_S: Final = 120.0
 FINISH_WITHIN_S: Final = 600.0
 
@@ -100,19 +104,33 @@ class Report:
 
 
 def play(
-    scratch: Scratch, plan: Plan, *, programs: Programs | None = None, told: Callable[[Round], None]
+    scratch: Scratch,
+    plan: Plan,
+    *,
+    programs: Programs | None = None,
+    told: Callable[[Round], None],
+    said: Callable[[str], None] = lambda _sentence: None,
 ) -> Report:
-    """Play `plan` in `scratch`, tell of each round as it ends, end what was started; the report."""
-    return _Trial(scratch, plan, programs or Programs(), told).play()
+    """Play `plan` in `scratch`, tell of each round as it ends, end what was started; the report.
+
+    `said` gets a sentence about what takes its time after the last round.
+    """
+    return _Trial(scratch, plan, programs or Programs(), told, said).play()
 
 
 class _Trial:
     def __init__(
-        self, scratch: Scratch, plan: Plan, programs: Programs, told: Callable[[Round], None]
+        self,
+        scratch: Scratch,
+        plan: Plan,
+        programs: Programs,
+        told: Callable[[Round], None],
+        said: Callable[[str], None] = lambda _sentence: None,
     ) -> None:
         self._scratch = scratch
         self._plan = plan
         self._told = told
+        self._said = said
         self._chance = random.Random(plan.seed)  # noqa: S311  # to be repeated, not to be secret
         self._server = ServerProcess(scratch, programs)
         self._agents = AgentsProcess(scratch, self._server, plan.threads)
@@ -152,8 +170,9 @@ class _Trial:
 
     def _list_accidents(self) -> list[Accident]:
         accidents = list(self._plan.accidents)
-        if self._scratch.database_url is not None:
+        if self._scratch.database is not None:
             self._report.not_tried.append("power cuts: the files are PostgreSQL's own")
+            self._report.not_tried.append("the end of PostgreSQL itself: others may be using it")
             return [each for each in accidents if each is not Accident.POWER_CUT]
         try:
             load_library()
@@ -163,8 +182,8 @@ class _Trial:
         return accidents
 
     def _play_round(self, number: int, accident: Accident) -> None:
-        self._wait_for_progress()
-        time.sleep(self._chance.uniform(0, WAIT_MAX_S))
+        evidence.allow(self._scratch, ORDERS_A_ROUND)
+        self._wait_for_progress(self._chance.uniform(PROGRESS_ORDERS, ORDERS_A_ROUND - 2 * PROGRESS_ORDERS))
         ready_s, cut = self._happen(accident)
         now = evidence.gather(self._scratch)
         # The server's look at everything takes longer the more there is: not each time.
@@ -183,6 +202,7 @@ class _Trial:
                 self._server.kill()
             case Accident.POWER_CUT:
                 self._server.kill()
+                evidence.allow(self._scratch, ORDERS_A_ROUND)
                 self._server.run_until_power_cut(self._chance.randint(1, WRITES_MAX))
                 cut = cut_power(self._scratch.journal, self._chance)
                 self._scratch.journal.unlink()
@@ -205,16 +225,24 @@ class _Trial:
             self._agents.start()
         return ready_s, cut
 
-    def _wait_for_progress(self) -> None:
-        """Wait until something more was acknowledged: an idle server has nothing to lose."""
+    def _wait_for_progress(self, orders: float) -> None:
+        """Wait until the agents have done about `orders` more, or have begun and a second has passed.
+
+        An idle server has nothing to lose: so not before they have done a few, nor when they have done all.
+        """
         before = evidence.count(self._scratch)
-        give_up = time.monotonic() + PROGRESS_WITHIN_S
-        while evidence.count(self._scratch) == before:
+        wanted = before + orders * evidence.ORDER_BYTES
+        least = before + PROGRESS_ORDERS * evidence.ORDER_BYTES
+        began = time.monotonic()
+        soon = began + WAIT_MAX_S
+        while (now := evidence.count(self._scratch)) < wanted and not (
+            now > least and time.monotonic() > soon
+        ):
             if not self._agents.is_running:
                 raise ProcessFailed(f"The agents ended; why is in {self._scratch.log}.")
-            if time.monotonic() > give_up:
-                raise ProcessFailed(f"Nothing was acknowledged for {PROGRESS_WITHIN_S:.0f} s.")
-            time.sleep(0.02)
+            if time.monotonic() > began + PROGRESS_WITHIN_S:
+                raise ProcessFailed(f"Next to nothing was acknowledged for {PROGRESS_WITHIN_S:.0f} s.")
+            time.sleep(0.005)
 
     def _list_touched(self, now: evidence.Evidence) -> set[str]:
         """Return the newest executions of which more was acknowledged than when they were last compared."""
@@ -240,11 +268,13 @@ class _Trial:
         """Let what was begun end, then compare everything that was ever acknowledged."""
         report = self._report
         if report.ok:
+            self._said("Finishing what was begun.")
             self._agents.end(finished=False)
             self._agents.start(finish=True)
             if self._agents.end(finished=True, within_s=FINISH_WITHIN_S) != 0:
                 report.problems.append(f"The agents could not finish; why is in {self._scratch.log}.")
             now = evidence.gather(self._scratch)
+            self._said(f"Comparing all that was acknowledged, of {len(now.marks):,} executions.")
             report.lost += self._compare(now, now.marks)
             report.unfinished = [f"{name} was begun and has not ended" for name in sorted(now.unfinished)]
         else:  # after a loss there is nothing to wait for

@@ -1,8 +1,8 @@
 """Evidence: what was acknowledged to the agents, and what of it a server still knows.
 
 Owns the file of evidence (a JSON object per line, appended with one write each, so that a killed process
-leaves whole lines) and the comparison. An acknowledged step has a mark that was drawn while it ran: another
-mark means that it ran again.
+leaves whole lines), how far it may grow, and the comparison. An acknowledged step has a mark that was drawn
+while it ran: another mark means that it ran again.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from omium.errors import NotFound
 from omium.sdk.sync_client import Client
 from omium.states import ExecutionStatus
 from omium.testing.scratch import Scratch
+
+ORDER_BYTES: Final = 614
+"""What the shortest order writes into the evidence, in five lines: so no more are begun than were allowed."""
 
 Kind = Literal["begun", "step", "ended", "decided"]
 
@@ -92,6 +95,24 @@ def count(scratch: Scratch) -> int:
         return scratch.evidence.stat().st_size
     except FileNotFoundError:
         return 0
+
+
+def allow(scratch: Scratch, orders: int) -> None:
+    """Let the agents begin about `orders` more: a fast machine must not have more to look at than a slow one.
+
+    Counted in bytes of evidence, which outlive every process. Written whole or not at all.
+    """
+    written = scratch.allowance.with_suffix(".new")
+    written.write_text(str(count(scratch) + orders * ORDER_BYTES))
+    written.replace(scratch.allowance)
+
+
+def may_begin(scratch: Scratch) -> bool:
+    """Say whether the agents may begin another order; where nobody has allowed any, they may."""
+    try:
+        return count(scratch) < int(scratch.allowance.read_text())
+    except FileNotFoundError:
+        return True
 
 
 def gather(scratch: Scratch) -> Evidence:

@@ -2,7 +2,7 @@
 
 Owns the layout: `data/` (a server's data folder), `config/`, the agents' evidence, the world that their
 effects change, the journal of a forgetful disk, and logs. Made beside the data folder that is to be tried,
-so that the same disk is tried, and removed in the end.
+so that the same disk is tried, and removed in the end. A database on PostgreSQL is scratch_postgres.py's.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from pathlib import Path
 from typing import Final
 
 from omium.errors import ConfigError
-from omium.safetext import safe_text
+from omium.testing.scratch_postgres import ScratchDatabase, make_scratch_database
 
 FREE_MIN_BYTES: Final = 512 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class Scratch:
-    """Paths of one trial, and the PostgreSQL that its server uses in place of a file."""
+    """Paths of one trial, and the database on PostgreSQL that its server uses in place of a file."""
 
     folder: Path
-    database_url: str | None = field(default=None, repr=False)
+    database: ScratchDatabase | None = field(default=None)
 
     @property
     def data(self) -> Path:
@@ -37,6 +37,11 @@ class Scratch:
     def evidence(self) -> Path:
         """What was acknowledged to the agents, a line each; evidence.py reads it."""
         return self.folder / "acknowledged.jsonl"
+
+    @property
+    def allowance(self) -> Path:
+        """How far the evidence may grow before the agents begin nothing new; evidence.py reads it."""
+        return self.folder / "allowance.txt"
 
     @property
     def world(self) -> Path:
@@ -64,23 +69,26 @@ class Scratch:
             "OMIUM_LOG_FORMAT": "json",
             "OMIUM_LOG_LEVEL": "warning",
             "OMIUM_STARTER_CREDITS": "1000000000",  # however long the trial is
-            **({"OMIUM_DATABASE_URL": self.database_url} if self.database_url else {}),
+            **({"OMIUM_DATABASE_URL": self.database.url} if self.database else {}),
             **variables,
         }
 
     def remove(self) -> None:
-        """Remove the folder with everything in it."""
+        """Remove the folder with everything in it, and the database; again, nothing happens.
+
+        Raises `ConfigError` where PostgreSQL is away: the folder is gone then, the database is not.
+        """
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self.database is not None:
+            self.database.remove()
 
 
 def make_scratch(beside: Path, database_url: str | None = None) -> Scratch:
     """Make a scratch folder on the disk of `beside`: in the nearest folder above it that is there.
 
-    Raises `ConfigError` where that cannot be written to, or has too little space, and where there is anything
-    in the database of `database_url`.
+    With `database_url`, make a database on that PostgreSQL, too. Raises `ConfigError` where the folder cannot
+    be written to or has too little space, and where no database can be made.
     """
-    if database_url is not None:
-        refuse_used(database_url)
     parent = beside.absolute().parent
     while not parent.is_dir():
         parent = parent.parent
@@ -91,31 +99,14 @@ def make_scratch(beside: Path, database_url: str | None = None) -> Scratch:
                 f"{parent} has {free_bytes >> 20} MiB left, and a trial may need {FREE_MIN_BYTES >> 20}: "
                 "free some space, or name a folder on another disk with --data."
             )
-        return Scratch(Path(tempfile.mkdtemp(prefix="omium-chaos-", dir=parent)), database_url)
+        folder = Path(tempfile.mkdtemp(prefix="omium-chaos-", dir=parent))
     except OSError as error:
         raise ConfigError(
             f"No folder can be made in {parent} ({error.strerror}): run it as the server's user, or name a "
             "folder that you may write beside with --data."
         ) from error
-
-
-def refuse_used(database_url: str) -> None:
-    """Raise `ConfigError` unless `database_url` is a PostgreSQL database without any table.
-
-    A trial writes thousands of executions and kills who writes them: not beside anybody's data.
-    """
-    import psycopg  # noqa: PLC0415  # only for a trial on PostgreSQL
-
     try:
-        with psycopg.connect(database_url, connect_timeout=10) as connection:
-            tables = connection.execute(
-                "SELECT count(*) FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-            ).fetchone()
-    except psycopg.Error as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ConfigError(f"The database of --database-url cannot be used: {safe_text(reason)}.") from error
-    if tables is None or tables[0]:
-        raise ConfigError(
-            "The database of --database-url is not empty; make one for this alone (CREATE DATABASE), and drop"
-            " it afterwards."
-        )
+        return Scratch(folder, make_scratch_database(database_url) if database_url else None)
+    except BaseException:
+        folder.rmdir()  # nothing is in it yet
+        raise

@@ -9,6 +9,7 @@ from tests.faults.forks import ForkedServer
 from tests.faults.plugin import (
     gate,
     lengthen_timeouts,
+    long_only,
     pytest_pyfunc_call,
     pytest_runtest_makereport,
     show_table,
@@ -19,6 +20,7 @@ from tests.serverfixture import RunningServer
 
 __all__ = [
     "gate",
+    "long_only",
     "make_running_server",
     "pytest_pyfunc_call",
     "pytest_runtest_makereport",

@@ -30,9 +30,9 @@ from omium.sdk.spooling import Spool
 from omium.sdk.worker import Worker
 from omium.states import Durability
 from tests.faults.forks import Forked
+from tests.faults.patience import PATIENCE_S
 from tests.faults.planted import plant_for_good
 
-PATIENCE_S = 90
 SHORT_LEASES = {
     "OMIUM_LEASE_S": "3",
     "OMIUM_SELF_FENCE_S": "2",

@@ -24,9 +24,9 @@ from typing import IO
 import pytest
 
 from tests.faults import planted
+from tests.faults.patience import PATIENCE_S
 from tests.serverfixture import RunningServer
 
-TIMEOUT_S = 60
 ANY_TRACER = (0x59616D61, -1)  # PR_SET_PTRACER: some kernels let only a parent trace
 
 _forks = multiprocessing.get_context("forkserver")
@@ -76,17 +76,17 @@ class Forked:
         if self._process.is_alive():
             os.kill(self.pid, number)
 
-    def wait(self, timeout_s: float = TIMEOUT_S) -> int:
+    def wait(self, timeout_s: float = PATIENCE_S) -> int:
         """Return its exit code, the negative signal where it was killed; the output stays readable."""
         self._process.join(timeout_s)
         code = self._process.exitcode
         assert code is not None, f"it did not end within {timeout_s} s"
         self._process.close()
         if self._tracer is not None:
-            self._tracer.communicate(timeout=TIMEOUT_S)
+            self._tracer.communicate(timeout=PATIENCE_S)
         return code
 
-    def finish(self, timeout_s: float = TIMEOUT_S) -> tuple[int, str]:
+    def finish(self, timeout_s: float = PATIENCE_S) -> tuple[int, str]:
         """Wait for its end; return its exit code and what is left of its output."""
         rest = self.output.read()  # type: ignore[call-arg]
         self.output.close()

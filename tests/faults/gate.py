@@ -37,6 +37,7 @@ class Gate:
     seed: int
     torture: bool = False
     scale: float = 1.0
+    long_s: float | None = None  # a long form begins no round after it has taken so long
     bug: str | None = None  # planted: then a loss is what the test is for
     rerun: str = ""
     say: Callable[[str], None] = lambda _line: None
@@ -60,15 +61,28 @@ class Gate:
         """Return how often to try in this run: `short`, or with --torture `long`, scaled, if that is more."""
         return max(short, math.ceil(long * self.scale)) if self.torture else short
 
-    def each(self, short: int, long: int, what: str) -> Iterator[int]:
-        """Yield the numbers of the rounds, count them, and stop at the first loss where a bug is planted."""
+    @property
+    def enough(self) -> bool:
+        """Say whether a long form has taken all of its time."""
+        return self.torture and self.long_s is not None and time.monotonic() - self._started > self.long_s
+
+    def paced(self, short: int, long: int) -> Iterator[int]:
+        """Yield the numbers of the rounds, until the first loss where a bug is planted, or it is enough.
+
+        What is counted is up to the caller.
+        """
         rounds = self.rounds(short, long)
         for number in range(rounds):
             yield number
-            self.tried(1, what)
             self.show_progress(number + 1, rounds)
-            if self.bug is not None and self.losses:
+            if self.enough or (self.bug is not None and self.losses):
                 return
+
+    def each(self, short: int, long: int, what: str) -> Iterator[int]:
+        """The same, and count each round as one of `what`."""
+        for number in self.paced(short, long):
+            yield number
+            self.tried(1, what)
 
     def tried(self, count: int, what: str) -> None:
         """Count `count` further tries of `what`, a plural noun such as "kills"."""

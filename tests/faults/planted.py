@@ -8,6 +8,7 @@ A bug is one function that takes a MonkeyPatch: the smallest wrong turn that a c
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sqlite3
 import sys
@@ -289,9 +290,28 @@ def never_close_a_slow_connection(monkeypatch: pytest.MonkeyPatch) -> None:
 @bug("leases-on-the-wall-clock")
 def measure_leases_by_the_wall(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the one clock that everybody knows."""
-    from omium.clock import ManualClock
+    from omium.server.db.transaction import DriverTx
 
-    monkeypatch.setattr(ManualClock, "boot_us", ManualClock.now_us)
+    begin = DriverTx.__init__
+
+    def begin_by_the_wall(self: DriverTx, now_us: int, _lease_now_us: int, **options: bool) -> None:
+        begin(self, now_us, now_us, **options)
+
+    monkeypatch.setattr(DriverTx, "__init__", begin_by_the_wall)
+
+
+@bug("silence-is-a-loss")
+def lose_who_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Treat a relaxed driver like a strict one: who does not beat is gone."""
+    from omium.server.engine import leases
+    from omium.states import Durability
+
+    lose_driver = leases.lose_driver
+
+    def lose_at_once(tx: Any, row: Any, policy: Any) -> Any:
+        return lose_driver(tx, dataclasses.replace(row, durability=Durability.STRICT), policy)
+
+    monkeypatch.setattr(leases, "lose_driver", lose_at_once)
 
 
 @bug("results-by-number")

@@ -2,6 +2,7 @@
 
     pytest tests/faults                                  the short forms, as in `make test`
     pytest tests/faults --torture --torture-scale 0.1    a tenth of the long forms
+    pytest tests/faults --torture --torture-minutes 0    all rounds of them, for a day or more
     pytest tests/faults/test_x.py::test_y --seed 7       the same choices again
 
 Every test with the fixture `gate` or `trial` leaves a JSON file in --torture-report.
@@ -19,7 +20,8 @@ import pytest
 from tests.faults.gate import Gate
 
 TIMEOUT_S = 600
-LONG_TIMEOUT_S = 6 * 3_600
+LONG_TIMEOUT_S = 48 * 3_600  # a gate that hangs: how long it takes is --torture-minutes
+LONG_MINUTES = 30.0
 _GATE = pytest.StashKey[Gate]()
 
 
@@ -27,6 +29,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults", "gates against faults (tests/faults)")
     group.addoption("--torture", action="store_true", help="the long forms, hours of them")
     group.addoption("--torture-scale", type=float, default=1.0, help="this share of the long forms' rounds")
+    group.addoption(
+        "--torture-minutes",
+        type=float,
+        default=LONG_MINUTES,
+        help=f"a long form begins no round after so long ({LONG_MINUTES:g}); 0: it tries all of its rounds",
+    )
     group.addoption("--torture-report", type=Path, help="folder of the reports (.torture/long or /short)")
     group.addoption("--seed", type=int, help="what a failing gate has printed")
 
@@ -72,6 +80,7 @@ def make_gate(request: pytest.FixtureRequest, *, planted: bool) -> Gate:
         seed=option.seed,
         torture=torture,
         scale=option.torture_scale,
+        long_s=option.torture_minutes * 60 or None,
         bug=marker.kwargs["bug"] if planted else None,
         rerun=f"Again: .venv/bin/pytest '{node.nodeid}' --seed {option.seed}{arguments}",
     )
@@ -90,6 +99,13 @@ def gate(request: pytest.FixtureRequest) -> Gate:
 def trial(request: pytest.FixtureRequest) -> Gate:
     """The same on a planted bug: always the short form, and the test fails when nothing is lost."""
     return make_gate(request, planted=True)
+
+
+@pytest.fixture
+def long_only(request: pytest.FixtureRequest) -> None:
+    """For a planted bug that takes long to be found: tried with --torture only."""
+    if not request.config.option.torture:
+        pytest.skip("takes long: make torture")
 
 
 @pytest.hookimpl(wrapper=True)

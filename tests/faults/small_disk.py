@@ -16,6 +16,8 @@ from typing import Self
 
 import pytest
 
+from tests.faults.patience import PATIENCE_S
+
 NAMESPACE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
 
 
@@ -42,7 +44,7 @@ class SmallDisk:
         assert self._holder.stdin is not None
         assert self._holder.stdout is not None
         self._holder.stdin.close()
-        self._holder.wait(timeout=60)
+        self._holder.wait(timeout=PATIENCE_S)
         self._holder.stdout.close()
 
     def fill(self, spare_bytes: int = 0) -> None:

@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from omium.server.db.writer import FATAL_EXIT_STATUS
-from tests.faults.forks import TIMEOUT_S, DidNotStart, needs_strace
+from tests.faults.forks import DidNotStart, needs_strace
+from tests.faults.patience import PATIENCE_S, slack
 from tests.faults.traffic import Traffic
 
 DRIVERS = 4
@@ -38,7 +39,7 @@ def try_failing_syncs(gate, make_server, tmp_path):
         else:
             gate.lost(code != FATAL_EXIT_STATUS, f"it did not end after sync {round_ + 1} had failed: {code}")
             gate.figure("ended after the error", round(took_s, 3), "s")
-            gate.lost(took_s > 1, f"it took {took_s} s to end")
+            gate.lost(took_s > slack(), f"it took {took_s} s to end")
             # An earlier batch, which is durable, may be on its way out: one answer for each at the most.
             gate.lost(max(0, answers - DRIVERS), f"{answers} answers after sync {round_ + 1} had failed")
         server.kill()
@@ -48,7 +49,7 @@ def try_failing_syncs(gate, make_server, tmp_path):
 
 def wait_for_end(server, traffic, syncs):
     """Return the exit code, None where more was answered than so many syncs can have made durable."""
-    give_up_at = time.monotonic() + TIMEOUT_S
+    give_up_at = time.monotonic() + PATIENCE_S
     while server.is_alive:
         if traffic.acknowledged > DRIVERS * (syncs + 20) or time.monotonic() > give_up_at:
             return None

@@ -11,12 +11,11 @@ from omium.server.db.settings import DatabaseSettings
 from tests.db import schema
 from tests.db.schema import insert, write_migrations
 from tests.db.together import write_together
+from tests.faults.patience import PATIENCE_S
 from tests.faults.planted import plant
 from tests.faults.small_disk import SmallDisk, needs_small_disk
 from tests.faults.traffic import Asking, Traffic
 from tests.serverfixture import RunningServer
-
-TIMEOUT_S = 60
 
 
 class ServerOnDisk(RunningServer):
@@ -134,7 +133,7 @@ def starts(server):
 
 
 def wait(condition):
-    give_up_at = time.monotonic() + TIMEOUT_S
+    give_up_at = time.monotonic() + PATIENCE_S
     while not condition():
         assert time.monotonic() < give_up_at, "it did not come to that in time"
         time.sleep(0.01)

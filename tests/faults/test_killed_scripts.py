@@ -55,13 +55,15 @@ SCRIPT = """
         print("begun", flush=True)
         print(asyncio.run(omium.arun_workflow(flow, idempotency_key="only")))
 """
+PLANT = "from tests.faults.planted import plant_for_good; plant_for_good"
 
 
-def kill_often(gate, server, number: int) -> None:
+def kill_often(gate, server, number: int, bug: str = "") -> None:
     """Run the script, killing it at random moments, until it ends; look at what it returned and did."""
-    script = server.write(
-        f"often{number}.py", SCRIPT.replace("only", f"only-{number}").replace("done", f"done{number}")
-    )
+    source = SCRIPT.replace("only", f"only-{number}").replace("done", f"done{number}")
+    if bug:
+        source = source.replace("import asyncio", f"{PLANT}({bug!r})\n    import asyncio", 1)
+    script = server.write(f"often{number}.py", source)
     kills = 0
     while True:
         process = server.start(script)  # it lives a little longer each time: the machine may be busy
@@ -97,7 +99,14 @@ def kill_often(gate, server, number: int) -> None:
     fault="SIGKILL of a script with tasks, a thread pool and effects, at random moments until it ends.",
 )
 def test_a_script_that_is_killed_at_any_moment_ends_right(gate, server):
-    rounds = gate.rounds(short=2, long=100)
-    for number in range(rounds):
+    for number in gate.paced(short=2, long=100):
         kill_often(gate, server, number)
-        gate.show_progress(number + 1, rounds)
+
+
+@pytest.mark.planted(
+    bug="Results are found by number, whatever the input",
+    gate="test_a_script_that_is_killed_at_any_moment_ends_right",
+)
+def test_the_gate_catches_a_script_that_mixes_its_results_up(trial, server, long_only):
+    for number in trial.paced(short=5, long=5):
+        kill_often(trial, server, number, bug="results-by-number")

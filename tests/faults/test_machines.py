@@ -1,23 +1,30 @@
 """State machines against references: drivers, people, time and strangers in any order, twice and late.
 
-The machines and what they are compared with are in tests/properties; one try is a history of 50 steps from an
-empty database. Every transaction is run twice, the first time undone.
+The machines and what they are compared with are in tests/properties and tests/ledger; one try is a history
+of 50 steps from an empty database. Every transaction is run twice, the first time undone.
 """
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import hypothesis
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.strategies import lists
 
 from omium.server.engine import losses
 from omium.server.engine.verify import list_problems
+from omium.server.ledger import holds
 from omium.server.seal import KeyFile
 from tests.engine.test_machine import Machine as Effects
 from tests.faults.gate import Gate
+from tests.ledger import test_machine as ledger
 from tests.properties import planted
 from tests.properties.breakers import Breakers
 from tests.properties.direct import DirectDatabase, make_template
@@ -25,6 +32,7 @@ from tests.properties.executions import Executions
 from tests.properties.inbox import Inbox
 
 STEPS = 50
+AT_ONCE = 1_000  # histories of one run of hypothesis, which has no end but its own
 pytestmark = pytest.mark.timeout(900)
 
 
@@ -57,24 +65,52 @@ def try_histories(gate: Gate, machine: Any, bound: dict[str, Any], short: int, l
         machine.teardown(self)
         gate.tried(1, f"histories of {STEPS} steps")
 
-    rounds = gate.rounds(short, long)
-    limits = settings(
-        max_examples=rounds,
-        stateful_step_count=STEPS,
-        deadline=None,
-        database=None,
-        derandomize=False,
-        phases=[Phase.generate],  # a loss is found again by its seed; shrinking takes longer than finding
-        suppress_health_check=list(HealthCheck),
-    )
-    bound_machine = hypothesis.seed(gate.seed)(type("Bound", (machine,), bound | {"teardown": teardown}))
-    try:
+    def run(limits: settings, seed: int) -> None:
+        bound_machine = hypothesis.seed(seed)(type("Bound", (machine,), bound | {"teardown": teardown}))
         run_state_machine_as_test(bound_machine, settings=limits)
-    except Exception as error:
-        gate.lost(1, f"{error!r}")
-        gate.tried(1, f"histories of {STEPS} steps")
-        if gate.bug is None:
-            raise
+
+    try_some_at_once(gate, run, short, long)
+
+
+def try_ledgers(gate: Gate, folder: Path, short: int, long: int) -> None:
+    """The same with the ledger, whose histories are lists and are played by tests/ledger."""
+
+    def run(limits: settings, seed: int) -> None:
+        @hypothesis.seed(seed)
+        @limits
+        @hypothesis.given(history=lists(ledger.OPERATIONS, min_size=8, max_size=STEPS))
+        def live(history: list[Any]) -> None:
+            with TemporaryDirectory(dir=folder) as fresh:
+                asyncio.run(ledger.run(Path(fresh), history))
+            gate.tried(1, f"histories of up to {STEPS} steps")
+
+        live()
+
+    try_some_at_once(gate, run, short, long)
+
+
+def try_some_at_once(gate: Gate, run: Callable[[settings, int], None], short: int, long: int) -> None:
+    rounds = gate.rounds(short, long)
+    for first in range(0, rounds, AT_ONCE):
+        limits = settings(
+            max_examples=min(AT_ONCE, rounds - first),
+            stateful_step_count=STEPS,
+            deadline=None,
+            database=None,
+            derandomize=False,
+            phases=[Phase.generate],  # a loss is found again by its seed; shrinking takes longer than finding
+            suppress_health_check=list(HealthCheck),
+        )
+        try:
+            run(limits, gate.seed + first)
+        except Exception as error:
+            gate.lost(1, f"{error!r}")
+            gate.tried(1, f"histories of {STEPS} steps")
+            if gate.bug is None:
+                raise
+        gate.show_progress(first, rounds)
+        if gate.losses or gate.enough:
+            return
 
 
 @pytest.mark.gate(
@@ -107,6 +143,20 @@ def test_the_inbox_does_what_the_reference_says(gate, in_memory):
 )
 def test_effects_keep_their_invariants(gate, in_memory):
     try_histories(gate, EffectsInMemory, in_memory, 30, 20_000)
+
+
+@pytest.mark.gate(
+    promise="Funds, holds, caps, debts and charges are what a model says that anybody can read",
+    fault="grants, holds, charges, refills, refunds, caps and storage in any order, each work run twice",
+)
+def test_the_ledger_does_what_the_model_says(gate, tmp_path):
+    try_ledgers(gate, tmp_path, 5, 20_000)  # more of the short form is in tests/ledger
+
+
+@pytest.mark.planted(bug="What a key has spent is forgotten", gate="test_the_ledger_does_what_the_model_says")
+def test_the_model_of_the_ledger_finds_what_a_key_has_spent(trial, tmp_path, monkeypatch, long_only):
+    monkeypatch.setattr(holds, "_count", lambda *_row, **_amounts: None)
+    try_ledgers(trial, tmp_path, 300, 300)
 
 
 @pytest.mark.planted(bug="A lost driver's effects stay announced", gate="test_effects_keep_their_invariants")

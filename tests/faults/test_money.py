@@ -196,6 +196,33 @@ async def test_captures_releases_and_expiries_that_race_on_postgres(gate, postgr
     await with_bank(postgres_url, 100_000, partial(try_endings, gate, races=races))
 
 
+@pytest.mark.planted(
+    bug="A charge that is said twice is taken for two", gate="test_captures_releases_and_expiries_that_race"
+)
+async def test_the_gate_catches_charges_without_a_name(trial, tmp_path, monkeypatch):
+    forget_names_of_charges(monkeypatch)
+    await with_bank(str(tmp_path / "bank.sqlite"), 100_000, partial(try_endings, trial, races=20))
+
+
+@pytest.mark.planted(
+    bug="A charge that is said twice is taken for two",
+    gate="test_captures_releases_and_expiries_that_race_on_postgres",
+)
+async def test_the_gate_catches_charges_without_a_name_on_postgres(trial, postgres_url, monkeypatch):
+    forget_names_of_charges(monkeypatch)
+    await with_bank(postgres_url, 100_000, partial(try_endings, trial, races=20))
+
+
+def forget_names_of_charges(monkeypatch):
+    spend = holds.spend
+
+    def spend_anew(*about, once):
+        assert once
+        return spend(*about)
+
+    monkeypatch.setattr(holds, "spend", spend_anew)
+
+
 # ---- caps of keys
 
 

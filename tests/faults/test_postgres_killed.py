@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests import postgres
+from tests.faults.patience import PATIENCE_S
 from tests.faults.test_killed import look_whole
 from tests.faults.traffic import Traffic
 
 DRIVERS = 8
-TIMEOUT_S = 60
 DURABLE = {"fsync": "on", "full_page_writes": "on", "restart_after_crash": "on"}
 
 pytestmark = pytest.mark.postgres
@@ -42,7 +42,7 @@ def crash(server, chance):
 def wait_for_each(traffic):
     """Return once each driver was answered again: what waited, what was refused and sent again, and more."""
     goals = [driver.steps + 3 for driver in traffic.drivers]
-    give_up_at = time.monotonic() + TIMEOUT_S
+    give_up_at = time.monotonic() + PATIENCE_S
     while any(driver.steps < goal for driver, goal in zip(traffic.drivers, goals, strict=True)):
         assert time.monotonic() < give_up_at, "it did not come back in time"
         time.sleep(0.01)

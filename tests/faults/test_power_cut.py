@@ -30,7 +30,7 @@ def run(tmp_path, program, *arguments):
 def try_cuts(gate, tmp_path, synchronous=""):
     """Cut at every acknowledged work, with none and with some of the writes that were not synced."""
     migrations = write_migrations(tmp_path / "migrations")
-    while gate.count < (rounds := gate.rounds(short=300, long=5_000)):
+    while gate.count < (rounds := gate.rounds(short=300, long=5_000)) and not gate.enough:
         clients = gate.random.choice([1, 2, 8, 30])
         folder = tmp_path / "disk"
         shutil.rmtree(folder, ignore_errors=True)

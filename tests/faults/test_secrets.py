@@ -12,6 +12,7 @@ import omium
 from omium.config import load_settings
 from omium.sdk.session import Session, use_session
 from tests.faults.drivers import Asking
+from tests.faults.patience import PATIENCE_S
 from tests.faults.proxy import Proxy
 
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
@@ -118,7 +119,7 @@ def try_secrets(gate, running, tmp_path, monkeypatch, secrets: dict[str, str]) -
         left = read_all(spool)
         gate.lost(b"OMSPOOL" not in left, "nothing was spooled")
         network.heal()
-        gate.lost(not session.transport.spool.send_live(within_s=30.0), "what was spooled was not sent")
+        gate.lost(not session.transport.spool.send_live(within_s=PATIENCE_S), "what was spooled was not sent")
     backup = Path(asking.post("/v1/admin/backup").json()["file"]).read_bytes()
     shown = b"".join(asking.read(path) for path in list_shown(asking))
     process = b"".join(Path(f"/proc/{running.pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
@@ -181,11 +182,9 @@ def read_all(folder: Path) -> bytes:
     fault="Eight kinds of secrets, searched in database, log, spool, backup, answers, metrics, command line.",
 )
 def test_secrets_come_back_equal_and_are_found_nowhere(gate, serve, tmp_path, monkeypatch):
-    rounds = gate.rounds(short=1, long=50)
-    for number in range(rounds):
+    for number in gate.paced(short=1, long=50):
         secrets = draw_secrets(gate.random)
         try_secrets(gate, serve(), tmp_path / f"round{number}", monkeypatch, secrets)
-        gate.show_progress(number + 1, rounds)
 
 
 @pytest.mark.planted(

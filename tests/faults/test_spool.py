@@ -75,10 +75,8 @@ def look(gate, crew: Crew, order: str) -> None:
 )
 def test_what_was_recorded_offline_survives_a_kill_and_arrives_in_order(gate, serve, tmp_path):
     running = serve()
-    rounds = gate.rounds(short=2, long=40)
-    for number in range(rounds):
+    for number in gate.paced(short=2, long=40):
         kill_offline(gate, running, tmp_path / f"crew{number}")
-        gate.show_progress(number + 1, rounds)
 
 
 @pytest.mark.planted(

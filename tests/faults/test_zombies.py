@@ -89,10 +89,8 @@ def what_is_recorded(crew: Crew, execution_id: str) -> object:
 )
 def test_a_worker_that_comes_back_late_changes_nothing(gate, serve, tmp_path):
     running = serve(**SHORT_LEASES)
-    rounds = gate.rounds(short=1, long=200 // WORKERS)
-    for number in range(rounds):
+    for number in gate.paced(short=1, long=200 // WORKERS):
         stop_workers(gate, running, tmp_path / f"crew{number}", WORKERS, early=WORKERS // 2)
-        gate.show_progress(number + 1, rounds)
 
 
 @pytest.mark.planted(bug="No fence", gate="test_a_worker_that_comes_back_late_changes_nothing")

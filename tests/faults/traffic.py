@@ -23,8 +23,8 @@ from omium.clock import SystemClock
 from omium.ids import new_id
 from tests.engine.harness import process
 from tests.faults.gate import Gate
+from tests.faults.patience import PATIENCE_S
 
-TIMEOUT_S = 60
 PAUSE_S = 0.05  # before what was refused is sent again
 
 
@@ -145,7 +145,7 @@ class Asking:
 
     def __init__(self, server) -> None:
         self._headers = {**server.headers, "content-type": "application/json"}
-        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT_S)
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE_S)
 
     def __enter__(self) -> Self:
         return self
@@ -161,7 +161,7 @@ class Asking:
 
     def read(self, path: str) -> bytes:
         """Return what a GET is answered, asking again for as long as the server says so (503)."""
-        give_up_at = time.monotonic() + TIMEOUT_S
+        give_up_at = time.monotonic() + PATIENCE_S
         while True:
             status, body = self.ask("GET", path)
             if status == 200:

@@ -18,6 +18,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from tests.faults.patience import PATIENCE_S
+
 LATE_S = 0.02
 REMEMBERED = 30
 
@@ -106,7 +108,7 @@ class Unreliable:
         return not happens["cut"]
 
     def _ask(self, request: bytes) -> bytes:
-        with socket.create_connection(self._target, timeout=30) as server:
+        with socket.create_connection(self._target, timeout=PATIENCE_S) as server:
             server.sendall(request)
             with server.makefile("rb") as reader:
                 return read_message(reader)
@@ -114,8 +116,8 @@ class Unreliable:
     def _ask_twice(self, request: bytes) -> bytes:
         """Send the request over two connections at once, and keep both answers for whoever compares."""
         with (
-            socket.create_connection(self._target, timeout=30) as one,
-            socket.create_connection(self._target, timeout=30) as other,
+            socket.create_connection(self._target, timeout=PATIENCE_S) as one,
+            socket.create_connection(self._target, timeout=PATIENCE_S) as other,
         ):
             one.sendall(request)
             other.sendall(request)

@@ -1,6 +1,6 @@
 """A server whose machine has another wall clock: the time is that of the system and what a file says.
 
-    python -m tests.faults.wall_clock FILE DATA PORT      FILE holds nanoseconds, and may change at any moment
+    python -m tests.faults.wall_clock FILE BUG DATA PORT   FILE holds nanoseconds, may change at any moment
 
 Only the wall clock steps, as it does when an operator or a time server sets it; the others cannot.
 """
@@ -11,8 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from omium.server.serve import run_server
-from omium.server.settings import ServerSettings
+from tests.faults import planted
 
 
 def step_with(file: Path) -> None:
@@ -28,4 +27,4 @@ def step_with(file: Path) -> None:
 
 if __name__ == "__main__":
     step_with(Path(sys.argv[1]))
-    sys.exit(run_server(ServerSettings.load(data=Path(sys.argv[2]), port=int(sys.argv[3]))))
+    sys.exit(planted.main(*sys.argv[2:]))

@@ -3,16 +3,16 @@
 import json
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 import typer
 
-from omium.cli.chaos import run_chaos
+from omium.cli.chaos import _configured_database, run_chaos
 from omium.cli.output import Output
 from omium.errors import ConfigError
-from omium.testing import chaos, scratch
+from omium.testing import chaos, scratch, scratch_postgres
 from omium.testing.chaos import Accident, Plan, play
 from omium.testing.forgetful_disk import Unavailable
 from omium.testing.processes import ProcessFailed, Programs
@@ -33,17 +33,18 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def disk_path():
-    """A folder on a disk: in memory agents do ten times as much until an accident, all to be looked at."""
-    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+def memory_path():
+    """A folder on a disk in memory, if there is one: there agents would do the most until an accident."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         yield Path(folder)
 
 
-def test_every_accident_once_loses_nothing_and_leaves_nothing(tmp_path, disk_path):
+def test_every_accident_once_loses_nothing_and_leaves_nothing(tmp_path, memory_path, monkeypatch):
+    monkeypatch.setattr("tests.cli.conftest.TIMEOUT_S", 500)  # on a machine that has much else to do
     cli = make_cli(tmp_path, OMIUM_BASE_URL="http://127.0.0.1:1")
 
     done = cli(
-        "doctor", "--chaos", "--rounds", "5", "--seed", "3", "--json", "--data", str(disk_path / "data")
+        "doctor", "--chaos", "--rounds", "5", "--seed", "3", "--json", "--data", str(memory_path / "data")
     )
 
     assert done.code == 0, done.out + done.err
@@ -53,29 +54,104 @@ def test_every_accident_once_loses_nothing_and_leaves_nothing(tmp_path, disk_pat
     assert report["lost"] == report["effects_doubled"] == report["effects_missing"] == []
     assert report["problems"] == report["unfinished"] == report["not_tried"] == []
     assert report["acknowledged"] == 4 * report["executions"] > 0
-    assert report["effects"] == report["executions"]
+    assert report["effects"] == report["executions"] <= 6 * (chaos.ORDERS_A_ROUND + 8), "it is bounded"
+    assert (report["database"], report["database_kept"]) == ("SQLite", None)
     assert "--seed 3 --rounds 5" in report["again"]
     assert done.err.count("nothing lost") == 5
-    assert list(disk_path.glob("omium-chaos-*")) == []
+    assert f"Comparing all that was acknowledged, of {report['executions']:,} executions." in done.err
+    assert list(memory_path.glob("omium-chaos-*")) == []
 
 
 @pytest.mark.postgres
-def test_a_trial_on_postgres_kills_what_it_may_and_uses_no_database_of_anybody(folder, postgres_url):
-    here = replace(folder, database_url=postgres_url)
+def test_a_trial_on_postgres_makes_a_database_drops_it_and_touches_no_other(
+    folder, postgres_url, monkeypatch, capsys
+):
+    monkeypatch.setenv("OMIUM_DATABASE_URL", postgres_url)
+    monkeypatch.setenv("OMIUM_DATA_DIR", str(folder.data))
+    monkeypatch.setattr(chaos, "ORDERS_A_ROUND", 40)
+    before = measure_postgres(postgres_url)
 
-    report = play(here, Plan(rounds=2, seed=3, accidents=KILLS), told=lambda _: None)
+    run_chaos(Output(as_json=True), data=None, rounds=2, seconds=None, seed=3, keep=False)
 
-    assert report.ok, report
-    assert [each.accident for each in report.rounds] == [Accident.SERVER_KILLED, Accident.ALL_KILLED]
-    assert report.not_tried == ["power cuts: the files are PostgreSQL's own"]
-    assert not (here.data / "omium.sqlite").exists()
-    with pytest.raises(ConfigError, match="is not empty; make one for this alone"):
-        make_scratch(folder.data, postgres_url)
+    shown = capsys.readouterr()
+    report = json.loads(shown.out)
+    assert report["ok"], report
+    assert report["database"].startswith("PostgreSQL 1")
+    assert report["acknowledged"] > 0
+    assert report["database_kept"] is None
+    assert [sentence.partition(":")[0] for sentence in report["not_tried"]] == [
+        "power cuts",
+        "the end of PostgreSQL itself",
+    ]
+    assert "there a database omium_chaos_" in shown.err
+    assert postgres_url not in shown.out + shown.err, "it may hold a password"
+    assert measure_postgres(postgres_url) == before
+    assert list(folder.folder.glob("omium-chaos-*")) == []
 
 
-def test_a_database_that_is_not_there_is_named(folder):
-    with pytest.raises(ConfigError, match=r"of --database-url cannot be used"):
-        make_scratch(folder.data, "postgresql://localhost:1/none")
+def measure_postgres(url):
+    """Return the names of a server's databases, and what was ever written into the one of `url`."""
+    with psycopg.connect(url) as connection:
+        names = connection.execute("SELECT array_agg(datname ORDER BY datname) FROM pg_database").fetchone()
+        counts = [
+            connection.execute(f"SELECT count(*) FROM {table}").fetchone()
+            for table in ("tenants", "executions")
+        ]
+    return names, counts
+
+
+@pytest.mark.postgres
+def test_a_trials_database_is_anew_each_time_and_dropped_once(tmp_path, postgres_url):
+    made = make_scratch(tmp_path / "data", postgres_url)
+    before = measure_postgres(postgres_url)
+    assert made.database.name in before[0][0]
+    assert (made.database.url in repr(made), postgres_url in repr(made)) == (False, False)
+
+    with psycopg.connect(made.database.url):  # a server that was killed may still be there
+        made.remove()
+    made.remove()
+
+    assert made.database.name not in measure_postgres(postgres_url)[0][0]
+
+
+@pytest.mark.postgres
+def test_a_user_who_may_not_make_databases_is_told_so(tmp_path, postgres_server, postgres_url):
+    postgres_server.execute("DROP ROLE IF EXISTS guest")
+    postgres_server.execute("CREATE ROLE guest LOGIN")
+    try:
+        with pytest.raises(ConfigError, match=r"ALTER ROLE \.\.\. CREATEDB"):
+            make_scratch(tmp_path / "data", postgres_url.replace("omium@", "guest@"))
+    finally:
+        postgres_server.execute("DROP ROLE guest")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("postgresql://localhost:1/none", "cannot be used"),
+        ("mysql://localhost/none", "begins with postgresql://"),
+    ],
+)
+def test_a_database_that_cannot_be_made_is_told_and_leaves_no_folder(tmp_path, url, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        make_scratch(tmp_path / "data", url)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_scratch_database_is_reached_as_the_named_one_is():
+    beside = "postgresql://ada:s%40crt@a,b:5432/orders?sslmode=require&host=/run/pg"
+
+    parts = psycopg.conninfo.conninfo_to_dict(scratch_postgres._url_of(beside, "omium_chaos_1"))
+
+    assert parts == {**psycopg.conninfo.conninfo_to_dict(beside), "dbname": "omium_chaos_1"}
+
+
+def test_a_named_data_folder_is_tried_with_the_database_in_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMIUM_DATABASE_URL", "postgresql://localhost/orders")
+
+    assert _configured_database(None) == "postgresql://localhost/orders"
+    assert _configured_database(tmp_path) is None
 
 
 def test_a_server_that_does_not_sync_each_commit_is_found_out_by_a_power_cut(folder):
@@ -170,5 +246,5 @@ def test_nothing_acknowledged_is_a_failure_of_its_own(folder, monkeypatch):
     monkeypatch.setattr(chaos.AgentsProcess, "is_running", property(lambda _self: True))
     monkeypatch.setattr(chaos.evidence, "count", lambda _scratch: 0)
 
-    with pytest.raises(ProcessFailed, match="Nothing was acknowledged"):
-        chaos._Trial(folder, Plan(), Programs(), lambda _: None)._wait_for_progress()
+    with pytest.raises(ProcessFailed, match="nothing was acknowledged"):
+        chaos._Trial(folder, Plan(), Programs(), lambda _: None)._wait_for_progress(10)
