@@ -55,12 +55,14 @@ FRAMEWORKS: Final = (
     _framework("sematic", "Sematic", "sematic", "AbstractFuture Function InstrumentedPipeline", "sematic",
                "export:export_pipeline", "sematic"),
     _framework("semantic_kernel", "Semantic Kernel", "semantic_kernel",
-               "Agent KernelProcess ProcessBuilder InstrumentedAgent", "semantic_kernel",
+               "Agent KernelProcess ProcessBuilder InstrumentedAgent InstrumentedProcess", "semantic_kernel",
                "export:export_workflow", "semantic-kernel"),
     _framework("openai_agents", "the OpenAI Agents SDK", "agents", "Agent InstrumentedAgent", "openai_agents",
                "export:export_workflow", "openai-agents"),
     _framework("haystack", "Haystack", "haystack", "Pipeline AsyncPipeline InstrumentedPipeline", "haystack",
                "export:export_workflow", "haystack"),
+    _framework("llama_index", "LlamaIndex", "workflows.workflow llama_index", "Workflow InstrumentedWorkflow",
+               "llama_index", "export:export_workflow", "llama-index"),
 )  # fmt: skip
 
 

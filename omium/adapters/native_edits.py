@@ -11,9 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from omium.adapters.recorded import StepPolicy
 from omium.errors import ConfigError
+from omium.redact import REDACTED
+from omium.retry import RetryPolicy
 from omium.spec.changes import FieldChange, SpecChange, diff_specs
-from omium.spec.document import Spec
+from omium.spec.document import Node, Spec
 
 _POLICIES: Final = ("/retry", "/timeout_s", "/breaker", "/effect", "/checkpoint/enabled")
 _WORDS: Final = ("/name", "/description", "/version", "/runtime/entrypoint", "/runtime/queue")
@@ -48,6 +51,17 @@ def refuse_unfollowed(applied: Spec, stored: Spec, told: str, *, policies: bool 
     ]
     if found:
         raise _refusal(told, found)
+
+
+def refuse_redacted(exported: Spec, stored: Spec) -> None:
+    """Raise `ConfigError` where an edit holds what stands for a secret that was not exported."""
+    for change in diff_specs(exported, stored):
+        for field in change.fields:
+            if REDACTED in str(field.after):
+                raise ConfigError(
+                    f"{field.pointer.strip('/')} of {_thing(change)} holds {REDACTED}, which stands for a"
+                    " secret that was not exported: write the text without it."
+                )
 
 
 def _list_other_graph(change: SpecChange) -> Iterator[str]:
@@ -95,3 +109,19 @@ def _thing(change: SpecChange) -> str:
 def _refusal(told: str, found: list[str]) -> ConfigError:
     more = f"; and {len(found) - _TOLD_MAX} more" if len(found) > _TOLD_MAX else ""
     return ConfigError(f"{told} cannot be run: {'; '.join(found[:_TOLD_MAX])}{more}. {_REMEDY}")
+
+
+def edit_policy(policy: StepPolicy, node: Node) -> StepPolicy:
+    """Return `policy` with what `node` of a stored spec says, which wins field by field."""
+    return StepPolicy(
+        retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else policy.retry,
+        timeout_s=node.timeout_s if node.timeout_s is not None else policy.timeout_s,
+        breaker=node.breaker or policy.breaker,
+        effect=node.effect or policy.effect,
+    )
+
+
+def refuse_checkpoint(node: Node, who: str, recorded: str) -> None:
+    """Raise `ConfigError` where a checkpoint of `node` is edited, which `who` cannot follow."""
+    if node.checkpoint is not None and (not node.checkpoint.enabled or node.checkpoint.payload):
+        raise ConfigError(f"{node.id} has a checkpoint, which {who} cannot follow: {recorded}. Remove it.")

@@ -14,12 +14,13 @@ from omium.jsonvalue import input_record
 from omium.retry import RetryPolicy
 from omium.sdk.async_calls import run_async
 from omium.sdk.attempts import StepCall
+from omium.sdk.book import Reuse
 from omium.sdk.calling import find_active_frame
 from omium.sdk.calls import Call
 from omium.sdk.context import Frame
 from omium.sdk.flows import drive_async, drive_sync
 from omium.sdk.options import StepOptions, make_step_options
-from omium.sdk.steps import run_step
+from omium.sdk.steps import look_up, recall, run_step
 
 T = TypeVar("T")
 
@@ -135,6 +136,32 @@ def record_sync(
     except _Passing as carried:
         raise carried.error from None
     return made[0] if made else form.load(recorded)
+
+
+class LateRecord:
+    """A value that gets its place among the steps now, and is recorded when it is known.
+
+    For what a framework decides while it runs: a resume finds it before it is decided again.
+    """
+
+    def __init__(self, frame: Frame, options: StepOptions, inputs: Mapping[str, object]) -> None:
+        self._value: object = None
+        self._call = _prepare(frame, options, inputs, self._give)
+
+    async def find(self) -> Any:
+        """Return what is recorded, None where nothing is yet."""
+        found = look_up(self._call)
+        if not isinstance(found, Reuse):
+            return None
+        return await drive_async(recall(self._call, found.entry), self._call.driving.link.async_ports())
+
+    async def record(self, value: object) -> None:
+        """Record the value; when this returns, a resume finds it."""
+        self._value = value
+        await drive_async(run_step(self._call), self._call.driving.link.async_ports())
+
+    async def _give(self, _frame: Frame) -> object:
+        return self._value
 
 
 def _prepare(

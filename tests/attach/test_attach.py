@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omium.adapters.attach import list_threads
+from omium.adapters.attach import open_store
 from omium.adapters.attach.packed import DEPTH_MAX, Extension, NotPacked, read_packed
 from omium.cli.main import run
 from omium.errors import ConfigError
@@ -49,26 +49,31 @@ def picture(folder):
     return {each.name: hashlib.sha256(each.read_bytes()).hexdigest() for each in folder.iterdir()}
 
 
-def find(path, thread_id):
-    return next(thread for thread in list_threads(path, limit=50) if thread.thread_id == thread_id)
+def list_runs(path, limit=50):
+    with open_store(str(path)) as opened:
+        return opened.list_runs(limit)
+
+
+def find(path, run_id):
+    return next(run for run in list_runs(path) if run.run_id == run_id)
 
 
 def test_the_newest_thread_is_first_and_each_says_where_it_stands(store):
-    told = [(t.thread_id, t.state, t.checkpoints, t.last_nodes) for t in list_threads(store, limit=50)]
+    told = [(t.run_id, t.state, t.checkpoints, t.last) for t in list_runs(store)]
 
     assert told == [
         ("ask", "interrupted", 3, ("a",)),
         ("bad", "failed", 3, ("a",)),
         ("good", "finished", 5, ("d",)),
     ]
-    assert len(list_threads(store, limit=2)) == 2
+    assert len(list_runs(store, limit=2)) == 2
 
 
 def test_a_failure_has_its_node_type_and_message(store):
     bad = find(store, "bad")
 
-    assert (bad.failed_node, bad.error_type, bad.error_message) == ("b", "ValueError", "boom key=1")
-    assert bad.next_nodes == ("b", "c")
+    assert (bad.failed_at, bad.error_type, bad.error_message) == ("b", "ValueError", "boom key=1")
+    assert bad.next == ("b", "c")
     assert bad.updated_us == 1_795_412_588_349_568
 
 
@@ -86,7 +91,24 @@ def test_a_full_join_waits_for_its_node_and_a_consumed_one_does_not(store):
     )
 
     good = find(store, "good")
-    assert (good.state, good.last_nodes, good.next_nodes) == ("unfinished", ("b", "c"), ("d",))
+    assert (good.state, good.last, good.next) == ("unfinished", ("b", "c"), ("d",))
+
+
+def test_nodes_that_a_send_started_have_their_names(tmp_path):
+    path = make(tmp_path / "send.sqlite", Path(__file__).with_name("langgraph_send.sql").read_text())
+
+    with open_store(str(path)) as opened:
+        [run] = opened.list_runs(50)
+        steps = opened.record(run).steps
+
+    assert (run.failed_at, run.error_type, run.next) == ("work", "KeyError", ("work",))
+    assert [(step.name, step.error is None) for step in steps] == [
+        ("plan", True),
+        ("work", True),
+        ("work", True),
+        ("work", False),
+    ]
+    assert steps[0].output["messages"][0]["content"] == "hi"
 
 
 def test_the_last_attempts_word_counts(store):
@@ -122,7 +144,7 @@ def test_writes_of_an_older_saver_have_no_path(store):
     change(store, "ALTER TABLE writes DROP COLUMN task_path")
 
     bad = find(store, "bad")
-    assert (bad.failed_node, bad.error_type) == ("", "ValueError")
+    assert (bad.failed_at, bad.error_type) == ("", "ValueError")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +171,7 @@ def test_nothing_is_written_and_no_file_appears(store, tmp_path, mode):
     change(store, f"PRAGMA journal_mode = {mode}")
     before = picture(tmp_path)
 
-    assert len(list_threads(store, limit=50)) == 3
+    assert len(list_runs(store)) == 3
     assert picture(tmp_path) == before
 
 
@@ -164,7 +186,7 @@ def test_the_log_of_a_process_that_is_gone_is_read_and_left_as_it_is(store, tmp_
             shutil.copyfile(f"{store}{end}", f"{left / store.name}{end}")
     before = picture(left)
 
-    assert [t.thread_id for t in list_threads(left / store.name, limit=50)] == ["bad", "good"]
+    assert [t.run_id for t in list_runs(left / store.name)] == ["bad", "good"]
     assert picture(left) == before
 
 
@@ -175,9 +197,9 @@ def test_a_graph_may_write_meanwhile(store):
         writer.commit()
         writer.execute("DELETE FROM checkpoints WHERE thread_id = 'bad'")  # not committed
 
-        assert [t.thread_id for t in list_threads(store, limit=50)] == ["bad", "good"]
+        assert [t.run_id for t in list_runs(store)] == ["bad", "good"]
         writer.commit()
-    assert [t.thread_id for t in list_threads(store, limit=50)] == ["good"]
+    assert [t.run_id for t in list_runs(store)] == ["good"]
 
 
 def test_what_is_no_such_file_is_refused_with_a_sentence(tmp_path):
@@ -195,8 +217,16 @@ def test_what_is_no_such_file_is_refused_with_a_sentence(tmp_path):
 
     for path in (text, tmp_path / "none", tmp_path, tmp_path / "pipe", other, views, damaged):
         with pytest.raises(ConfigError, match=r"\.$"):
-            list_threads(path, limit=50)
+            list_runs(path)
     assert not (tmp_path / "none").exists()
+
+
+def test_tables_of_the_users_own_may_stand_beside_them(store):
+    for name in ("order", "a b", 'x"; DROP TABLE writes; --'):
+        quoted = name.replace('"', '""')
+        change(store, f'CREATE TABLE "{quoted}" (thread_id TEXT)')
+
+    assert len(list_runs(store)) == 3
 
 
 def test_an_empty_store_says_so(tmp_path, capsys):

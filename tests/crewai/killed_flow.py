@@ -1,7 +1,12 @@
-"""A flow with a router, branches, a join and a crew, as a script; DIE names the method that is killed."""
+"""A flow with a router, branches, a join and a crew, started in the way that is named.
 
+DIE names the method that is killed.
+"""
+
+import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
 from crewai import LLM, Agent, Crew, Task
@@ -75,4 +80,5 @@ class Review(Flow[State]):
 flow = instrument(Review, name="review")
 
 if __name__ == "__main__":
-    print("OUTPUT", flow.kickoff({"topic": "otters"}))
+    called = getattr(flow, sys.argv[1])({"topic": "otters"})
+    print("OUTPUT", asyncio.run(called) if asyncio.iscoroutine(called) else called)

@@ -22,7 +22,7 @@ ENGINE = (
 )
 """Those that Omium's engine runs without CrewAI."""
 
-MODEL = {"model": "openai/tiny-1", "api_key": "sk-none", "base_url": "http://127.0.0.1:9/v1"}
+MODEL = {"model": "openai/gpt-tiny-1", "api_key": "sk-none", "base_url": "http://127.0.0.1:9/v1"}
 
 
 class Report(BaseModel):

@@ -52,7 +52,7 @@ EDITS = [
     ("/agents/Writer/backstory", "", lambda crew: crew.agents[1].backstory),
     ("/agents/Writer/max_turns", 3, lambda crew: crew.agents[1].max_iter),
     ("/agents/Writer/allow_delegation", True, lambda crew: crew.agents[1].allow_delegation),
-    ("/agents/Writer/llm/model", "tiny-2", lambda crew: crew.agents[1].llm.model),
+    ("/agents/Writer/llm/model", "gpt-tiny-2", lambda crew: crew.agents[1].llm.model),
     ("/agents/Writer/llm/parameters/temperature", 0.9, lambda crew: crew.agents[1].llm.temperature),
     ("/agents/Writer/llm/parameters/seed", 5, lambda crew: crew.agents[1].llm.seed),
     ("/nodes/write/parameters/description", "Sing {topic}", lambda crew: crew.tasks[1].description),
@@ -91,7 +91,7 @@ def test_a_parameter_that_was_taken_away_has_its_default_again():
 def test_a_model_that_is_edited_keeps_its_address_and_its_key():
     crew = pair()
 
-    model = apply_spec(crew, edit(crew, ("/agents/Writer/llm/model", "tiny-2"))).subject.agents[1].llm
+    model = apply_spec(crew, edit(crew, ("/agents/Writer/llm/model", "gpt-tiny-2"))).subject.agents[1].llm
 
     assert (model.base_url, model.api_key) == (crew.agents[1].llm.base_url, "sk-none")
     assert crew.agents[1].llm is crew.agents[0].llm

@@ -36,7 +36,7 @@ def asked():
 
 
 def make_crew(model, contexts=None):
-    llm = LLM(model="openai/tiny-1", api_key="sk-none", base_url=model.base_url, temperature=0.5, seed=3)
+    llm = LLM(model="openai/gpt-tiny-1", api_key="sk-none", base_url=model.base_url, temperature=0.5, seed=3)
     roles = ("Finder of {topic}", "Writer", "Editor")
     agents = [Agent(role=role, goal="To do well", backstory="Has read much.", llm=llm) for role in roles]
     said = (

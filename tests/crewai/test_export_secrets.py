@@ -57,7 +57,7 @@ def call_service(path: str) -> str:
 def model(monkeypatch):
     monkeypatch.setenv("SERVICE_API_KEY", PLANTED["environment"])
     return LLM(
-        model="openai/tiny-1",
+        model="openai/gpt-tiny-1",
         api_key=PLANTED["api_key"],
         base_url=f"https://reader:{PLANTED['password']}@models.example.com/v1",
         default_headers={"x-team": PLANTED["header"]},

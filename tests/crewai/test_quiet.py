@@ -28,9 +28,9 @@ def test_a_crew_reaches_for_nobody_but_its_model(server, model, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     shutil.copy(FOLDER / "killed_tools.py", server.folder)
 
-    code, out, err = server.run(server.write("watch.py", WATCH))
+    code, out, err = server.run(server.write("watch.py", WATCH), "kickoff")
 
     assert code == 0, out + err
-    assert "OUTPUT The customer paid." in out
+    assert "OUTPUT ann paid." in out
     assert "CALLED" not in out
     assert "TELEMETRY False" in out

@@ -21,6 +21,7 @@ _MODULES = {
     "openai_agents": "agents",
     "semantic_kernel": "semantic_kernel",
     "haystack": "haystack",
+    "llama_index": "workflows",
 }
 collect_ignore_glob = [
     f"{folder}/*" for folder, module in _MODULES.items() if importlib.util.find_spec(module) is None
@@ -32,6 +33,7 @@ __all__ = ["make_running_server", "model", "running_server", "server"]
 def pytest_configure(config):
     # Semantic Kernel's own classes, when they are made.
     config.addinivalue_line("filterwarnings", "ignore::pydantic.warnings.PydanticDeprecatedSince211")
+    config.addinivalue_line("filterwarnings", "ignore::pydantic.warnings.PydanticDeprecatedSince20")
 
 
 @pytest.fixture

@@ -11,9 +11,16 @@ from tests.frameworks.scripted import ask, say
 CHARGE = ask(("c1", "charge", {"cents": 1200}))
 CHARGE_OF_PLUGIN = ask(("c1", "bank-charge", {"cents": 1200}))
 SCRIPTS = {
+    "docs/llama-index.md": [],
     "docs/haystack.md": [say("Otters play."), say("Seals play."), say("Seals sing.")],
-    "docs/semantic-kernel.md": [CHARGE_OF_PLUGIN, say("Charged."), say("Otters play.")],
-    "docs/openai-agents.md": [CHARGE, say("Charged."), say("Otters play."), say("Otters.")],
+    "docs/semantic-kernel.md": [CHARGE_OF_PLUGIN, say("Charged."), say("Otters play."), say("They play.")],
+    "docs/openai-agents.md": [
+        CHARGE,
+        say("Charged."),
+        say("Otters play."),
+        say("Otters."),
+        say("They play."),
+    ],
 }
 OURS = [page for page in PAGES if page_name(page) in SCRIPTS]
 

@@ -15,6 +15,12 @@ from tests.frameworks.scripted import ask, say
 
 HERE = Path(__file__).parent
 AGENTS = [say("Done.")]
+STUDIED = {"counted": 3, "polished": 2}
+SHIPPED = {
+    "Pack": {"tries": 2, "parts": ["otters for 700", "box for 700", "tape for 700"]},
+    "Thank": {"told": ["thanks: Error occurred while invoking function: 'Send-send'"]},
+    "deliver.by_hand": {"told": ["Error occurred while invoking function: 'Send-send'"]},
+}
 PIPELINE = [say("Otters play."), ask(("c1", "publish", {"title": "Otters"})), say("It is out.")]
 
 
@@ -24,6 +30,14 @@ PIPELINE = [say("Otters play."), ask(("c1", "publish", {"title": "Otters"})), sa
         ("agents", "openai_agents", "support.py:expert", AGENTS, {"input": "Order 7?"}, "Done."),
         ("semantic_kernel", "semantic_kernel", "clerk.py:clerk", AGENTS, {"input": "Order 7?"}, "Done."),
         (
+            "semantic_kernel",
+            "semantic_kernel",
+            "shipping.py:shipping",
+            [],
+            {"event": "Begin", "data": "otters"},
+            {"states": SHIPPED},
+        ),
+        (
             "haystack",
             "haystack",
             "report.py:make_pipeline",
@@ -31,8 +45,9 @@ PIPELINE = [say("Otters play."), ask(("c1", "publish", {"title": "Otters"})), sa
             {"draft": {"topic": "otters"}},
             {"say": {"text": "It is out."}},
         ),
+        ("workflows", "llama_index", "study.py:study", [], {"topic": "otters"}, STUDIED),
     ],
-    ids=["openai_agents", "semantic_kernel", "haystack"],
+    ids=["openai_agents", "semantic_kernel", "process", "haystack", "llama_index"],
 )
 def test_a_worker_runs_what_was_exported(server, model, module, folder, file, script, inputs, output):
     if importlib.util.find_spec(module) is None:
@@ -61,5 +76,5 @@ def test_a_worker_runs_what_was_exported(server, model, module, folder, file, sc
     detail = server.detail(execution["id"])
     assert detail["status"] == "completed", detail
     told = detail["output"]
-    assert output == (told if isinstance(told, str) else {"say": told["say"]})
+    assert output == (told if isinstance(output, str) else {name: told[name] for name in output})
     assert model.script == []

@@ -3,7 +3,6 @@
 import copy
 
 import pytest
-from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
@@ -13,6 +12,7 @@ from omium.adapters.langgraph import NodePolicy, apply_spec, export_graph, instr
 from omium.errors import ConfigError
 from omium.spec.check import load_spec
 from tests.langgraph.kinds import KINDS, State, graph_of, make_agent, search
+from tests.langgraph.listening import Listening
 from tests.langgraph.test_export import PREBUILT, list_edges, list_nodes
 
 
@@ -148,19 +148,6 @@ def test_a_breaker_and_its_limits_may_be_given():
     graph = KINDS["chain"]().graph.compile()
 
     assert apply_spec(graph, edited(graph, edit)).policies[("plan",)] == NodePolicy(breaker="search")
-
-
-class Listening(GenericFakeChatModel):
-    """A model that keeps what it was asked."""
-
-    heard: list = []  # noqa: RUF012  # a field of pydantic's
-
-    def bind_tools(self, tools, **options):
-        return self
-
-    def _generate(self, messages, *arguments, **options):
-        self.heard.append([message.content for message in messages])
-        return super()._generate(messages, *arguments, **options)
 
 
 @PREBUILT

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import START, StateGraph
+from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command, Send
 
 try:
@@ -322,6 +322,27 @@ def test_what_was_added_after_compiling_is_refused():
     builder.add_node("more", lambda state: state)
     with pytest.raises(ConfigError, match="before the node 'more' was added"):
         export_graph(graph)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_conditional_edges_and_joins_that_were_added_after_compiling_are_refused():
+    builder = graph_of("plan", "write", "check").add_edge(START, "plan").add_edge(START, "write")
+    builder.add_edge(["plan", "write"], "check").add_conditional_edges("check", lambda state: END)
+    graph = builder.compile()
+    assert check_spec(export_graph(graph)).problems == ()  # what was there before is compiled
+
+    builder.add_conditional_edges("plan", back, {"again": "plan"})
+    with pytest.raises(ConfigError, match="before the conditional edge back from plan was added"):
+        export_graph(graph)
+    other = graph_of("plan", "write", "check").add_edge(START, "plan").add_edge(START, "write")
+    graph = other.compile()
+    other.add_edge(["plan", "write"], "check")
+    with pytest.raises(ConfigError, match="before the edge from plan and write to check was added"):
+        export_graph(graph)
+
+
+def back(state):
+    return "again"
 
 
 def test_subgraphs_that_stand_too_deep_are_named_and_not_shown():

@@ -158,7 +158,8 @@ async def test_an_interrupt_in_async_code_waits_too(server):
 
 
 def test_tokens_are_usage_of_the_nodes_step(server):
-    usage = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18}
+    details = {"cache_read": 3, "cache_creation": 0, "ephemeral_5m_input_tokens": 2}  # as langchain-anthropic
+    usage = {"input_tokens": 11, "output_tokens": 7, "total_tokens": 18, "input_token_details": details}
     message = AIMessage("hello", usage_metadata=usage, response_metadata={"model_name": "small"})
 
     def chat(state):
@@ -170,6 +171,7 @@ def test_tokens_are_usage_of_the_nodes_step(server):
     assert answer["messages"][-1].content == "hello"
     used = server.newest()["usage"]
     assert (used["calls"], used["input_tokens"], used["output_tokens"]) == (1, 11, 7)
+    assert (used["cached_tokens"], used["cache_write_tokens"]) == (3, 2)
     assert list(used["by_model"]) == ["fakemessageslistchatmodel/small"]
 
 

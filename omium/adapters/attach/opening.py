@@ -20,6 +20,7 @@ from omium.errors import ConfigError
 MAGIC: Final = b"SQLite format 3\x00"
 _WAL: Final = 2  # bytes 18 and 19 of the file
 _WAIT_S: Final = 5.0
+_READS: Final = "attach reads LangGraph's SqliteSaver and what CrewAI stores in SQLite or in a folder"
 
 
 @contextmanager
@@ -29,14 +30,14 @@ def open_read_only(path: Path) -> Iterator[sqlite3.Connection]:
     Raises `ConfigError` where there is none, where it is something else, and where it cannot be read.
     """
     if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise ConfigError(f"{path} is no file; attach reads the file of LangGraph's SqliteSaver.")
+        raise ConfigError(f"{path} is no file; {_READS}.")
     try:
         with path.open("rb") as file:
             head = file.read(20)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     if not head.startswith(MAGIC) or len(head) < 20:
-        raise ConfigError(f"{path} is no SQLite file; attach reads the file of LangGraph's SqliteSaver.")
+        raise ConfigError(f"{path} is no SQLite file; {_READS}.")
     log, index = Path(f"{path}-wal"), Path(f"{path}-shm")
     in_wal_mode = _WAL in (head[18], head[19])
     has_log = in_wal_mode and log.exists() and log.stat().st_size > 0

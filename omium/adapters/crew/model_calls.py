@@ -100,6 +100,7 @@ def wrap_tracking(method: Callable[..., Any]) -> Callable[..., Any]:
                 input_tokens=used.get("prompt_tokens", 0),
                 output_tokens=used.get("completion_tokens", 0),
                 cached_tokens=used.get("cached_prompt_tokens", 0),
+                cache_write_tokens=used.get("cache_creation_tokens", 0),
                 reasoning_tokens=used.get("reasoning_tokens", 0),
             )
         return result

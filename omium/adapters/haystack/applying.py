@@ -15,10 +15,8 @@ from haystack.components.agents import Agent
 from omium.adapters.haystack.applied import AppliedPipeline, find_applied
 from omium.adapters.haystack.export import export_workflow
 from omium.adapters.haystack.naming import name_nodes
-from omium.adapters.native_edits import refuse_other_code, refuse_unfollowed
-from omium.adapters.recorded import StepPolicy
+from omium.adapters.native_edits import edit_policy, refuse_checkpoint, refuse_other_code, refuse_unfollowed
 from omium.errors import ConfigError
-from omium.retry import RetryPolicy
 from omium.spec.check import load_spec
 from omium.spec.document import Node, Spec
 
@@ -44,27 +42,14 @@ def apply_spec(pipeline: Any, spec: Spec) -> AppliedPipeline:
         if node.retry is None and node.timeout_s is None and not node.breaker and not node.effect:
             continue
         key = f"{node.id}.model" if is_agent else node.id
-        policies[key] = _edit_policy(before.find_policy(node.id, key), node)
+        policies[key] = edit_policy(before.find_policy(node.id, key), node)
         policies[key].options(key)  # what contradicts each other is told here
     return replace(before, policies=policies)
 
 
-def _edit_policy(policy: StepPolicy, node: Node) -> StepPolicy:
-    return StepPolicy(
-        retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else policy.retry,
-        timeout_s=node.timeout_s if node.timeout_s is not None else policy.timeout_s,
-        breaker=node.breaker or policy.breaker,
-        effect=node.effect or policy.effect,
-    )
-
-
 def _refuse(node: Node, *, is_agent: bool) -> None:
     """Refuse a policy that has no place in a pipeline."""
-    if node.checkpoint is not None and (not node.checkpoint.enabled or node.checkpoint.payload):
-        raise ConfigError(
-            f"{node.id} has a checkpoint, which a component of Haystack's cannot follow: what it gives is"
-            " always recorded, as it is. Remove it."
-        )
+    refuse_checkpoint(node, "a component of Haystack's", "what it gives is always recorded, as it is")
     if is_agent and (node.timeout_s is not None or node.effect):
         named = "a time limit" if node.timeout_s is not None else "an effect"
         raise ConfigError(

@@ -13,6 +13,8 @@ from omium.sdk.current import record_usage
 
 _MODELS = ("Generator", "Embedder", "Ranker")
 _KINDS = ("generators", "embedders", "rankers")
+_CACHES = ("cache_read_input_tokens", "cache_creation_input_tokens")
+"""As Anthropic tells them: beside the tokens of the input, of which Omium counts them as a part."""
 
 
 def is_model(component: object) -> bool:
@@ -29,12 +31,15 @@ def record_component_usage(component: object, outputs: Mapping[str, Any]) -> Non
         if not isinstance(usage, Mapping):
             continue
         asked, answered = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+        provider = find_provider(component)
+        read, written = (int(usage.get(name) or 0) if provider == "anthropic" else 0 for name in _CACHES)
         record_usage(
-            provider=find_provider(component),
+            provider=provider,
             model=meta.get("model") or getattr(component, "model", None),
-            input_tokens=int(usage.get("prompt_tokens") or usage.get("input_tokens") or 0),
+            input_tokens=int(usage.get("prompt_tokens") or usage.get("input_tokens") or 0) + read + written,
             output_tokens=int(usage.get("completion_tokens") or usage.get("output_tokens") or 0),
-            cached_tokens=int(_read(asked, "cached_tokens")),
+            cached_tokens=int(_read(asked, "cached_tokens")) or read,
+            cache_write_tokens=int(_read(asked, "cache_write_tokens")) or written,
             reasoning_tokens=int(_read(answered, "reasoning_tokens")),
         )
 

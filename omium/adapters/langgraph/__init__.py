@@ -6,6 +6,7 @@
     applying.py     edits of a spec on a copy
     threads.py      where state is, replays' copies    usage.py     what models report
     saver.py        LangGraph's checkpoint saver       codec.py     how LangChain's values are recorded
+    taking.py       threads out of other savers
 
 The user's graph is not changed: `instrument` works on a copy. Guide: docs/langgraph.md.
 """

@@ -21,8 +21,7 @@ from omium.adapters.langgraph.export_policies import list_retries
 from omium.adapters.langgraph.instrument import InstrumentedGraph
 from omium.adapters.langgraph.naming import ids_of, name_tasks
 from omium.adapters.langgraph.nodes import NodePolicy
-from omium.adapters.langgraph.prebuilt import find_prompt, has_model, is_agent
-from omium.adapters.langgraph.reading_code import Code
+from omium.adapters.langgraph.prebuilt import is_agent, why_not_edited
 from omium.errors import ConfigError
 from omium.redact import REDACTED
 from omium.retry import RetryPolicy
@@ -158,10 +157,8 @@ class _Applying:
         """Note another prompt of a prebuilt agent."""
         if not is_agent(subject.work):
             raise _refusal(pointer, f"the prompt of {subject.place[-1]} is in its code")
-        if not has_model(subject.work) or isinstance(find_prompt(subject.work), Code):
-            raise _refusal(
-                pointer, f"a function of the agent {subject.place[-1]} chooses its model or prompt"
-            )
+        if why := why_not_edited(subject.work):
+            raise _refusal(pointer, f"the prompt of {subject.place[-1]} has no place: {why}")
         if node.parameters.keys() - {"system"}:
             raise _refusal(pointer, "a prebuilt agent has one prompt, `system`")
         text = node.parameters.get("system")

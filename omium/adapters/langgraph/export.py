@@ -101,10 +101,27 @@ def _refuse_changes(graph: Pregel[Any, Any, Any, Any]) -> None:
         )
     for source, target in sorted(builder.edges):
         if target in graph.nodes and f"branch:to:{target}" not in _written(graph.nodes[source]):
-            raise ConfigError(
-                f"The graph was compiled before the edge from {source} to {target} was added, and would not"
-                " follow it: compile it again, and export that."
-            )
+            raise _refuse_edge(f"edge from {source} to {target}")
+    for sources, target in sorted(builder.waiting_edges):
+        channel = f"join:{'+'.join(sources)}:{target}"
+        if not all(channel in _written(graph.nodes[source]) for source in sources):
+            raise _refuse_edge(f"edge from {' and '.join(sources)} to {target}")
+    for source, branches in sorted(builder.branches.items()):
+        for name, branch in sorted(branches.items()):
+            if not any(each is branch for each in _list_branches(graph.nodes[source])):
+                raise _refuse_edge(f"conditional edge {name} from {source}")
+
+
+def _refuse_edge(told: str) -> ConfigError:
+    return ConfigError(
+        f"The graph was compiled before the {told} was added, and would not follow it: compile it again, and"
+        " export that."
+    )
+
+
+def _list_branches(node: Any) -> list[Any]:
+    """Return the conditional edges that a compiled node asks where to go."""
+    return [getattr(getattr(writer, "func", None), "__self__", None) for writer in node.writers]
 
 
 def _written(node: Any) -> set[str]:

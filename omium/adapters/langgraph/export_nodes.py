@@ -18,7 +18,8 @@ from omium.adapters.langgraph.export_edges import ENTRY, Edges, read_edges
 from omium.adapters.langgraph.export_policies import policies_of
 from omium.adapters.langgraph.export_state import list_reduced, state_of
 from omium.adapters.langgraph.export_tools import Beside
-from omium.adapters.langgraph.models_used import find_models
+from omium.adapters.langgraph.langchain_agents import find_model, is_langchain_agent, list_middleware
+from omium.adapters.langgraph.models_used import describe_model, find_models
 from omium.adapters.langgraph.naming import START, ids_of, make_id, name_tasks
 from omium.adapters.langgraph.nodes import NodePolicy
 from omium.adapters.langgraph.prebuilt import find_prompt, has_model, is_agent, list_tools
@@ -143,6 +144,11 @@ class _Node:
         ]
         named: list[JsonValue] = [*sorted(set(tools))]
         agent: dict[str, JsonValue] = {"tools": named} if named else {}
+        if is_langchain_agent(runnable):
+            asked = find_model(runnable)
+            models = [] if asked is None else [describe_model(asked)]
+            if middleware := list_middleware(self.graph):
+                agent["x-middleware"] = middleware
         if models and has_model(runnable):
             agent["llm"] = models[0]
         called = make_id(str(self.graph.get_name()))

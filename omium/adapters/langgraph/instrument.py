@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mappin
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import StateGraph
 from langgraph.pregel import Pregel
 
@@ -23,6 +24,7 @@ from omium.adapters.langgraph.codec import register_codecs
 from omium.adapters.langgraph.nodes import NodePolicy
 from omium.adapters.langgraph.runs import GraphWaits, begin_run, end_run, find_waiting
 from omium.adapters.langgraph.saver import OmiumSaver
+from omium.adapters.langgraph.taking import atake_thread, take_thread
 from omium.adapters.langgraph.wrapping import needs_async, wrap_graph
 from omium.errors import ConfigError
 from omium.retry import RetryPolicy
@@ -189,6 +191,20 @@ class InstrumentedGraph:
         except BaseException as error:
             shorten(error)
             raise
+
+    def take_thread(self, source: BaseCheckpointSaver[Any], thread_id: str) -> int:
+        """Copy a thread that another saver kept until now, so that `invoke` goes on with it as an execution.
+
+        `source` is only read; nothing else may go on with the thread there. Returns how many checkpoints
+        were copied, 0 if the thread has gone on here since. Raises `ConfigError` where there is no such
+        thread, or Omium has another one under its id. `invoke(None, ...)` on the thread goes on in the nodes
+        that had not finished, `invoke(Command(resume=...), ...)` answers an interrupt.
+        """
+        return take_thread(self.saver, source, str(thread_id))
+
+    async def atake_thread(self, source: BaseCheckpointSaver[Any], thread_id: str) -> int:
+        """As `take_thread`, for a saver whose methods are async."""
+        return await atake_thread(self.saver, source, str(thread_id))
 
     def stream(
         self,

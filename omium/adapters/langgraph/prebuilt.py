@@ -1,18 +1,26 @@
 """Prebuilt agents: the prompt and tools of `create_react_agent`, and the same agent with another prompt.
 
 Owns what is known of LangGraph's own functions: where they keep their prompt. Nothing of an agent is changed:
-the one with another prompt has functions of its own.
+the one with another prompt has functions of its own. LangChain's `create_agent` is langchain_agents.py; what
+is asked here of any agent asks there, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import CellType, FunctionType
+from types import FunctionType
 from typing import Any, Final
 
 from langchain_core.messages import BaseMessage, SystemMessage
-from langchain_core.runnables import Runnable, RunnableLambda, RunnableSequence
+from langchain_core.runnables import RunnableLambda, RunnableSequence
 
+from omium.adapters.langgraph.langchain_agents import (
+    find_system_prompt,
+    is_langchain_agent,
+    why_no_prompt,
+    with_cell,
+    with_system_prompt,
+)
 from omium.adapters.langgraph.reading_code import Code
 
 _MODULE: Final = "langgraph.prebuilt.chat_agent_executor"
@@ -23,9 +31,10 @@ PROMPT: Final = "Prompt"  # LangGraph's own name of the runnable that puts the p
 
 
 def is_agent(runnable: Any) -> bool:
-    """Say whether a node's runnable is the one of `create_react_agent` that calls the model."""
+    """Say whether a node's runnable is the one of a prebuilt agent that calls the model."""
     function = Code.of(runnable).function
-    return function is not None and function.__module__ == _MODULE and function.__qualname__ in _CALLS
+    own = function is not None and function.__module__ == _MODULE and function.__qualname__ in _CALLS
+    return own or is_langchain_agent(runnable)
 
 
 def list_tools(runnable: Any) -> Mapping[str, Any]:
@@ -36,6 +45,8 @@ def list_tools(runnable: Any) -> Mapping[str, Any]:
 
 def find_prompt(runnable: Any) -> str | Code | None:
     """Return the prompt of an agent's node: a text, the code that makes one, or None."""
+    if is_langchain_agent(runnable):
+        return find_system_prompt(runnable)
     sequence = _sequence(runnable)
     if sequence is None or sequence.first.name != PROMPT:
         return None
@@ -51,11 +62,20 @@ def find_prompt(runnable: Any) -> str | Code | None:
 
 def has_model(runnable: Any) -> bool:
     """Say whether the agent's model stands fast; else the user's function chooses one in each turn."""
-    return _sequence(runnable) is not None
+    return is_langchain_agent(runnable) or _sequence(runnable) is not None
+
+
+def why_not_edited(runnable: Any) -> str:
+    """Say why the prompt of an agent cannot be edited; empty where it can."""
+    if not has_model(runnable) or isinstance(find_prompt(runnable), Code):
+        return "a function of the agent chooses its model or prompt"
+    return why_no_prompt(runnable) if is_langchain_agent(runnable) else ""
 
 
 def with_prompt(runnable: Any, prompt: str) -> Any:
     """Return the runnable of an agent's node with another prompt, or none; the given one is not changed."""
+    if is_langchain_agent(runnable):
+        return with_system_prompt(runnable, prompt)
     sequence = _sequence(runnable)
     assert sequence is not None, "asked only where there is a prompt, or room for one"
     message = SystemMessage(content=prompt) if prompt else None
@@ -71,23 +91,7 @@ def with_prompt(runnable: Any, prompt: str) -> Any:
     for name in ("func", "afunc"):
         function = getattr(runnable, name, None)
         if isinstance(function, FunctionType):
-            setattr(made, name, _with_model(function, changed))
-    return made
-
-
-def _with_model(function: FunctionType, model: Runnable[Any, Any]) -> FunctionType:
-    """Return a function of the same code that calls `model`."""
-    names = function.__code__.co_freevars
-    cells = tuple(
-        CellType(model) if name == _MODEL else cell
-        for name, cell in zip(names, function.__closure__ or (), strict=True)
-    )
-    made = FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, cells
-    )
-    made.__kwdefaults__ = function.__kwdefaults__
-    made.__annotations__ = function.__annotations__
-    made.__qualname__, made.__module__ = function.__qualname__, function.__module__
+            setattr(made, name, with_cell(function, _MODEL, changed))
     return made
 
 

@@ -61,7 +61,8 @@ def begin_run(
     assert frame is not None, "a graph runs inside an execution"
     execution_id = frame.driving.execution_id
     thread = thread_of(frame, thread_id)
-    begun = has_begun(graph.saver, thread, execution_id)
+    goes_on = input is None or isinstance(input, Command)
+    begun = has_begun(graph.saver, thread, execution_id, claims=goes_on)
     if not begun and frame.driving.book.has_records:
         copy = prepare_replay(graph.saver, frame, thread_id)
         if copy is not None:

@@ -55,15 +55,26 @@ class OmiumSaver(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save a checkpoint; only the channels in `new_versions` are sent."""
+        body = self._checkpoint_body(config, checkpoint, metadata, new_versions)
+        self._put({"checkpoints": [body]})
         where = config["configurable"]
-        thread_id, namespace = str(where["thread_id"]), str(where.get("checkpoint_ns", ""))
+        return _config(str(where["thread_id"]), str(where.get("checkpoint_ns", "")), checkpoint["id"])
+
+    def _checkpoint_body(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> dict[str, object]:
+        where = config["configurable"]
         values = checkpoint["channel_values"]
         bare = {name: part for name, part in checkpoint.items() if name != "channel_values"}
         full_metadata = get_serializable_checkpoint_metadata(config, metadata)
         facts = {name: value for name, value in full_metadata.items() if _is_comparable(value)}
-        body = {
-            "thread_id": thread_id,
-            "namespace": namespace,
+        return {
+            "thread_id": str(where["thread_id"]),
+            "namespace": str(where.get("checkpoint_ns", "")),
             "checkpoint_id": checkpoint["id"],
             "parent_id": where.get("checkpoint_id"),
             "run_id": _text_or_none(full_metadata.get("run_id")),
@@ -81,8 +92,6 @@ class OmiumSaver(BaseCheckpointSaver[str]):
                 for name, version in new_versions.items()
             ],
         }
-        self._put({"checkpoints": [body]})
-        return _config(thread_id, namespace, checkpoint["id"])
 
     def put_writes(
         self,
@@ -92,8 +101,13 @@ class OmiumSaver(BaseCheckpointSaver[str]):
         task_path: str = "",
     ) -> None:
         """Save what a task wrote, so that it need not run again when a neighbour fails."""
+        self._put({"writes": [self._writes_body(config, writes, task_id, task_path)]})
+
+    def _writes_body(
+        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
+    ) -> dict[str, object]:
         where = config["configurable"]
-        body = {
+        return {
             "thread_id": str(where["thread_id"]),
             "namespace": str(where.get("checkpoint_ns", "")),
             "checkpoint_id": where["checkpoint_id"],
@@ -109,7 +123,30 @@ class OmiumSaver(BaseCheckpointSaver[str]):
                 for position, (channel, value) in enumerate(writes)
             ],
         }
-        self._put({"writes": [body]})
+
+    def put_copy(self, found: CheckpointTuple, new_versions: ChannelVersions) -> None:
+        """Save a checkpoint of another saver together with what its tasks wrote, or nothing of it."""
+        tasks: dict[str, list[tuple[str, Any]]] = {}
+        for task_id, channel, value in found.pending_writes or ():
+            tasks.setdefault(task_id, []).append((channel, value))
+        writes = [self._writes_body(found.config, said, task_id, "") for task_id, said in tasks.items()]
+        self._put({"checkpoints": [self._copy_body(found, new_versions)], "writes": writes})
+
+    def replace_metadata(self, found: CheckpointTuple) -> None:
+        """Save the metadata of a checkpoint anew; what an execution is rolled back by stays as it is."""
+        self._call("put", {"checkpoints": [self._copy_body(found, {})]})
+
+    def _copy_body(self, found: CheckpointTuple, new_versions: ChannelVersions) -> dict[str, object]:
+        where = found.config["configurable"]
+        above = get_checkpoint_id(found.parent_config) if found.parent_config else None
+        before: RunnableConfig = {
+            "configurable": {
+                "thread_id": where["thread_id"],
+                "checkpoint_ns": where.get("checkpoint_ns", ""),
+                "checkpoint_id": above,
+            }
+        }
+        return self._checkpoint_body(before, found.checkpoint, found.metadata, new_versions)
 
     def _put(self, body: dict[str, object]) -> None:
         frame = find_active_frame()

@@ -7,8 +7,10 @@ thread: it gets a copy that ends just before the first task that is to run again
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
+
+from langgraph.checkpoint.base import CheckpointMetadata
 
 from omium.adapters.langgraph.saver import OmiumSaver
 from omium.sdk.context import Frame
@@ -26,9 +28,16 @@ def thread_of(frame: Frame, chosen: str | None) -> str:
     return f"{execution_id}:{path}" if path else str(execution_id)
 
 
-def has_begun(saver: OmiumSaver, thread_id: str, execution_id: str) -> bool:
-    """Say whether this execution has saved in the thread: then it goes on, else it begins with its input."""
+def has_begun(saver: OmiumSaver, thread_id: str, execution_id: str, *, claims: bool = False) -> bool:
+    """Say whether this execution has saved in the thread: then it goes on, else it begins with its input.
+
+    `claims`: it goes on with what is there, without an input of its own. A checkpoint that no execution
+    saved, taken from another saver, is marked as this one's, so that an answer to its interrupt finds it.
+    """
     newest = saver.get_tuple({"configurable": {"thread_id": thread_id}})
+    if claims and newest is not None and MARK not in newest.metadata:
+        metadata = {**newest.metadata, MARK: execution_id}
+        saver.replace_metadata(newest._replace(metadata=cast("CheckpointMetadata", metadata)))
     return newest is not None and newest.metadata.get(MARK) == execution_id
 
 

@@ -15,6 +15,9 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 
 from omium.sdk.current import record_usage
 
+_CACHE_WRITES = ("cache_creation", "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+"""Where LangChain tells them by how long they are kept, the first is 0."""
+
 
 class UsageRecorder(BaseCallbackHandler):
     """Records the usage of every model call that ends in the current step."""
@@ -50,11 +53,13 @@ class UsageRecorder(BaseCallbackHandler):
             usage: Mapping[str, Any] | None = getattr(message, "usage_metadata", None)
             if message is None or not usage:
                 continue
+            details = usage.get("input_token_details") or {}
             record_usage(
                 provider=provider,
                 model=message.response_metadata.get("model_name"),
                 input_tokens=int(usage.get("input_tokens") or 0),
                 output_tokens=int(usage.get("output_tokens") or 0),
-                cached_tokens=int((usage.get("input_token_details") or {}).get("cache_read") or 0),
+                cached_tokens=int(details.get("cache_read") or 0),
+                cache_write_tokens=sum(int(details.get(name) or 0) for name in _CACHE_WRITES),
                 reasoning_tokens=int((usage.get("output_token_details") or {}).get("reasoning") or 0),
             )

@@ -18,7 +18,7 @@ from omium.adapters.documents import ANYTHING, make_document, make_ref, make_sch
 from omium.adapters.openai_agents.naming import find_target, find_tool_agent, list_tool_agents, name_nodes
 from omium.jsonvalue import JsonValue
 
-_PARAMETERS = ("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty")
+PARAMETERS = ("temperature", "top_p", "max_tokens", "frequency_penalty", "presence_penalty")
 
 
 def export_workflow(
@@ -92,7 +92,7 @@ def _llm(agent: Agent[Any]) -> dict[str, Any]:
     )
     provider, slash, short = str(named or "").removeprefix("litellm/").partition("/")
     settings: ModelSettings = agent.model_settings
-    parameters = {key: value for key in _PARAMETERS if (value := getattr(settings, key, None)) is not None}
+    parameters = {key: value for key in PARAMETERS if (value := getattr(settings, key, None)) is not None}
     told = (
         {"provider": provider, "model": short} if slash else {"provider": "openai", "model": str(named or "")}
     )

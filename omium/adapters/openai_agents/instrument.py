@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Literal
 
 from agents import Agent, ModelProvider, RunConfig, Runner, RunResult
 
+from omium.adapters.circling import CIRCLING, check_circling
+from omium.adapters.openai_agents.applied import AppliedAgent, find_applied
 from omium.adapters.openai_agents.models import RecordedModel
 from omium.adapters.openai_agents.naming import name_nodes
 from omium.adapters.openai_agents.wrapping import Wrapping
@@ -23,13 +26,14 @@ from omium.retry import RetryPolicy
 
 
 def instrument(
-    agent: Agent[Any] | InstrumentedAgent,
+    agent: Agent[Any] | InstrumentedAgent | AppliedAgent,
     *,
     name: str | None = None,
     nodes: Mapping[str, StepPolicy] | None = None,
     retry: RetryPolicy | int | None = None,
     timeout_s: float | None = None,
     breaker: str | None = None,
+    circling: int | None = CIRCLING,
     model_provider: ModelProvider | None = None,
     durability: Literal["strict", "relaxed"] | None = None,
     takeover: Literal["never", "auto"] = "never",
@@ -40,29 +44,31 @@ def instrument(
 
     `name` is the workflow's name, by default the agent's. `nodes` gives single agents (`triage`) and tools
     (`triage.search`) their policy; `retry`, `timeout_s` and `breaker` hold for the models of all others.
+    `circling` equal tool calls (2 to 100) among the last `circling` + 2 end a run; None: never.
     `model_provider` finds models that agents only name. `durability`, `takeover` and `queue` are those of
     `@omium.workflow`. `run_options` are what `Runner.run` takes (`max_turns`, `context`, ...), for every
-    run. Raises `ConfigError` for a name of a node that there is not.
+    run. The agent may be one that `apply_spec` returned: then what it holds wins over what is given here.
+    Raises `ConfigError` for a node that there is not, and another number than those of `circling`.
     """
     if isinstance(agent, InstrumentedAgent):  # once more, under another name
         return agent.renamed(name, module=find_calling_module())
-    chosen = dict(nodes or {})
-    known = name_nodes(agent)
+    check_circling(circling)
+    before = find_applied(agent)
+    chosen = {**(nodes or {}), **before.policies}
+    known = name_nodes(before.source)
     if unknown := sorted(key for key in chosen if key.partition(".")[0] not in known):
         raise ConfigError(f"There is no agent {unknown[0]!r}; there are {', '.join(known)}.")
     default = StepPolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
-    wrapped = Wrapping(agent, chosen, default, model_provider).agent
-    return InstrumentedAgent(
-        agent,
-        wrapped,
-        name or agent.name,
-        run_options,
-        default,
-        module=find_calling_module(),
-        durability=durability,
-        takeover=takeover,
-        queue=queue,
+    applied = replace(
+        before,
+        policies=chosen,
+        default=default if before.default == StepPolicy() else before.default,
+        circling=circling if before.circling == CIRCLING else before.circling,
+        model_provider=before.model_provider or model_provider,
+        run_options={**run_options, **before.run_options},
+        terms={"durability": durability, "takeover": takeover, "queue": queue, **before.terms},
     )
+    return InstrumentedAgent(applied, name or applied.source.name, module=find_calling_module())
 
 
 class InstrumentedAgent:
@@ -71,30 +77,17 @@ class InstrumentedAgent:
     takes_by_name = True
     """Of a stored spec's inputs: `input` is what the run begins with."""
 
-    def __init__(
-        self,
-        source: Agent[Any],
-        agent: Agent[Any],
-        name: str,
-        run_options: Mapping[str, Any],
-        default: StepPolicy,
-        *,
-        module: str,
-        durability: Literal["strict", "relaxed"] | None = None,
-        takeover: Literal["never", "auto"] = "never",
-        queue: str = "default",
-    ) -> None:
-        self.source = source
+    def __init__(self, applied: AppliedAgent, name: str, *, module: str) -> None:
+        self.source = applied.source
         """The user's own."""
-        self.agent = agent
+        self.applied = applied
+        self.agent: Agent[Any] = Wrapping(
+            applied.source, applied.policies, applied.default, applied.model_provider, applied.circling
+        ).agent
         """The copy whose turns and tools are steps: for `Runner.run(...)` in workflows of your own."""
-        self._run_options = dict(run_options)
-        self._default = default
-        self._terms: dict[str, Any] = {"durability": durability, "takeover": takeover, "queue": queue}
         self.name = name
-        self._workflow = AsyncWorkflow(
-            name, self._work, module=module, durability=durability, takeover=takeover, queue=queue
-        )
+        terms: dict[str, Any] = dict(applied.terms)
+        self._workflow = AsyncWorkflow(name, self._work, module=module, **terms)
         self.__omium_workflow__ = self._workflow.workflow
 
     def __getattr__(self, name: str) -> Any:
@@ -104,15 +97,7 @@ class InstrumentedAgent:
 
     def renamed(self, name: str | None, *, module: str) -> InstrumentedAgent:
         """Return the same under another name, with the policies that it has."""
-        return InstrumentedAgent(
-            self.source,
-            self.agent,
-            name or self.name,
-            self._run_options,
-            self._default,
-            module=module,
-            **self._terms,
-        )
+        return InstrumentedAgent(self.applied, name or self.name, module=module)
 
     async def run(self, input: Any, **options: Any) -> RunResult:  # noqa: A002  # the SDK's own name
         """Run the agent as `Runner.run(agent, input, **options)` does, as an execution."""
@@ -123,7 +108,7 @@ class InstrumentedAgent:
         return asyncio.run(self.run(input, **options))
 
     async def _work(self, given: Any, options: dict[str, Any]) -> tuple[RunResult, Any]:
-        merged = {**self._run_options, **options}
+        merged = {**self.applied.run_options, **options}
         config = merged.get("run_config")
         if isinstance(config, dict):
             config = RunConfig(**config)
@@ -141,5 +126,6 @@ class InstrumentedAgent:
     def _with_recorded_model(self, config: RunConfig) -> RunConfig:
         """Return the configuration with its model recorded: it stands for that of every agent."""
         made = copy.copy(config)
-        made.model = RecordedModel(config.model, self._default.options("model"), config.model_provider)
+        options = self.applied.default.options("model")
+        made.model = RecordedModel(config.model, options, config.model_provider, self.applied.circling)
         return made

@@ -15,7 +15,7 @@ from agents.models.multi_provider import MultiProvider
 from agents.usage import deserialize_usage, serialize_usage
 from pydantic import TypeAdapter
 
-from omium.adapters.circling import refuse_circles
+from omium.adapters.circling import CIRCLING, refuse_circles
 from omium.adapters.recorded import Form, record_async, shorten_messages
 from omium.sdk.calling import find_active_frame, prepare
 from omium.sdk.calls import Call
@@ -31,9 +31,14 @@ class RecordedModel(Model):  # type: ignore[misc]  # the framework is not instal
     """The model of one agent: each answer is a step of the current execution."""
 
     def __init__(
-        self, given: Model | str | None, options: StepOptions, provider: ModelProvider | None = None
+        self,
+        given: Model | str | None,
+        options: StepOptions,
+        provider: ModelProvider | None = None,
+        circling: int | None = CIRCLING,
     ) -> None:
         self._given = given
+        self._circling = circling
         self._provider = provider
         self._options = options
         self._model: Model | None = given if isinstance(given, Model) else None
@@ -80,7 +85,7 @@ class RecordedModel(Model):  # type: ignore[misc]  # the framework is not instal
 
         async def work() -> ModelResponse:
             if find_active_frame() is not None:
-                refuse_circles(_list_calls(input))
+                refuse_circles(_list_calls(input), self._circling)
             response = await self.inner.get_response(*asked, tracing, **more)
             self._record_usage(response.usage)
             return response
@@ -103,7 +108,7 @@ class RecordedModel(Model):  # type: ignore[misc]  # the framework is not instal
 
         async def node(**_shown: Any) -> AsyncIterator[Any]:
             if find_active_frame() is not None:
-                refuse_circles(_list_calls(input))
+                refuse_circles(_list_calls(input), self._circling)
             async for event in self.inner.stream_response(*asked, tracing, **more):
                 usage = getattr(getattr(event, "response", None), "usage", None)
                 if event.type == "response.completed" and usage is not None:
@@ -132,6 +137,7 @@ class RecordedModel(Model):  # type: ignore[misc]  # the framework is not instal
             input_tokens=int(usage.input_tokens or 0),
             output_tokens=int(usage.output_tokens or 0),
             cached_tokens=int(getattr(usage.input_tokens_details, "cached_tokens", 0) or 0),
+            cache_write_tokens=int(getattr(usage.input_tokens_details, "cache_write_tokens", 0) or 0),
             reasoning_tokens=int(getattr(usage.output_tokens_details, "reasoning_tokens", 0) or 0),
             calls=int(getattr(usage, "requests", 1) or 1),
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import types
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +16,8 @@ from agents import Agent, FunctionTool, GuardrailFunctionOutput, ModelProvider
 from agents.handoffs import Handoff
 from agents.tool import default_tool_error_function
 
+from omium.adapters.circling import CIRCLING
+from omium.adapters.openai_agents.copying import rebind
 from omium.adapters.openai_agents.models import RecordedModel
 from omium.adapters.openai_agents.naming import find_target, find_tool_agent, name_nodes
 from omium.adapters.recorded import Form, StepPolicy, record_async
@@ -36,12 +37,13 @@ class Wrapping:
 
     def __init__(
         self, agent: Agent[Any], policies: Mapping[str, StepPolicy], default: StepPolicy,
-        provider: ModelProvider | None,
+        provider: ModelProvider | None, circling: int | None = CIRCLING,
     ) -> None:  # fmt: skip
         self._ids = {id(each): (each, name) for name, each in name_nodes(agent).items()}
         self._policies = policies
         self._default = default
         self._provider = provider
+        self._circling = circling
         self._copies: dict[int, Agent[Any]] = {}
         self.agent = self.copy(agent)
 
@@ -55,7 +57,7 @@ class Wrapping:
             self._ids[id(agent)] = (agent, agent.name)
         _, node = self._ids[id(agent)]
         made = self._copies[id(agent)] = copy.copy(agent)
-        made.model = RecordedModel(agent.model, self._of(node).options(node), self._provider)
+        made.model = RecordedModel(agent.model, self._of(node).options(node), self._provider, self._circling)
         made.tools = [self._tool(node, tool) for tool in agent.tools]
         made.handoffs = [self._handoff(node, each) for each in agent.handoffs]
         made.input_guardrails = [self._guardrail(node, each) for each in agent.input_guardrails]
@@ -77,7 +79,7 @@ class Wrapping:
             return tool
         made = copy.copy(tool)
         if (inner := find_tool_agent(tool)) is not None:
-            _rebind(made, inner, self.copy(inner))
+            rebind(made, inner, self.copy(inner))
         _notice_failures(made)
         key = f"{node}.{tool.name}"
         # A tool runs once more only where somebody says so: the default policy is that of models.
@@ -148,29 +150,3 @@ def _notice_failures(tool: Any) -> None:
     tool._use_default_failure_error_function = False  # noqa: SLF001
     if (bind := getattr(tool.on_invoke_tool, "__agents_bind_function_tool__", None)) is not None:
         tool.on_invoke_tool = bind(tool)  # it looks the function up on the tool that it is bound to
-
-
-def _rebind(tool: Any, agent: Agent[Any], made: Agent[Any]) -> None:
-    """Let `agent.as_tool(...)` run the agent's copy: the SDK keeps the agent in the closure of a function."""
-    invoker = tool.on_invoke_tool
-    function = getattr(invoker, "_invoke_tool_impl", None)
-    cells = getattr(function, "__closure__", None)
-    if not isinstance(function, types.FunctionType) or cells is None:
-        return
-    changed = tuple(types.CellType(made) if _holds(cell, agent) else cell for cell in cells)
-    again = types.FunctionType(
-        function.__code__, function.__globals__, function.__name__, function.__defaults__, changed
-    )
-    again.__kwdefaults__ = function.__kwdefaults__
-    again.__dict__.update(function.__dict__)
-    rebound = copy.copy(invoker)
-    rebound._invoke_tool_impl = again  # noqa: SLF001  # of our own copy
-    tool.on_invoke_tool = rebound
-    tool._agent_instance = made  # noqa: SLF001
-
-
-def _holds(cell: Any, value: object) -> bool:
-    try:
-        return cell.cell_contents is value
-    except ValueError:  # not filled yet
-        return False

@@ -13,6 +13,7 @@ from semantic_kernel.connectors.ai.chat_completion_client_base import ChatComple
 
 from omium.adapters.documents import ANYTHING, make_document, make_ref, make_schema, without_empty
 from omium.adapters.semantic_kernel.naming import name_nodes
+from omium.adapters.semantic_kernel.process_export import export_process, is_process
 from omium.errors import ConfigError
 from omium.jsonvalue import JsonValue
 
@@ -20,16 +21,20 @@ _CONNECTORS = "semantic_kernel.connectors.ai."
 
 
 def export_workflow(
-    agent: ChatCompletionAgent, *, name: str | None = None, entrypoint: str | None = None
+    agent: Any, *, name: str | None = None, entrypoint: str | None = None
 ) -> dict[str, JsonValue]:
-    """Return the agent with its functions as a document; `entrypoint` is what a worker serves.
+    """Return an agent with its functions, or a process, as a document; `entrypoint` is what a worker serves.
 
     Takes what `instrument` returned, too. The document is the same in every process, and holds no key. Raises
     `ConfigError` for agents of other kinds.
     """
+    if is_process(agent):
+        return export_process(agent, name=name, entrypoint=entrypoint)
     root = getattr(agent, "source", agent)
     if not isinstance(root, ChatCompletionAgent):
-        raise ConfigError(f"A {type(root).__name__} cannot be exported; a ChatCompletionAgent can.")
+        raise ConfigError(
+            f"A {type(root).__name__} cannot be exported; a ChatCompletionAgent or a process can."
+        )
     (id_,) = name_nodes(root)
     tools = {
         function.fully_qualified_name: _tool(function)
@@ -66,9 +71,14 @@ def export_workflow(
     )
 
 
-def _llm(agent: ChatCompletionAgent) -> dict[str, Any] | None:
+def find_service(agent: ChatCompletionAgent) -> Any:
+    """Return the service that answers for an agent, None where there is none."""
     services = [each for each in agent.kernel.services.values() if isinstance(each, ChatCompletionClientBase)]
-    service = agent.service or (services[0] if services else None)
+    return agent.service or (services[0] if services else None)
+
+
+def _llm(agent: ChatCompletionAgent) -> dict[str, Any] | None:
+    service = find_service(agent)
     if service is None:
         return None
     module = type(service).__module__

@@ -14,22 +14,29 @@ from semantic_kernel import Kernel
 from semantic_kernel.connectors.ai.chat_completion_client_base import ChatCompletionClientBase
 from semantic_kernel.filters import FilterTypes
 
+from omium.adapters.circling import CIRCLING
 from omium.adapters.recorded import Form, StepPolicy, record_async
 from omium.adapters.semantic_kernel.contents import dump_result, load_result
 from omium.adapters.semantic_kernel.services import record_service
 from omium.sdk.current import capture_failure
 
 _called_by_model: ContextVar[bool] = ContextVar("omium_called_by_model", default=False)
+IS_STEP: ContextVar[bool] = ContextVar("omium_is_step", default=False)
+"""Whether the function that is called next is recorded already, with more than what it gives."""
 
 
 def record_kernel(
-    kernel: Kernel, node: str, default: StepPolicy, policies: Mapping[str, StepPolicy]
+    kernel: Kernel,
+    node: str,
+    default: StepPolicy,
+    policies: Mapping[str, StepPolicy],
+    circling: int | None = CIRCLING,
 ) -> Kernel:
     """Return a copy of `kernel` whose models and functions are steps that begin with `node`."""
     made = kernel.clone()
     policy = policies.get(node, default)
     made.services = {
-        id_: record_service(service, policy.options(node))
+        id_: record_service(service, policy.options(node), circling)
         if isinstance(service, ChatCompletionClientBase)
         else service
         for id_, service in kernel.services.items()
@@ -75,6 +82,13 @@ class _Functions:
                 raise
             finally:
                 _called_by_model.reset(token)
+            return
+        if IS_STEP.get():
+            token = IS_STEP.set(False)  # as above
+            try:
+                await next(context)
+            finally:
+                IS_STEP.reset(token)
             return
         if context.is_streaming:
             await next(context)

@@ -12,7 +12,7 @@ from typing import Any
 
 from semantic_kernel.connectors.ai.chat_completion_client_base import ChatCompletionClientBase
 
-from omium.adapters.circling import refuse_circles
+from omium.adapters.circling import CIRCLING, refuse_circles
 from omium.adapters.recorded import record_async, shorten_messages
 from omium.adapters.semantic_kernel.contents import MESSAGES
 from omium.sdk.calling import find_active_frame
@@ -24,7 +24,9 @@ _UNTOLD = {"messages", "extra_headers", "extension_data", "service_id", "structu
 _ASK, _STREAM = "_inner_get_chat_message_contents", "_inner_get_streaming_chat_message_contents"
 
 
-def record_service(service: ChatCompletionClientBase, options: StepOptions) -> ChatCompletionClientBase:
+def record_service(
+    service: ChatCompletionClientBase, options: StepOptions, circling: int | None = CIRCLING
+) -> ChatCompletionClientBase:
     """Return a copy of `service` each of whose answers is a step; the service itself is not changed."""
     made = copy.copy(service)
     ask, stream = getattr(service, _ASK), getattr(service, _STREAM)
@@ -32,7 +34,7 @@ def record_service(service: ChatCompletionClientBase, options: StepOptions) -> C
     async def ask_once(chat_history: Any, settings: Any) -> list[Any]:
         async def work() -> list[Any]:
             if find_active_frame() is not None:
-                refuse_circles(_list_calls(chat_history))
+                refuse_circles(_list_calls(chat_history), circling)
             # A copy: connectors write into the settings, which a turn from a record would not do.
             answers: list[Any] = await ask(chat_history, settings.model_copy())
             _record_usage(service, answers)

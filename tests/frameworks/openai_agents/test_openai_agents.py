@@ -302,6 +302,32 @@ async def test_an_agent_that_goes_in_circles_is_stopped(server, model, monkeypat
     assert server.newest()["status"] == "failed"
 
 
+@pytest.mark.parametrize(("circling", "asked"), [(None, 10), (3, 3)])
+async def test_how_many_equal_calls_are_a_circle_is_said_where_the_agent_is_instrumented(
+    server, model, monkeypatch, circling, asked
+):
+    monkeypatch.chdir(server.folder)
+    model.script = [*CIRCLE, say("12.00")]
+    agent = instrument(
+        Agent(name=f"polling-{asked}", model=support.tiny, tools=[support.lookup]), circling=circling
+    )
+    run = instrument(agent, name=f"again-{asked}").run("what did it cost?", max_turns=20)
+
+    if circling is None:
+        assert (await run).final_output == "12.00"
+    else:
+        with pytest.raises(omium.AgentCircling, match="3 times"):
+            await run
+
+    assert len(model.requests) == asked
+
+
+@pytest.mark.parametrize("circling", [0, 1, 101])
+def test_a_circle_of_less_than_two_calls_or_more_than_a_hundred_is_refused(circling):
+    with pytest.raises(omium.ConfigError, match="2 to 100"):
+        instrument(Agent(name="odd", model=support.tiny), circling=circling)
+
+
 async def test_calls_of_earlier_runs_do_not_make_a_circle(server, model, monkeypatch):
     monkeypatch.chdir(server.folder)
     agent = instrument(Agent(name="patient", model=support.tiny, tools=[support.lookup]))

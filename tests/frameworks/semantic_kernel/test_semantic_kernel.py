@@ -176,3 +176,21 @@ async def test_an_agent_that_goes_in_circles_is_stopped(server, model, agent, mo
     assert circling.value.tool == "bank-lookup"
     assert len(model.requests) == ran(server)["lookup"] == 5
     assert server.newest()["status"] == "failed"
+
+
+@pytest.mark.parametrize(("circling", "asked"), [(None, 8), (3, 3)])
+async def test_how_many_equal_calls_are_a_circle_is_said_where_the_agent_is_instrumented(
+    server, model, agent, monkeypatch, circling, asked
+):
+    monkeypatch.chdir(server.folder)
+    agent.function_choice_behavior.maximum_auto_invoke_attempts = 9
+    model.script = [ask((f"c{each}", "bank-lookup", {"order": "7"})) for each in range(7)] + [say("12.00")]
+    run = instrument(agent, name=f"polling-{asked}", circling=circling).get_response("what did it cost?")
+
+    if circling is None:
+        assert str((await run).message) == "12.00"
+    else:
+        with pytest.raises(omium.AgentCircling, match="3 times"):
+            await run
+
+    assert len(model.requests) == asked

@@ -1,0 +1,113 @@
+"""An edited spec's policies hold for the steps of a workflow; what has no place is refused."""
+
+import asyncio
+from types import ModuleType
+
+import pytest
+from workflows import Workflow, step
+from workflows.events import Event, StartEvent, StopEvent
+
+import omium
+from omium.adapters.llama_index import apply_spec, export_workflow, instrument
+from omium.adapters.native import adopt
+from omium.errors import ConfigError
+from omium.sdk.registry import PinnedVersion
+from omium.spec.check import load_spec
+
+AT_ONCE = {"max_attempts": 2, "initial_delay_s": 0, "jitter": False}
+
+
+class Found(Event):
+    text: str
+
+
+class Two(Workflow):
+    """Fails the first `failing` times, or hangs."""
+
+    def __init__(self, failing=0, hanging=0):
+        super().__init__(timeout=30)
+        self.failing, self.hanging, self.tries = failing, hanging, [0]
+
+    @step
+    async def find(self, ev: StartEvent) -> Found:
+        self.tries[0] += 1
+        if self.tries[0] <= self.failing:
+            raise ConnectionError("away")
+        if self.tries[0] <= self.hanging:
+            await asyncio.Event().wait()
+        return Found(text=ev.text)
+
+    @step
+    async def show(self, ev: Found) -> StopEvent:
+        return StopEvent(result=ev.text)
+
+
+def edited(flow, /, **nodes):
+    document = export_workflow(flow)
+    for node in document["nodes"]:
+        node.update(nodes.pop(node["id"], {}))
+    assert not nodes
+    return load_spec(document)
+
+
+def test_a_retry_of_the_spec_holds_for_its_step_and_its_rules_judge_what_it_raised(server):
+    flow, other = Two(failing=1), Two(failing=1)
+    retry = {**AT_ONCE, "retry_on": ["ConnectionError"]}
+
+    assert instrument(apply_spec(flow, edited(flow, find={"retry": retry}))).run_sync(text="hi") == "hi"
+
+    retry = {**AT_ONCE, "retry_on": ["ValueError"]}
+    with pytest.raises(ConnectionError):
+        instrument(apply_spec(other, edited(other, find={"retry": retry})), name="other").run_sync(text="hi")
+    assert other.tries == [1]
+
+
+def test_a_time_limit_of_the_spec_ends_a_try(server):
+    flow = Two(hanging=1)
+    policy = {"timeout_s": 0.3, "retry": AT_ONCE}
+
+    assert instrument(apply_spec(flow, edited(flow, find=policy))).run_sync(text="hi") == "hi"
+    assert flow.tries == [2]
+
+
+@pytest.mark.parametrize(
+    ("edit", "sentence"),
+    [
+        (lambda document: document["edges"].pop(), "is in the code that is served here"),
+        (lambda document: document["nodes"][0].update(type="wait"), "of another type"),
+        (lambda document: document["nodes"][0].update(checkpoint={"enabled": False}), "Remove it"),
+        (lambda document: document["runtime"].update(mode="engine"), "without LlamaIndex"),
+    ],
+    ids=["edge", "type", "checkpoint", "engine"],
+)
+def test_what_a_workflow_cannot_follow_is_refused(server, edit, sentence):
+    flow = Two()
+    document = export_workflow(flow)
+    edit(document)
+    if document["runtime"]["mode"] == "engine":
+        spec = load_spec(export_workflow(flow))
+        spec = spec.model_copy(update={"runtime": spec.runtime.model_copy(update={"mode": "engine"})})
+    else:
+        spec = load_spec(document)
+
+    with pytest.raises(ConfigError, match=sentence):
+        apply_spec(flow, spec)
+
+
+def test_a_worker_makes_the_version_that_an_execution_is_pinned_to(server):
+    module = ModuleType("flows")
+    module.flow = Two(failing=1)
+    (served,) = adopt("flows.py:flow", module, module.flow).values()
+    document = export_workflow(module.flow, entrypoint="flows.py:flow")
+    document["nodes"][0]["retry"] = AT_ONCE
+
+    made = served.versions.make(PinnedVersion("Two", 2, "digest", document))
+
+    @omium.workflow(name="asking", ignore=["work"])
+    async def asking(work):
+        return await work(text="hi")
+
+    assert asyncio.run(asking(made.function)) == "hi"
+    module.flow.tries[0] = 0
+    with pytest.raises(ConnectionError):  # the workflow itself is as it was
+        asyncio.run(asking(served.function))
