@@ -65,6 +65,10 @@ class Credits(Reply):
     empty_at_us: int | None = None
     """When nothing is left at that rate; None for never."""
     plan: str | None = None
+    stored_bytes: int | None = None
+    """What checkpoints took when they were measured last, once a day; None before the first time."""
+    storage_credits_per_day: int | float = 0
+    """What that day was charged for it."""
     balance_microcredits: int
     held_microcredits: int
     available_microcredits: int

@@ -96,6 +96,7 @@ class Usage(Reply):
     input_tokens: int = 0
     output_tokens: int = 0
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
     reasoning_tokens: int = 0
     calls: int = 0
     reported_cost_microusd: int = 0
@@ -124,6 +125,8 @@ class Cost(Reply):
     price_version: int
     step_microcredits: int
     """What each completed step costs beside its usage."""
+    free_steps: list[str] = Field(default_factory=list)
+    """Completed ones that cost only their usage: effects that a person or a late report has told of."""
     steps: list[StepCost] = Field(default_factory=list)
     unpriced_reports: int = 0
     """Reports of usage that wait for a price."""

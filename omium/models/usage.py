@@ -21,6 +21,7 @@ class RecordUsage(Command):
     input_tokens: Tokens = 0
     output_tokens: Tokens = 0
     cached_tokens: Tokens = 0
+    cache_write_tokens: Tokens = 0
     reasoning_tokens: Tokens = 0
     calls: Count = 1
     reported_cost_microusd: Annotated[int, Field(ge=0, lt=2**53)] | None = None
@@ -40,6 +41,7 @@ class UsageRecord(Reply):
     input_tokens: int
     output_tokens: int
     cached_tokens: int
+    cache_write_tokens: int = 0
     reasoning_tokens: int
     calls: int
     reported_cost_microusd: int | None = None

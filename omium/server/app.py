@@ -18,6 +18,7 @@ from omium.server.analytics.verify import list_sum_problems
 from omium.server.audit.verify import list_audit_problems
 from omium.server.background import build_sweeps, list_first_works
 from omium.server.background.runner import Runner
+from omium.server.background.storing import StorageMeter
 from omium.server.builtin.conditions import Conditions
 from omium.server.builtin.expressions import ExpressionFailed
 from omium.server.builtin.runners import BuiltIn
@@ -32,7 +33,7 @@ from omium.server.engine.unmetered import end_metering
 from omium.server.engine.verify import list_problems
 from omium.server.ledger.verify import list_ledger_problems, warn_of_damage
 from omium.server.live import LiveHub
-from omium.server.routes import list_endpoints
+from omium.server.routes import list_endpoints, list_pages
 from omium.server.seal import KeyFile
 from omium.server.secrets.named import open_secret
 from omium.server.settings import ServerSettings
@@ -42,6 +43,7 @@ from omium.server.traces.shower import Shower
 from omium.server.traces.verify import list_trace_problems
 from omium.server.web.context import ServerContext, build_context
 from omium.server.web.dispatch import Application
+from omium.server.web.manual.site import Site
 from omium.server.web.metrics import counter, gauge
 from omium.server.web.openapi import build_openapi
 from omium.server.webhooks.keeping import Keeper
@@ -93,6 +95,7 @@ async def open_app(
         keeper = Keeper(server.engine, server.webhooks, server.known_secrets, pusher, clock)
         shower = Shower(server.engine)
         exporter = Exporter.load(settings, db)
+        storage = StorageMeter(db, metered=settings.metering)
         if sweeps:
             shower.start()
             if exporter is not None:
@@ -101,14 +104,17 @@ async def open_app(
             deliverer.start()
             pusher.start()
             keeper.start()
+            storage.start()
         try:
             endpoints = list_endpoints()
             server.describe = functools.cache(lambda: build_openapi(endpoints))
-            yield Application(server, endpoints)
+            server.site = Site(server.describe)
+            yield Application(server, [*endpoints, *list_pages()])
         finally:
             server.drain()
             if exporter is not None:
                 await exporter.stop()
+            await storage.stop()
             await shower.stop()
             await keeper.stop()
             await pusher.stop()

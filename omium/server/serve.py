@@ -18,12 +18,14 @@ import socket
 import sys
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import cast
 
 import uvicorn
 import uvloop
 
 from omium import __version__
+from omium.config import DEFAULT_BASE_URL
 from omium.errors import ConfigError, OmiumError
 from omium.folders import data_folder
 from omium.logs import LogFormat, configure_logs, get_logger
@@ -153,6 +155,7 @@ async def announce(server: ServerContext, listener: socket.socket, certificate: 
     lines = [
         f"Omium {__version__} is ready at {url}",
         f"Data folder: {settings.data}",
+        f"Documentation: {url}/docs",
         "Agents elsewhere, seen through OpenTelemetry (KEY: an API key with the scope ingest):",
         f"  OTEL_EXPORTER_OTLP_ENDPOINT={url} OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
         "  OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20KEY",
@@ -160,12 +163,21 @@ async def announce(server: ServerContext, listener: socket.socket, certificate: 
     if certificate:
         lines.append(f"TLS: clients trust {certificate.authority_file}, SHA-256 {certificate.fingerprint}")
     if await server.db.read(tenants.find_any_tenant_id) is None:
-        usual = settings.data == data_folder()
-        elsewhere = "" if usual else f" --data {shlex.quote(str(settings.data.absolute()))}"
-        lines.append(f"Next, in another terminal on this machine: omium init{elsewhere}")
+        lines.append(f"Next, in another terminal on this machine: {tell_init(url, settings.data)}")
     print("\n".join(lines), flush=True)  # noqa: T201  # for a person at the terminal
     log.info("ready", host=host, port=port, data=str(settings.data), version=__version__)
     notify_systemd("READY=1")
+
+
+def tell_init(url: str, data: Path) -> str:
+    """Return the command that makes the first tenant of the server at `url` that keeps `data`."""
+    near = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//127.0.0.1:")
+    words = ["omium", "init"]
+    if near != DEFAULT_BASE_URL:
+        words += ["--base-url", near]
+    if data != data_folder():
+        words += ["--data", str(data.absolute())]
+    return shlex.join(words)
 
 
 async def offer_token(server: ServerContext) -> None:

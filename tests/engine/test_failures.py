@@ -64,6 +64,18 @@ async def test_the_same_failure_in_two_executions_is_one_group(rows):
     assert (group.error_type, group.step, group.workflow) == ("ValueError", "write", "report")
 
 
+async def test_an_executions_groups_are_those_that_it_is_an_occurrence_of(rows):
+    first, second, third = await rows.start(), await rows.start(), await rows.start()
+    for execution in (first, second):
+        await fail(rows, execution)
+    await fail(rows, second, path="plan")
+
+    assert [group.step for group in await groups(rows, execution_id=first.id)] == ["write"]
+    assert {group.step for group in await groups(rows, execution_id=second.id)} == {"write", "plan"}
+    assert await groups(rows, execution_id=third.id) == []
+    assert await groups(rows, execution_id=first.id, status="resolved") == []
+
+
 async def test_an_occurrence_number_of_a_step_does_not_make_another_group(rows):
     execution = await rows.start()
     await fail(rows, execution, path="outer#2/write#3")

@@ -10,9 +10,11 @@ import pytest
 
 from omium.errors import CreditsExhausted, LimitReached, UnknownPrice
 from omium.ids import new_id
-from omium.models.replay import ReplayExecution, RollbackExecution
+from omium.models.replay import DecideEffect, ReplayExecution, RollbackExecution
 from omium.models.usage import RecordUsage
 from omium.server.engine.credit_pauses import CreditPauses
+from omium.server.engine.decisions import decide_effect
+from omium.server.engine.metering import read_cost
 from omium.server.engine.money import list_money_problems
 from omium.server.engine.replay_requests import replay
 from omium.server.engine.rollback import roll_back
@@ -24,7 +26,7 @@ from omium.server.ledger.verify import verify_ledger
 from omium.server.store import holds as hold_store
 from omium.server.store import key_meters, meters
 from omium.server.store import ledger as ledger_store
-from omium.states import ExecutionStatus
+from omium.states import EffectDecision, ExecutionStatus
 from tests.engine.harness import principal
 from tests.ledger.harness import Ledger
 
@@ -536,3 +538,22 @@ def refusing(monkeypatch):
     """A book that refuses what it does not know."""
     book = replace(prices.default_book(), unknown_model="refuse", bundled_models=False, rules=())
     monkeypatch.setattr(charges, "find_book", lambda tx: book)
+
+
+async def test_an_effect_that_a_person_has_told_of_costs_nothing_and_is_shown_so(money):
+    engine = money.engine
+    await money.fund(CREDIT)
+    run = await engine.start(durability="strict")
+    key = (await run.intend("told")).effect_key
+    await engine.expire()  # its driver is gone, and nobody knows
+    command = DecideEffect(decision=EffectDecision.CONFIRM, reason="looked it up")
+    await engine.write(lambda tx: decide_effect(tx, engine.who, run.id, key, command, None))
+    run = await engine.resume(run.id)
+    assert not (await run.intend("told")).may_call
+    await run.effect("reported")
+    await run.complete()
+
+    row = await engine.row(run.id)
+    cost = await engine.read(lambda tx: read_cost(tx, row))
+    assert cost.free_steps == ["told"]
+    assert cost.charged_microcredits == EXECUTION + STEP

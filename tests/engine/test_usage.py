@@ -41,7 +41,14 @@ async def test_sums_are_in_all_and_by_model(rows):
     execution = await rows.start()
     records = [
         usage("a", execution_id=execution.id, provider="local", model="small", reported_cost_microusd=7),
-        usage("b", execution_id=execution.id, provider="local", model="small", cached_tokens=3),
+        usage(
+            "b",
+            execution_id=execution.id,
+            provider="local",
+            model="small",
+            cached_tokens=3,
+            cache_write_tokens=4,
+        ),
         usage("c", execution_id=execution.id, provider="local", model="large", reasoning_tokens=2, calls=4),
         usage("d", execution_id=execution.id),
     ]
@@ -50,6 +57,7 @@ async def test_sums_are_in_all_and_by_model(rows):
     found = await total(rows, execution)
     assert (found.input_tokens, found.output_tokens, found.calls) == (40, 20, 7)
     assert (found.cached_tokens, found.reasoning_tokens, found.reported_cost_microusd) == (3, 2, 7)
+    assert found.cache_write_tokens == found.by_model["local/small"]["cache_write_tokens"] == 4
     assert {model: sums["input_tokens"] for model, sums in found.by_model.items()} == {
         "local/small": 20,
         "local/large": 10,

@@ -65,3 +65,14 @@ async def test_usage_without_an_execution_shows_its_charge_and_its_prices(metere
 
     by_id = await shown(metered)
     assert (by_id["alone"].charged_microcredits, by_id["alone"].price_version) == (2_500_000, 0)
+
+
+async def test_what_was_written_to_a_cache_has_its_own_price(metered):
+    await metered.fund(10 * CREDIT)
+    cached = {"cached_tokens": 4_000, "cache_write_tokens": 2_000}
+    report = RecordUsage(**usage("c", 10_000, provider="anthropic", model="claude-3-haiku", **cached))
+    await metered.write(lambda tx: record_usage(tx, metered.who, [report], metered=True))
+
+    shown_usage = (await shown(metered))["c"]
+    assert shown_usage.cache_write_tokens == 2_000
+    assert shown_usage.charged_microcredits == 4 * 250_000 + 4 * 30_000 + 2 * 300_000

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from omium.clock import ManualClock
 from omium.errors import CreditsExhausted, InvalidRequest
-from omium.server.ledger import funding, holds
+from omium.server.ledger import funding, holds, price_versions
+from omium.server.ledger.price_versions import Proposal
+from omium.server.ledger.storage import book_day
 from tests.ledger.harness import ABOUT, open_ledger
 
 PURPOSES = st.sampled_from(["a", "b", "c"])
@@ -26,10 +28,13 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("negative"), st.integers(0, 50), st.none()),
     st.tuples(st.just("adjust"), st.integers(-40, 40).filter(bool), st.none()),
     st.tuples(st.just("refund"), st.none(), st.none()),
+    st.tuples(st.just("keep"), SMALL.filter(bool), st.sampled_from(["2026-11-23", "2026-11-24"])),
 )
 START = 100
 CAP = 70
 REFILL = 30
+BOOK = "[work]\ncheckpoint_gib_month = 0.00003\n"
+"""A micro-credit for a GiB and a day."""
 
 
 @dataclass
@@ -47,6 +52,7 @@ class Model:
     key_spent: int = 0
     holds: dict[str, Hold] = field(default_factory=dict)
     refunded: bool = False
+    days: set[str] = field(default_factory=set)
 
     @property
     def available(self):
@@ -90,6 +96,10 @@ class Model:
             hold.held += wanted
 
 
+async def set_prices(ledger):
+    await ledger.db.write(lambda tx: price_versions.save(tx, Proposal(BOOK, 1_000, "us_test")))
+
+
 async def apply(ledger, model, key, name, amount, purpose):
     match name:
         case "grant":
@@ -121,6 +131,13 @@ async def apply(ledger, model, key, name, amount, purpose):
             await expect(ledger.do(funding.adjust, amount, ABOUT), refused)
             if not refused:
                 model.balance += amount
+        case "keep":
+            fresh = purpose not in model.days
+            gibibytes = amount * 2**30
+            assert await ledger.do(book_day, purpose, gibibytes, metered=True) == fresh
+            if fresh:
+                model.days.add(purpose)
+                model.spend(None, amount, 0)
         case "refund":
             charges = [entry for entry in await ledger.entries() if entry.credit_kind == "usage"]
             if charges and not model.refunded:
@@ -156,6 +173,7 @@ async def run(folder, history):
     clock = ManualClock()
     async with open_ledger(str(folder / "omium.sqlite"), clock) as ledger:
         model = Model()
+        await set_prices(ledger)
         key = await ledger.capped_key(CAP)
         await apply(ledger, model, key, "grant", START, None)
         for name, amount, purpose in history:

@@ -19,11 +19,11 @@ from omium.server.db.open import open_database
 from omium.server.db.sql import Sql
 from tests.db.twice import TwiceDatabase
 from tests.ledger.harness import Ledger, open_ledger
-from tests.ledger.test_machine import CAP, OPERATIONS, START, Model, apply, check
+from tests.ledger.test_machine import CAP, OPERATIONS, START, Model, apply, check, set_prices
 
 END_MYSELF = Sql("SELECT pg_terminate_backend(pg_backend_pid()) AS ended")
 DEATHS = st.sampled_from([None, "connection", "process"])
-TABLES = ("accounts", "holds", "ledger_entries", "key_meters", "credit_lots")
+TABLES = ("accounts", "holds", "ledger_entries", "key_meters", "credit_lots", "storage_days")
 
 
 class Died(Exception):
@@ -93,6 +93,7 @@ async def run(url, history):
         try:
             ledger = Ledger(mortal, clock, opened.tenant_id, opened.other_id)
             model = Model()
+            await set_prices(ledger)
             key = await ledger.capped_key(CAP)
             await apply(ledger, model, key, "grant", START, None)
             for (name, amount, purpose), death in history:

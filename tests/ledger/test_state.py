@@ -84,6 +84,16 @@ async def test_the_first_days_spending_counts_as_a_days(ledger):
     assert burn.empty_us == ledger.clock.now_us() + 9 * DAY_US
 
 
+async def test_what_was_spent_before_the_first_mark_counts(ledger):
+    await ledger.grant(1_000)
+    await ledger.spend("none", 100)
+    await ledger.db.write(state.sweep_usage_marks)
+    assert (await burn_of(ledger)).microcredits_per_day == 100
+
+    ledger.clock.advance(2 * DAY_S)
+    assert (await burn_of(ledger)).microcredits_per_day == 50
+
+
 async def test_the_rate_is_that_of_the_last_week(ledger):
     await ledger.grant(10_000)
     for _ in range(20):

@@ -34,6 +34,7 @@ async def wait_for_price(ledger, usage_id, execution_id):
             input_tokens=1_000,
             output_tokens=0,
             cached_tokens=0,
+            cache_write_tokens=0,
             reasoning_tokens=0,
             calls=1,
             reported_cost_microusd=None,

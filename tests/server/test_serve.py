@@ -65,6 +65,23 @@ def test_a_fresh_server_offers_a_token_and_one_with_an_owner_does_not(make_runni
     assert not bootstrap_token_file(server.data).exists()
 
 
+@pytest.mark.parametrize(
+    ("url", "data", "command"),
+    [
+        ("http://127.0.0.1:8720", None, "omium init"),
+        ("http://0.0.0.0:8720", None, "omium init"),
+        ("http://[::]:9000", None, "omium init --base-url http://127.0.0.1:9000"),
+        (
+            "https://127.0.0.1:8720",
+            Path("/my data"),
+            "omium init --base-url https://127.0.0.1:8720 --data '/my data'",
+        ),
+    ],
+)
+def test_what_it_says_to_do_next_reaches_this_server(url, data, command):
+    assert serve.tell_init(url, data or data_folder()) == command
+
+
 def test_no_secret_is_in_the_log(running_server):
     httpx.get(
         f"{running_server.base_url}/v1/whoami",

@@ -6,6 +6,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from structlog.testing import capture_logs
 
 from omium.errors import ConfigError
 from omium.server.outbound.http import SendFailed
@@ -13,12 +14,13 @@ from omium.server.settings import ServerSettings
 from omium.server.traces import exporter as exporting
 from omium.server.traces.exporter import Exporter
 from omium.server.traces.outgoing import span_id_of
+from omium.server.traces.protobuf import write_reply
 from tests.traces.spans import S, kind, send
 from tests.web.walk import DIGEST, TOKEN, group, step_write
 
 
 @contextmanager
-def collector(status=200, port=0):
+def collector(status=200, port=0, reply=b""):
     """A collector on loopback; yields its port and what it was told."""
     told = []
 
@@ -27,8 +29,9 @@ def collector(status=200, port=0):
             body = self.rfile.read(int(self.headers["content-length"]))
             told.append((self.path, self.headers["x-key"], ExportTraceServiceRequest.FromString(body)))
             self.send_response(status)
-            self.send_header("content-length", "0")
+            self.send_header("content-length", str(len(reply)))
             self.end_headers()
+            self.wfile.write(reply)
 
         def log_message(self, *_):
             pass
@@ -60,6 +63,7 @@ async def run(app, *, fails=False):
     made = await app.post_keyed("/v1/executions", start)
     execution_id = made.json()["execution"]["id"]
     used = {"id": f"u-{execution_id}", "at_us": 5, "provider": "openai", "model": "m", "input_tokens": 7}
+    used["cache_write_tokens"] = 3
     used["path"] = "outline/draft"
     wrong = {"type": "ValueError", "message": "no ink"}
     outer = {"type": "step.completed", "output": 1} | step_write("outline")
@@ -103,6 +107,7 @@ async def test_an_execution_is_told_with_its_steps_errors_and_tokens(each_app_cl
         outer.span_id,
     )
     assert said(inner)["gen_ai.usage.input_tokens"] == 7
+    assert said(inner)["gen_ai.usage.cache_creation.input_tokens"] == 3
     broken = spans_of(told[1])["report"]
     assert (broken.status.code, broken.status.message, said(broken)["error.type"]) == (
         2,
@@ -137,6 +142,37 @@ async def test_what_a_collector_calls_wrong_does_not_hold_up_the_others(app_clie
         assert await exporter.run_once() == 1
         assert await exporter.run_once() == 0
         assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ("refused", "said", "logged"),
+    [
+        (2, "no\x1b room", ["a collector refuses spans"] * 2),
+        (0, "this form is old", ["a collector warns"]),
+        (0, "", []),
+    ],
+)
+async def test_what_a_collector_takes_in_part_is_logged_and_not_sent_again(app_client, refused, said, logged):
+    app = app_client
+    with collector(reply=write_reply(refused, said)) as (port, told):
+        exporter = exporter_to(app, port)
+        await exporter.run_once()
+        for _ in range(2):
+            await run(app)
+        with capture_logs() as lines:
+            assert [await exporter.run_once(), await exporter.run_once()] == [2, 0]
+    assert len(told) == 2
+    assert [line["event"] for line in lines if "collector" in line["event"]] == logged
+    assert {line["said"] for line in lines if "said" in line} <= {said.replace("\x1b", "")}
+
+
+async def test_a_reply_that_is_no_otlp_says_nothing(app_client):
+    with collector(reply=b'{"partialSuccess": {}}') as (port, told):
+        exporter = exporter_to(app_client, port)
+        await exporter.run_once()
+        await run(app_client)
+        assert await exporter.run_once() == 1
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from omium.server.store import traces as store
 from omium.server.traces import ingest, reading
 from omium.server.traces.shower import Shower
-from tests.traces.spans import PROTOBUF, S, execution_id, llm, request, send
+from tests.traces.spans import PROTOBUF, S, execution_id, kind, llm, request, send
 
 JSON = "application/json"
 
@@ -97,6 +97,69 @@ async def test_a_trace_has_no_more_spans_than_allowed(app_client, monkeypatch):
     assert answer.partial_success.rejected_spans == 2
     answer = await send(app_client, [S(1), S(9)])  # what is known already has room
     assert answer.partial_success.rejected_spans == 1
+
+
+async def read_trace(app):
+    (row,) = await app.server.db.read(lambda tx: store.list_traces(tx, "", 10))
+    kept = await app.server.db.read(lambda tx: store.list_spans(tx, row.execution_id))
+    return (
+        row,
+        {each.span_id[-1]: json.loads(each.body) for each in kept},
+        sum(len(each.body) for each in kept),
+    )
+
+
+async def test_a_trace_keeps_no_more_bytes_than_allowed_and_counts_all_tokens(each_app_client, monkeypatch):
+    app = each_app_client
+    monkeypatch.setattr(ingest, "TRACE_BYTES_MAX", 10_000)
+    at_us = app.clock.now_us() - 1_000_000
+    long = {"gen_ai.prompt": "x" * 4_000, "gen_ai.completion": "y"}
+    spans = [S(1, 0, "agent", attributes=kind("AGENT"))]
+    spans += [llm(number, 1, (10, 5), attributes=long) for number in range(2, 6)]
+    fitting = await send(app, spans[:3], at_us=at_us)
+    assert fitting.partial_success.error_message == ""
+    flagged = await send(app, spans, at_us=at_us)
+    assert (flagged.partial_success.rejected_spans, flagged.partial_success.error_message) == (
+        0,
+        f"2 flagged: {ingest.LEFT_OUT}",
+    )
+    row, kept, size_bytes = await read_trace(app)
+    assert size_bytes < row.kept_bytes + 1 <= 10_000
+    assert [len(kept[each].get("input", "")) for each in "2345"] == [4_000, 4_000, 0, 0]
+    assert [kept[each]["input_tokens"] for each in "2345"] == [10] * 4
+    assert kept["5"]["flags"] == [ingest.LEFT_OUT]
+
+    await send(app, spans, at_us=at_us)  # a repeat finds the same, with its contents or without
+    assert await read_trace(app) == (row, kept, size_bytes)
+    longer = [
+        llm(number, 1, end_ms=200, attributes=long | {"gen_ai.completion": "z" * 9_000})
+        for number in range(2, 6)
+    ]
+    await send(app, longer, at_us=at_us)  # what replaces a span has no more room than the span had
+    row, kept, size_bytes = await read_trace(app)
+    assert size_bytes <= row.kept_bytes <= 10_000
+
+
+async def test_a_repeat_of_what_is_kept_changes_nothing_where_there_is_no_room_any_more(
+    app_client, monkeypatch
+):
+    at_us = app_client.clock.now_us() - 1_000_000
+    spans = [llm(number, 0, attributes={"gen_ai.prompt": f"hello {number}"}) for number in range(1, 9)]
+    await send(app_client, spans, at_us=at_us)
+    before = await read_trace(app_client)
+    monkeypatch.setattr(ingest, "TRACE_BYTES_MAX", 0)
+    answer = await send(app_client, spans, at_us=at_us)
+    assert answer.partial_success.error_message == ""
+    assert await read_trace(app_client) == before
+
+
+async def test_contents_that_were_left_out_are_not_shown_and_tracebacks_neither(app_client, monkeypatch):
+    monkeypatch.setattr(ingest, "TRACE_BYTES_MAX", 0)
+    exception = {"type": "ValueError", "message": "no ink", "stacktrace": "Traceback\n" * 100}
+    await send(app_client, [llm(1, 0, attributes={"gen_ai.prompt": "hello"}, exception=exception)])
+    _, kept, _ = await read_trace(app_client)
+    assert kept["1"]["error"] == {"type": "ValueError", "message": "no ink"}
+    assert "input" not in kept["1"]
 
 
 async def test_a_large_value_is_cut(app_client):

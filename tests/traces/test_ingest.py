@@ -2,6 +2,7 @@
 
 import pytest
 
+from omium.clock import US_PER_S
 from omium.server.analytics.summing import sum_rows
 from omium.server.analytics.verify import list_sum_problems
 from omium.server.engine.verify import list_problems
@@ -242,6 +243,7 @@ async def test_json_says_the_same_as_protobuf(app_client):
         "attributes": [
             {"key": "gen_ai.operation.name", "value": {"stringValue": "chat"}},
             {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "11"}},
+            {"key": "gen_ai.usage.cache_creation.input_tokens", "value": {"intValue": "4"}},
             {"key": "gen_ai.input.messages", "value": {"arrayValue": {"values": [{"stringValue": "hi"}]}}},
             {"key": "newer", "value": {"laterValue": 1}},
         ],
@@ -250,7 +252,8 @@ async def test_json_says_the_same_as_protobuf(app_client):
     body = {"resourceSpans": [{"resource": {}, "scopeSpans": [{"scope": {"name": "x"}, "spans": [span]}]}]}
     answer = await app.post("/v1/traces", json=body)
     assert (answer.status_code, answer.json()) == (200, {})
-    assert (await get(app))["usage"]["input_tokens"] == 11
+    used = (await get(app))["usage"]
+    assert (used["input_tokens"], used["cache_write_tokens"]) == (11, 4)
     assert next(iter((await list_steps(app)).values()))["input"] == ["hi"]
     span["endTimeUnixNano"] = 1
     answer = await app.post("/v1/traces", json=body)
@@ -391,3 +394,17 @@ async def test_nobody_starts_an_execution_as_observed(app_client):
     start = {"workflow": "report", "driver": "observed", "input_digest": DIGEST, "lease_token": TOKEN}
     answer = await app_client.post_keyed("/v1/executions", start)
     assert answer.status_code in {400, 422}, answer.text
+
+
+async def test_a_large_trace_that_goes_on_is_shown_less_often(app_client):
+    contents = {"gen_ai.input.messages": "why do otters hold hands " * 1_200}
+    at_us = app_client.clock.now_us() - 1_000_000
+    await send(app_client, [llm(n, 0, end_ms=n, attributes=contents) for n in range(1, 81)], at_us=at_us)
+    await show(app_client)  # the first time soon, however large it is
+    shown_us = app_client.clock.now_us()
+
+    await send(app_client, [llm(81, 0)], at_us=at_us)
+
+    trace = await app_client.server.db.read(lambda tx: store.find_trace(tx, execution_id(app_client)))
+    assert trace.shown_us == shown_us
+    assert trace.due_us - shown_us == trace.kept_bytes * US_PER_S // 2**20 > 2 * US_PER_S

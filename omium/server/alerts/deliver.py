@@ -21,6 +21,7 @@ from omium.errors import Problem, SealBroken
 from omium.logs import get_logger
 from omium.server.alerts.channels import Channels, TargetGone
 from omium.server.db.tx import Database, Tx
+from omium.server.looping import Looping
 from omium.server.outbound.addresses import TargetRefused
 from omium.server.outbound.http import SendFailed
 from omium.server.store import alerts as store
@@ -42,29 +43,28 @@ Sleep = Callable[[float], Awaitable[None]]
 log = get_logger(__name__)
 
 
-class Deliverer:
+class Deliverer(Looping):
     """Sends what is due, in the background, until `stop`."""
+
+    TASK = "alert deliveries"
 
     def __init__(
         self, db: Database, channels: Channels, clock: Clock, *, sleep: Sleep = asyncio.sleep
     ) -> None:
+        super().__init__()
         self._db = db
         self._channels = channels
         self._clock = clock
         self._sleep = sleep
         self._running: set[asyncio.Task[None]] = set()
-        self._loop: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._loop = asyncio.create_task(self._repeat(), name="alert deliveries")
 
     async def stop(self) -> None:
         """End; what is being sent is cut off, and sent again when its claim has run out."""
-        tasks = [*self._running, *([self._loop] if self._loop else [])]
+        await super().stop()  # first, so that nothing more begins
+        tasks = list(self._running)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._loop = None
 
     async def run_once(self) -> int:
         """Begin to send what is due now, as far as tasks are free; returns how much was taken."""

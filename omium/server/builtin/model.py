@@ -230,6 +230,8 @@ def _make_usage(
         input_tokens=_count(sums.get("prompt_tokens")),
         output_tokens=_count(sums.get("completion_tokens")),
         cached_tokens=_count(cached.get("cached_tokens") if isinstance(cached, dict) else 0),
+        cache_write_tokens=_count(cached.get("cache_write_tokens") if isinstance(cached, dict) else 0)
+        or _count(sums.get("cache_creation_input_tokens")),  # as proxies tell what Anthropic wrote
         reasoning_tokens=_count(reasoning.get("reasoning_tokens") if isinstance(reasoning, dict) else 0),
         at_us=context.now_us(),
     )

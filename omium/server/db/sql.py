@@ -24,6 +24,7 @@ TOKENS: Final[dict[str, dict[Dialect, str]]] = {
     "clustered": {"sqlite": "STRICT, WITHOUT ROWID", "postgres": ""},
     "for_update": {"sqlite": "", "postgres": "FOR UPDATE"},
     "skip_locked": {"sqlite": "", "postgres": "FOR UPDATE SKIP LOCKED"},
+    "hold": {"sqlite": "abs", "postgres": "pg_advisory_xact_lock"},  # a number, where no row could be locked
 }
 
 _LEXER = re.compile(
@@ -41,8 +42,9 @@ _LEXER = re.compile(
 class Sql:
     """A statement for both databases: `Sql("SELECT id FROM steps WHERE path = :path {for_update}")`.
 
-    Parameters are `:name`; `{int64}`, `{bytes}`, `{text}`, `{strict}`, `{clustered}`, `{for_update}` and
-    `{skip_locked}` are replaced for the database at hand. Braces and colons inside quotes are left alone.
+    Parameters are `:name`; `{int64}`, `{bytes}`, `{text}`, `{strict}`, `{clustered}`, `{for_update}`,
+    `{skip_locked}` and `{hold}` are replaced for the database at hand. Braces and colons inside quotes are
+    left alone.
     Make one object per statement, at module level: it is rendered once, prepared once, and its columns are
     checked once. Raises `ValueError` for an unknown token and for `::`, which only PostgreSQL understands.
     """

@@ -34,7 +34,8 @@ def request_cancel(tx: Tx, principal: Principal, execution_id: str, command: Can
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
-    refuse_observed(row, "cancelled")
+    if row.status != ExecutionStatus.PAUSED:  # nobody runs what was imported unfinished: it may be put away
+        refuse_observed(tx, row, "cancelled")
     if row.status != ExecutionStatus.CANCELLED:
         if row.status in ENDED_STATUSES:
             raise illegal_transition(row, ExecutionStatus.CANCELLED)
@@ -128,7 +129,7 @@ def request_pause(tx: Tx, principal: Principal, execution_id: str, command: Paus
     """Ask that the execution pause after the steps that run now; `IllegalTransition` where it has ended."""
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
-    refuse_observed(row, "paused")
+    refuse_observed(tx, row, "paused")
     if row.status != ExecutionStatus.PAUSED:
         row = ask_to_pause(tx, row, PausedReason.OPERATOR, by=principal.id, comment=command.comment)
     return view_execution(row)

@@ -101,14 +101,20 @@ def covered_by_ignore(group: FailureRow, now_us: int, code_digest: str | None) -
 
 
 def counted(group: FailureRow, occurrence: OccurrenceRow, message: str) -> FailureRow:
-    """Return `group` with one more occurrence; an open one reopens it and ends its ignore."""
+    """Return `group` with one more occurrence; an open one reopens it and ends its ignore.
+
+    One that is imported may be older than what is known: what was seen last stays.
+    """
     counted = replace(
-        group,
-        count=group.count + 1,
-        message=group.message if _is_overflow(group) else message[:MESSAGE_CHARS_MAX],
-        last_seen_us=occurrence.created_us,
-        last_execution_id=occurrence.execution_id,
+        group, count=group.count + 1, first_seen_us=min(group.first_seen_us, occurrence.created_us)
     )
+    if occurrence.created_us >= group.last_seen_us:
+        counted = replace(
+            counted,
+            message=group.message if _is_overflow(group) else message[:MESSAGE_CHARS_MAX],
+            last_seen_us=occurrence.created_us,
+            last_execution_id=occurrence.execution_id,
+        )
     if occurrence.status == FailureStatus.OPEN:
         return replace(reopened(counted), open_count=group.open_count + 1)
     left = group.ignored_count_left

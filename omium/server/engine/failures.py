@@ -39,18 +39,21 @@ def record_occurrence(
     seq: int,
     error: Mapping[str, object],
     cause_id: str | None = None,
+    at_us: int | None = None,
 ) -> str:
     """Record that event `seq` of `row` was a failure of `kind` at `path`, and return the occurrence's id.
 
     Runs in the transaction of that event, so a crash leaves both or neither; for an event that was recorded
     before, the first id is returned and nothing changes. `error` is stored as it is: redact it first.
     `cause_id` makes it a cascade; without, the cause is looked for (a failed child, an output given by hand).
+    `at_us` is when it happened, where that is not now: it may be long ago, and nobody is alerted of it.
     """
     known = store.find_occurrence_at(tx, row.id, seq)
     if known is not None:
         return known
     code = find_code_digest(tx, row.id, row.epoch)
-    group = lock_group(tx, row, describe(row, kind, path, error, tx.now_us, tx.new_id("fl")))
+    happened_us = tx.now_us if at_us is None else at_us
+    group = lock_group(tx, row, describe(row, kind, path, error, happened_us, tx.new_id("fl")))
     covered = covered_by_ignore(group, tx.now_us, code)
     occurrence = OccurrenceRow(
         id=tx.new_id("fo"),
@@ -64,14 +67,15 @@ def record_occurrence(
         cause_id=cause_id or _find_cause(tx, row, kind, path, group.id),
         error=json_bytes(as_error(error)),
         code_digest=code,
-        created_us=tx.now_us,
+        created_us=happened_us,
         disposed_us=tx.now_us if covered else None,
         disposed_by=SERVER if covered else None,
         disposed_reason=group.ignored_reason if covered else None,
     )
     store.insert_occurrence(tx, occurrence)
     store.update_failure(tx, counted(group, occurrence, str(error.get("message") or "")))
-    if occurrence.status == FailureStatus.OPEN and group.status != FailureStatus.OPEN:
+    is_news = at_us is None and group.status != FailureStatus.OPEN
+    if is_news and occurrence.status == FailureStatus.OPEN:
         note_opened(tx, group, again=group.count > 0)
     return occurrence.id
 

@@ -35,6 +35,7 @@ class Filters:
     workflow: str = ""
     environment: str = ""
     kind: str = ""
+    execution_id: str = ""
 
 
 def list_failures(
@@ -48,6 +49,7 @@ def list_failures(
         workflow=filters.workflow,
         environment=filters.environment,
         kind=filters.kind,
+        execution_id=filters.execution_id,
         before_us=before[0],
         before_id=before[1],
         limit=limit,

@@ -20,7 +20,7 @@ from omium.server.db.tx import Tx
 from omium.server.ledger import charges, tranches
 from omium.server.principal import Principal
 from omium.server.store import meters as store
-from omium.server.store.charges import list_path_charges
+from omium.server.store.charges import list_free_steps, list_path_charges
 from omium.server.store.executions import ExecutionRow
 from omium.server.store.holds import find_open_hold
 from omium.server.store.meters import MeterRow
@@ -136,6 +136,7 @@ def read_cost(tx: Tx, row: ExecutionRow) -> Cost | None:
         credits=format_credits(charged).replace(",", ""),
         price_version=meter.price_version,
         step_microcredits=meter.step_microcredits,
+        free_steps=list_free_steps(tx, row.id),
         steps=[StepCost(key=each.path, microcredits=each.microcredits) for each in paths if each.path],
         unpriced_reports=len(store.list_unpriced(tx, row.id, UNPRICED_SHOWN)),
     )

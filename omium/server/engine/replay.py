@@ -100,7 +100,7 @@ def start_replay(
     known = find_execution(tx, packed.principal.tenant_id, packed.id)
     if known is not None:
         return _repeat(tx, packed, prepared, known)
-    refuse_source(source_row)
+    refuse_source(tx, source_row)
     if packed.taker is not None and source_row.driver == Driver.ENGINE:
         raise InvalidRequest(f"{source_row.id} is scheduled by the server; replay it without a process.")
     if not is_current(tx, prepared.plan.source, source_row):

@@ -51,6 +51,7 @@ def read_costs(tx: Tx, row: ExecutionRow) -> SourceCosts:
                 input_tokens=part.input_tokens,
                 output_tokens=part.output_tokens,
                 cached_tokens=part.cached_tokens,
+                cache_write_tokens=part.cache_write_tokens,
                 reasoning_tokens=part.reasoning_tokens,
                 calls=part.calls,
             )

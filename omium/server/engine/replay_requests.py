@@ -36,7 +36,7 @@ async def plan_replay(
 
     def read(tx: Tx) -> tuple[Source, SourceCosts | None, RunnerAnswer, int]:
         row = get_execution(tx, principal.tenant_id, execution_id)
-        refuse_source(row)
+        refuse_source(tx, row)
         costs = read_costs(tx, row) if parts.metering else None
         source = read_source(tx, row, read_pinned(tx, parts, row, command.version))
         return source, costs, find_runner(tx, row, parts.policy), tx.now_us

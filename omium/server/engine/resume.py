@@ -101,7 +101,7 @@ def resume_here(
     """Grant the execution to `taker`, taking it over from a process that is proved to be gone."""
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
-    refuse_observed(row, "resumed")
+    refuse_observed(tx, row, "resumed")
     _refuse_other_environment(principal, row)
     if row.status == ExecutionStatus.RUNNING and row.lease_digest == taker.lease_digest:
         return row
@@ -148,7 +148,7 @@ def resume_queued(
     """
     row = lock_execution(tx, principal.tenant_id, execution_id)
     principal.require_workflow(row.workflow)
-    refuse_observed(row, "resumed")
+    refuse_observed(tx, row, "resumed")
     if row.driver == Driver.ENGINE and parts is not None:
         _lock_failed_below(tx, row)
         row = _resume_nodes(tx, principal, row, command, parts)

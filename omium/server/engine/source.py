@@ -59,9 +59,9 @@ class Source:
         raise InvalidRequest(f"{self.row.id} has no checkpoint {name!r}; `omium executions show` lists them.")
 
 
-def refuse_source(row: ExecutionRow) -> None:
+def refuse_source(tx: Tx, row: ExecutionRow) -> None:
     """Raise `IllegalTransition` while it runs (its next step would not be in the plan), `CheckpointGone`."""
-    refuse_observed(row, "replayed")
+    refuse_observed(tx, row, "replayed")
     if row.status == ExecutionStatus.RUNNING:
         raise IllegalTransition(
             f"{row.id} is running; pause or cancel it, or wait for its end, then replay it.",

@@ -64,7 +64,7 @@ class Way:
 
 
 def find_way(tx: Tx, row: ExecutionRow, command: PlanRollback) -> Way:
-    refuse_observed(row, "rolled back")
+    refuse_observed(tx, row, "rolled back")
     if ExecutionStatus(row.status) not in ROLLBACK_STATUSES:
         raise illegal_transition(row, ExecutionStatus.PAUSED)
     if row.reason == RETIRED:

@@ -139,6 +139,7 @@ def _price(book: PriceBook, usage: UsageRow) -> Priced:
         input_tokens=usage.input_tokens,
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
+        cache_write_tokens=usage.cache_write_tokens,
         reasoning_tokens=usage.reasoning_tokens,
         calls=usage.calls,
     )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from omium.logs import get_logger
 from omium.server.db.tx import Database, Tx
 from omium.server.ledger.book import chain
-from omium.server.store import holds, payments
+from omium.server.store import holds, payments, storage
 from omium.server.store import ledger as store
 from omium.server.store.ledger import GENESIS, AccountKind, AccountRow, EntryRow, FundsRow
 
@@ -43,6 +43,10 @@ async def verify_ledger(db: Database) -> AsyncIterator[tuple[str, str]]:
     total = await db.read(store.sum_accounts)
     if total:
         yield store.SYSTEM, f"all balances together are {total} micro-credits, and must be 0."
+    for found in await db.read(lambda tx: storage.list_mismatches(tx, UNBOOKED_MAX)):
+        told, booked = found.told_microcredits, found.booked_microcredits
+        text = f"what was kept on {found.day} was charged {told} micro-credits, the journal has {booked}."
+        yield found.tenant_id, text
 
 
 async def list_ledger_problems(db: Database) -> list[str]:

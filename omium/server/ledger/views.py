@@ -9,7 +9,7 @@ from omium.server.db.tx import Tx
 from omium.server.ledger.book import EntryKind
 from omium.server.ledger.history import Line, moved
 from omium.server.ledger.state import burn, credits_state
-from omium.server.store import plans
+from omium.server.store import plans, storage
 from omium.server.store.ledger import EntryRow
 from omium.server.store.plans import PlanRow, SubscriptionRow
 
@@ -19,6 +19,7 @@ def view_credits(tx: Tx, tenant_id: str, credits_per_usd: int) -> Credits:
     state = credits_state(tx, tenant_id)
     rate = burn(tx, tenant_id, state)
     subscription = plans.find_subscription(tx, tenant_id)
+    kept = storage.find_newest(tx, tenant_id)
     return Credits(
         usd=to_usd(state.balance_microcredits, credits_per_usd),
         credits=to_credits(state.balance_microcredits),
@@ -31,6 +32,8 @@ def view_credits(tx: Tx, tenant_id: str, credits_per_usd: int) -> Credits:
         burn_credits_per_day=to_credits(rate.microcredits_per_day),
         empty_at_us=rate.empty_us,
         plan=subscription.plan if subscription is not None else None,
+        stored_bytes=kept.stored_bytes if kept is not None else None,
+        storage_credits_per_day=to_credits(kept.charged_microcredits) if kept is not None else 0,
         balance_microcredits=state.balance_microcredits,
         held_microcredits=state.held_microcredits,
         available_microcredits=state.available_microcredits,

@@ -1,6 +1,6 @@
 """Routes: one module per noun; each declares its endpoints and delegates, nothing else.
 
-The list below is the whole of the HTTP surface: a module that is not named here does not exist for anyone.
+The lists below are the whole of the HTTP surface: a module that is not named here does not exist for anyone.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ from omium.server.routes import (
     bootstrap,
     breakers,
     credits,
+    documentation,
     driver,
     effects,
     estimates,
     executions,
     failures,
     graphs,
+    imports,
     key_usage,
     keys,
     logs,
@@ -90,7 +92,13 @@ MODULES = (
     streams,
     admin,
     graphs,
+    imports,
 )
+
+
+def list_pages() -> list[Endpoint]:
+    """Return what is served to browsers beside the API: in no client, and not in its description."""
+    return list(documentation.PAGES)
 
 
 def list_endpoints() -> list[Endpoint]:

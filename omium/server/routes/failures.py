@@ -34,6 +34,8 @@ class FailuresQuery(PageQuery):
     workflow: Annotated[str, Field(max_length=200)] = ""
     environment: Environment | None = None
     kind: FailureKind | None = None
+    execution: Annotated[str, Field(max_length=200)] = ""
+    """Only those that this execution is an occurrence of."""
 
 
 @endpoint(
@@ -53,6 +55,7 @@ async def list_failures(call: Call[None, FailuresQuery]) -> Page[Failure]:
         workflow=query.workflow,
         environment=query.environment or "",
         kind=query.kind or "",
+        execution_id=query.execution,
     )
     rows = await call.read(
         lambda tx: inbox.list_failures(

@@ -52,6 +52,20 @@ BY_PATH = Sql("""
 """)
 
 
+FREE = Sql("""
+    SELECT s.path FROM steps AS s
+      JOIN events AS e ON e.execution_id = s.execution_id AND e.seq = s.completed_seq
+     WHERE s.execution_id = :execution_id AND s.kind = 'effect' AND s.superseded_seq IS NULL
+       AND s.reused_from IS NULL AND e.type = 'step.reused'
+     ORDER BY s.path
+""")
+
+
+def list_free_steps(tx: Tx, execution_id: str) -> list[str]:
+    """List effects that the execution did not report itself, so that they were recorded without a price."""
+    return tx.all(FREE, str, execution_id=execution_id)
+
+
 def list_path_charges(tx: Tx, tenant_id: str, execution_id: str) -> list[PathCharge]:
     """List what reported usage of an execution was charged, by step."""
     return tx.all(BY_PATH, PathCharge, tenant_id=tenant_id, execution_id=execution_id)

@@ -213,7 +213,7 @@ FIND_MARK_BEFORE = Sql("""
      WHERE tenant_id = :tenant_id AND at_us <= :at_us ORDER BY at_us DESC LIMIT 1
 """)
 FIND_FIRST_MARK = Sql("""
-    SELECT at_us, usage_microcredits FROM usage_marks
+    SELECT at_us FROM usage_marks
      WHERE tenant_id = :tenant_id ORDER BY at_us LIMIT 1
 """)
 
@@ -242,6 +242,12 @@ def delete_usage_marks(tx: Tx, before_us: int) -> int:
 
 
 def find_usage_mark(tx: Tx, tenant_id: str, at_us: int) -> UsageMark | None:
-    """Return the last mark until `at_us`, else the first one since; None where there is none."""
+    """Return the last mark until `at_us`; None where nobody has made one yet.
+
+    Where all marks are later, all was spent since: that is a mark of nothing at the time of the first one.
+    """
     before = tx.one_or_none(FIND_MARK_BEFORE, UsageMark, tenant_id=tenant_id, at_us=at_us)
-    return before or tx.one_or_none(FIND_FIRST_MARK, UsageMark, tenant_id=tenant_id)
+    if before is not None:
+        return before
+    first_us = tx.value(FIND_FIRST_MARK, tenant_id=tenant_id)
+    return None if first_us is None else UsageMark(int(first_us), 0)

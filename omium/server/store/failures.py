@@ -136,7 +136,8 @@ def insert_failure(tx: Tx, row: FailureRow) -> bool:
 UPDATE = Sql("""
     UPDATE failures
        SET status = :status, message = :message, count = :count, open_count = :open_count,
-           last_seen_us = :last_seen_us, last_execution_id = :last_execution_id,
+           first_seen_us = :first_seen_us, last_seen_us = :last_seen_us,
+           last_execution_id = :last_execution_id,
            ignored_until_us = :ignored_until_us, ignored_count_left = :ignored_count_left,
            ignored_code = :ignored_code, ignored_reason = :ignored_reason
      WHERE id = :id
@@ -159,7 +160,6 @@ _FIXED = (
     "kind",
     "error_type",
     "step",
-    "first_seen_us",
 )
 
 COUNT_OPEN = Sql("""
@@ -181,6 +181,12 @@ LIST = Sql(f"SELECT {_GROUP} FROM failures WHERE tenant_id = :tenant_id AND {_RE
 LIST_BY_STATUS = Sql(
     f"SELECT {_GROUP} FROM failures WHERE tenant_id = :tenant_id AND status = :status AND {_RESIDUE}"
 )
+LIST_OF_EXECUTION = Sql(f"""
+    SELECT {_GROUP} FROM failures
+     WHERE tenant_id = :tenant_id AND (:status = '' OR status = :status)
+       AND id IN (SELECT failure_id FROM failure_occurrences WHERE execution_id = :execution_id)
+       AND {_RESIDUE}
+""")  # begins with the execution's occurrences, which are few, and has no more groups than those
 
 
 def list_failures(
@@ -194,10 +200,13 @@ def list_failures(
     before_us: int,
     before_id: str,
     limit: int,
+    execution_id: str = "",
 ) -> list[FailureRow]:
     """List groups, the last seen first; an empty filter takes all."""
     filters: dict[str, SqlValue] = {"tenant_id": tenant_id, "workflow": workflow, "environment": environment}
     filters |= {"kind": kind, "before_us": before_us, "before_id": before_id, "limit": limit}
+    if execution_id:
+        return tx.all(LIST_OF_EXECUTION, FailureRow, status=status, execution_id=execution_id, **filters)
     if status:
         return tx.all(LIST_BY_STATUS, FailureRow, status=status, **filters)
     return tx.all(LIST, FailureRow, **filters)

@@ -32,6 +32,7 @@ KEPT: Final = {
     "holds": "belongs to the ledger",
     "ledger_entries": "append-only: money that was moved stays accounted for",
     "payments": "belongs to the ledger",
+    "storage_days": "what entries for kept checkpoints follow from",
 }
 """Table to the reason why its rows stay. They hold ids, amounts and moments, and nothing that ran."""
 

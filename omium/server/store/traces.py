@@ -34,6 +34,7 @@ class TraceRow:
     first_us: int
     seen_us: int
     due_us: int | None
+    kept_bytes: int
 
 
 @light(frozen=True, slots=True)
@@ -47,12 +48,22 @@ class SpanRow:
     body: bytes
 
 
+@light(frozen=True, slots=True)
+class KeptSpan:
+    """What is stored under a span's id."""
+
+    span_id: str
+    ended_us: int
+    digest: str
+    size_bytes: int
+
+
 _TRACE = ", ".join(TraceRow.__slots__)
 
 BEGIN = Sql(f"""
     INSERT INTO traces ({_TRACE})
     VALUES (:execution_id, :tenant_id, :environment, :trace_id, :started_by, 0, 0, 0, 0, 0, :now_us, :now_us,
-            NULL)
+            NULL, 0)
     ON CONFLICT (execution_id) DO NOTHING
 """)
 LOCK = Sql(f"SELECT {_TRACE} FROM traces WHERE execution_id = :execution_id {{for_update}}")
@@ -66,8 +77,13 @@ PUT_SPAN = Sql("""
 """)  # a repeat changes nothing; of two that differ always the same one stays
 COUNT_SPANS = Sql("SELECT COUNT(*) FROM trace_spans WHERE execution_id = :execution_id")
 LIST_SPAN_IDS = Sql("SELECT span_id FROM trace_spans WHERE execution_id = :execution_id")
+LIST_KEPT = Sql("""
+    SELECT span_id, ended_us, digest, LENGTH(body) AS size_bytes FROM trace_spans
+     WHERE execution_id = :execution_id
+""")
 NOTE_NEWS = Sql("""
-    UPDATE traces SET spans = :spans, revision = revision + 1, seen_us = :now_us, closed = 0, due_us = :due_us
+    UPDATE traces SET spans = :spans, kept_bytes = :kept_bytes, revision = revision + 1, seen_us = :now_us,
+                      closed = 0, due_us = :due_us
      WHERE execution_id = :execution_id
 """)
 LIST_DUE = Sql(
@@ -126,9 +142,21 @@ def list_span_ids(tx: Tx, execution_id: str) -> set[str]:
     return set(tx.all(LIST_SPAN_IDS, str, execution_id=execution_id))
 
 
-def note_news(tx: Tx, execution_id: str, *, spans: int, due_us: int) -> None:
+def list_kept(tx: Tx, execution_id: str) -> dict[str, KeptSpan]:
+    """Return what is stored of a trace's spans, by their ids."""
+    return {kept.span_id: kept for kept in tx.all(LIST_KEPT, KeptSpan, execution_id=execution_id)}
+
+
+def note_news(tx: Tx, execution_id: str, *, spans: int, kept_bytes: int, due_us: int) -> None:
     """Note that a locked trace has changed, and when its execution is to be made again."""
-    tx.execute(NOTE_NEWS, execution_id=execution_id, spans=spans, due_us=due_us, now_us=tx.now_us)
+    tx.execute(
+        NOTE_NEWS,
+        execution_id=execution_id,
+        spans=spans,
+        kept_bytes=kept_bytes,
+        due_us=due_us,
+        now_us=tx.now_us,
+    )
 
 
 def list_due(tx: Tx, now_us: int, limit: int) -> list[TraceRow]:
@@ -302,9 +330,10 @@ LIST_SAME = Sql(f"""
     SELECT {_CALL} FROM trace_calls
      WHERE tenant_id = :tenant_id AND environment = :environment AND response_id = :response_id
        AND execution_id <> :execution_id AND scope <> :scope AND lone = :lone
-       AND started_us <= :until_us AND ended_us >= :since_us
+       AND started_us BETWEEN :earliest_us AND :until_us AND ended_us >= :since_us
      ORDER BY execution_id, span_id LIMIT 20
 """)
+HOLD = Sql("SELECT {hold}(:number)")
 MAKE_DUE = Sql("""
     UPDATE traces SET due_us = :now_us WHERE execution_id = :execution_id AND shown_revision > 0
 """)
@@ -316,8 +345,11 @@ def replace_calls(tx: Tx, execution_id: str, rows: Iterable[CallRow]) -> None:
     tx.execute_many(INSERT_CALL, [{name: getattr(row, name) for name in CallRow.__slots__} for row in rows])
 
 
-def list_same_calls(tx: Tx, call: CallRow, *, lone: bool, slack_us: int) -> list[CallRow]:
-    """List calls that others told of in other traces: the same answer's id, about that time."""
+def list_same_calls(tx: Tx, call: CallRow, *, lone: bool, slack_us: int, longest_us: int) -> list[CallRow]:
+    """List calls that others told of in other traces: the same answer's id, about that time.
+
+    What took longer than `longest_us` before `call` began may be missing.
+    """
     return tx.all(
         LIST_SAME,
         CallRow,
@@ -329,7 +361,14 @@ def list_same_calls(tx: Tx, call: CallRow, *, lone: bool, slack_us: int) -> list
         lone=int(lone),
         until_us=call.ended_us + slack_us,
         since_us=call.started_us - slack_us,
+        earliest_us=call.started_us - slack_us - longest_us,
     )
+
+
+def hold_calls(tx: Tx, numbers: Iterable[int]) -> None:
+    """Keep others from telling of the calls with these numbers until this work ends."""
+    for number in sorted(set(numbers)):
+        tx.send(HOLD, number=number)
 
 
 def make_due(tx: Tx, execution_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from omium.server.db.tx import Sql, SqlValue, Tx
@@ -24,6 +25,7 @@ class UsageRow:
     input_tokens: int
     output_tokens: int
     cached_tokens: int
+    cache_write_tokens: int
     reasoning_tokens: int
     calls: int
     reported_cost_microusd: int | None
@@ -47,6 +49,7 @@ class UsageSum:
     input_tokens: int
     output_tokens: int
     cached_tokens: int
+    cache_write_tokens: int
     reasoning_tokens: int
     calls: int
     reported_cost_microusd: int
@@ -62,6 +65,7 @@ class PathUsage:
     input_tokens: int
     output_tokens: int
     cached_tokens: int
+    cache_write_tokens: int
     reasoning_tokens: int
     calls: int
 
@@ -75,13 +79,14 @@ class PathTokens:
 
 
 _COLUMNS = """tenant_id, id, execution_id, path, attempt, environment, workflow, api_key_id, provider, model,
-       input_tokens, output_tokens, cached_tokens, reasoning_tokens, calls, reported_cost_microusd, at_us"""
+       input_tokens, output_tokens, cached_tokens, cache_write_tokens, reasoning_tokens, calls,
+       reported_cost_microusd, at_us"""
 
 INSERT = Sql(f"""
     INSERT INTO usage_records ({_COLUMNS})
     VALUES (:tenant_id, :id, :execution_id, :path, :attempt, :environment, :workflow, :api_key_id, :provider,
-            :model, :input_tokens, :output_tokens, :cached_tokens, :reasoning_tokens, :calls,
-            :reported_cost_microusd, :at_us)
+            :model, :input_tokens, :output_tokens, :cached_tokens, :cache_write_tokens, :reasoning_tokens,
+            :calls, :reported_cost_microusd, :at_us)
     ON CONFLICT (tenant_id, id) DO NOTHING
 """)  # the id is the client's: a repeat, however late, counts once
 
@@ -89,6 +94,11 @@ INSERT = Sql(f"""
 def insert_usage(tx: Tx, row: UsageRow) -> bool:
     """Insert a record; False where its id was counted already."""
     return tx.execute(INSERT, **{name: getattr(row, name) for name in row.__dataclass_fields__}) == 1
+
+
+def insert_all_usage(tx: Tx, rows: Iterable[UsageRow]) -> None:
+    """Insert records; those whose id was counted already stay as they are."""
+    tx.execute_many(INSERT, [{name: getattr(row, name) for name in row.__dataclass_fields__} for row in rows])
 
 
 FIND = Sql(f"SELECT {_COLUMNS} FROM usage_records WHERE tenant_id = :tenant_id AND id = :id")
@@ -105,6 +115,7 @@ SUM = Sql("""
            CAST(SUM(input_tokens) AS {int64}) AS input_tokens,
            CAST(SUM(output_tokens) AS {int64}) AS output_tokens,
            CAST(SUM(cached_tokens) AS {int64}) AS cached_tokens,
+           CAST(SUM(cache_write_tokens) AS {int64}) AS cache_write_tokens,
            CAST(SUM(reasoning_tokens) AS {int64}) AS reasoning_tokens,
            CAST(SUM(calls) AS {int64}) AS calls,
            CAST(COALESCE(SUM(reported_cost_microusd), 0) AS {int64}) AS reported_cost_microusd
@@ -117,6 +128,7 @@ BY_PATH = Sql("""
            CAST(SUM(input_tokens) AS {int64}) AS input_tokens,
            CAST(SUM(output_tokens) AS {int64}) AS output_tokens,
            CAST(SUM(cached_tokens) AS {int64}) AS cached_tokens,
+           CAST(SUM(cache_write_tokens) AS {int64}) AS cache_write_tokens,
            CAST(SUM(reasoning_tokens) AS {int64}) AS reasoning_tokens,
            CAST(SUM(calls) AS {int64}) AS calls
       FROM usage_records

@@ -11,6 +11,7 @@
     picture.py     all spans of a trace to one execution; the same for any order in which they came
     showing.py     that picture to rows, in one transaction
     shower.py      the loop that does it for traces with news
+    imported.py    runs that a framework stored itself, shown the same way
 
 Spans are the truth and are stored before the answer; an execution is made of all spans of its trace, again
 whenever there are further ones. Omium has not run it: its driver is `observed`, nobody can resume it. The

@@ -4,8 +4,8 @@
 
 The queue is the database, so a collector that is away for a day misses nothing and nothing piles up in
 memory. The process dies before the cursor moves: it is told again, under the same ids. Two servers may tell
-the same. What the collector calls wrong (400, 413) is left out with a line in the log, so that the rest goes
-on.
+the same. What the collector calls wrong (400, 413), or takes in part, is left out with a line in the log, so
+that the rest goes on: OTLP forbids to send again what was refused.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from omium.clock import US_PER_S
 from omium.errors import ConfigError, Problem
 from omium.logs import get_logger
 from omium.server.db.tx import Database, Tx
+from omium.server.looping import Looping
 from omium.server.outbound.addresses import TargetRefused
 from omium.server.outbound.http import GuardedClient, SendFailed, check_headers
 from omium.server.settings import ServerSettings
@@ -27,7 +28,7 @@ from omium.server.store import details, steps, usage
 from omium.server.store import trace_exports as store
 from omium.server.store.executions import ExecutionRow
 from omium.server.traces.outgoing import make_request
-from omium.server.traces.protobuf import MEDIA_TYPE
+from omium.server.traces.protobuf import MEDIA_TYPE, read_reply
 
 EVERY_S: Final = 2.0
 LAG_US: Final = 5 * US_PER_S
@@ -44,8 +45,13 @@ Sleep = Callable[[float], Awaitable[None]]
 log = get_logger(__name__)
 
 
-class Exporter:
-    """Tells one collector until `stop`. `endpoint` is its base, as in OTEL_EXPORTER_OTLP_ENDPOINT."""
+class Exporter(Looping):
+    """Tells one collector until `stop`. `endpoint` is its base, as in OTEL_EXPORTER_OTLP_ENDPOINT.
+
+    What was being sent when it stops is sent again by the next start.
+    """
+
+    TASK = "otlp export"
 
     def __init__(
         self,
@@ -56,14 +62,15 @@ class Exporter:
         *,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        super().__init__()
         self._db = db
         self._client = client
         self.target = f"{endpoint.rstrip('/')}/v1/traces"
         self._headers = {"content-type": MEDIA_TYPE, **headers}
         self._sleep = sleep
         self._failures = 0
+        self._warned = ""
         self._window_us = WINDOW_US
-        self._loop: asyncio.Task[None] | None = None
 
     @classmethod
     def load(cls, settings: ServerSettings, db: Database) -> Exporter | None:
@@ -85,16 +92,6 @@ class Exporter:
         except (TargetRefused, ValueError) as error:
             raise ConfigError(f"OMIUM_OTLP_EXPORT_ENDPOINT: {error}") from error
         return cls(db, client, settings.otlp_export_endpoint, headers)
-
-    def start(self) -> None:
-        self._loop = asyncio.create_task(self._repeat(), name="otlp export")
-
-    async def stop(self) -> None:
-        """End; what was being sent is sent again by the next start."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-            self._loop = None
 
     async def run_once(self) -> int:
         """Tell a page of what has ended; returns how many that were. Raises what sending raises."""
@@ -125,6 +122,17 @@ class Exporter:
             log.warning("a collector refuses an execution", execution_id=row.id, status=answer.status)
         elif not 200 <= answer.status < 300:
             raise SendFailed(f"{self.target} answered {answer.status}.")
+        else:
+            self._note_reply(row, answer.body)
+
+    def _note_reply(self, row: ExecutionRow, body: bytes) -> None:
+        """Log what the collector refused of an execution, and its warnings: the same one once."""
+        refused, said = read_reply(body)
+        if refused:
+            log.warning("a collector refuses spans", execution_id=row.id, spans=refused, said=said)
+        elif said and said != self._warned:
+            log.warning("a collector warns", execution_id=row.id, said=said)
+            self._warned = said
 
     async def _repeat(self) -> None:
         while True:

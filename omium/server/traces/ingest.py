@@ -9,6 +9,7 @@ tenant, the environment and the trace id.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,18 +26,23 @@ from omium.server.db.tx import Database, Tx
 from omium.server.principal import Principal
 from omium.server.secrets.known import KnownSecrets
 from omium.server.store import traces as store
-from omium.server.store.traces import SpanRow, TraceRow
+from omium.server.store.traces import KeptSpan, SpanRow, TraceRow
 from omium.server.traces import json_form, protobuf
 from omium.server.traces.body import inflate
 from omium.server.traces.reading import Span, find_fault, pack_span, read_span
 from omium.server.traces.wire import SPANS_MAX, NotOtlp, RawSpan
 
 TRACE_SPANS_MAX: Final = 5_000
+TRACE_BYTES_MAX: Final = 32 * 2**20
+"""Contents of a trace that are kept: all of it is read, and shown in one transaction, again and again."""
+LEFT_OUT: Final = "its contents were left out: a trace keeps 32 MiB"
 SETTLE_US: Final = US_PER_S
 """After news, how long is waited for more before the execution is made again."""
 SHARE_OF_AGE: Final = 20
 """A trace that goes on for long is shown again each time that it has grown older by this part."""
 PAUSE_US_MAX: Final = 10 * US_PER_S
+PAUSE_US_PER_MIB: Final = US_PER_S
+"""A trace that keeps much is shown less often: each time all of it is written, while others wait."""
 INLINE_BYTES: Final = 64 * 2**10
 """A larger body is read on another thread, so that others are answered meanwhile."""
 MESSAGE_FAULTS_MAX: Final = 5
@@ -51,12 +57,20 @@ class Batch:
     faults: Counter[str] = field(default_factory=Counter)
     flags: Counter[str] = field(default_factory=Counter)
 
-    def describe(self, further: Counter[str]) -> tuple[int, str]:
-        """Return how many spans were refused, `further` ones too, and sentences for the exporter's log."""
-        faults = self.faults + further
+    def describe(self, stored: Stored) -> tuple[int, str]:
+        """Return how many spans were refused, and sentences for the exporter's log."""
+        faults, flags = self.faults + stored.faults, self.flags + stored.flags
         said = [f"{count} refused: {fault}" for fault, count in faults.most_common(MESSAGE_FAULTS_MAX)]
-        said += [f"{count} flagged: {flag}" for flag, count in self.flags.most_common(MESSAGE_FAULTS_MAX)]
+        said += [f"{count} flagged: {flag}" for flag, count in flags.most_common(MESSAGE_FAULTS_MAX)]
         return sum(faults.values()), "; ".join(said)
+
+
+@dataclass(slots=True)
+class Stored:
+    """What became of a batch: what had no room at all, and what lost its contents."""
+
+    faults: Counter[str] = field(default_factory=Counter)
+    flags: Counter[str] = field(default_factory=Counter)
 
 
 async def ingest(
@@ -85,8 +99,8 @@ async def ingest(
     read = partial(read_batch, principal, inflated, form, secrets, spelled)
     small = len(inflated) <= INLINE_BYTES  # what was sent small may be large
     batch = read(now_us) if small else await asyncio.to_thread(read, now_us)
-    faults = await db.write(lambda tx: store_batch(tx, principal, batch)) if batch.rows else Counter[str]()
-    rejected, message = batch.describe(faults)
+    stored = await db.write(lambda tx: store_batch(tx, principal, batch)) if batch.rows else Stored()
+    rejected, message = batch.describe(stored)
     write = protobuf.write_reply if form == protobuf.MEDIA_TYPE else json_form.write_reply
     return write(rejected, message), form
 
@@ -139,9 +153,9 @@ def _read(body: bytes, form: str) -> Iterator[RawSpan]:
     return protobuf.read_spans(body) if form == protobuf.MEDIA_TYPE else json_form.read_spans(body)
 
 
-def store_batch(tx: Tx, principal: Principal, batch: Batch) -> Counter[str]:
+def store_batch(tx: Tx, principal: Principal, batch: Batch) -> Stored:
     """Store the batch's rows; returns what had no room. Traces are locked in the order of their ids."""
-    faults = Counter[str]()
+    stored = Stored()
     for execution_id in sorted(batch.rows):
         trace = store.lock_trace(tx, _new_trace(principal, execution_id, batch.trace_ids[execution_id]))
         rows = batch.rows[execution_id]
@@ -149,11 +163,16 @@ def store_batch(tx: Tx, principal: Principal, batch: Batch) -> Counter[str]:
         if spans + len(rows) > TRACE_SPANS_MAX:
             rows, refused = _fit(rows, store.list_span_ids(tx, execution_id))
             if refused:
-                faults[f"a trace has more than {TRACE_SPANS_MAX:,} spans"] += refused
+                stored.faults[f"a trace has more than {TRACE_SPANS_MAX:,} spans"] += refused
+        kept_bytes = trace.kept_bytes + sum(len(row.body) for row in rows)
+        if kept_bytes > TRACE_BYTES_MAX:
+            rows, kept_bytes, emptied = _fit_bytes(rows, store.list_kept(tx, execution_id))
+            stored.flags[LEFT_OUT] += emptied
         if store.put_spans(tx, rows):
             spans = store.count_spans(tx, execution_id)
-            store.note_news(tx, execution_id, spans=spans, due_us=_due_us(tx, trace))
-    return faults
+            due_us = _due_us(tx, trace, kept_bytes)
+            store.note_news(tx, execution_id, spans=spans, kept_bytes=kept_bytes, due_us=due_us)
+    return stored
 
 
 def _fit(rows: list[SpanRow], known: set[str]) -> tuple[list[SpanRow], int]:
@@ -164,6 +183,41 @@ def _fit(rows: list[SpanRow], known: set[str]) -> tuple[list[SpanRow], int]:
             known.add(row.span_id)
             fitting.append(row)
     return fitting, len(rows) - len(fitting)
+
+
+def _fit_bytes(rows: list[SpanRow], known: dict[str, KeptSpan]) -> tuple[list[SpanRow], int, int]:
+    """Return `rows` as their trace has room for them, what it then takes, and how many lost their contents.
+
+    A repeat takes no room, and finds the same again, with its contents or without.
+    """
+    fitting, emptied = list[SpanRow](), 0
+    kept_bytes = sum(kept.size_bytes for kept in known.values())
+    for row in rows:
+        before = known.get(row.span_id)
+        if before is not None and before.digest == row.digest:
+            continue
+        size_bytes = before.size_bytes if before is not None else 0
+        if kept_bytes - size_bytes + len(row.body) > TRACE_BYTES_MAX:
+            row = _without_contents(row)  # noqa: PLW2901  # this one is kept
+            emptied += 1
+        if before is not None and (row.ended_us, row.digest) <= (before.ended_us, before.digest):
+            continue  # what is there stays
+        kept_bytes += len(row.body) - size_bytes
+        fitting.append(row)
+        known[row.span_id] = KeptSpan(row.span_id, row.ended_us, row.digest, len(row.body))
+    return fitting, kept_bytes, emptied
+
+
+def _without_contents(row: SpanRow) -> SpanRow:
+    """Return the row without what went in, what came out and tracebacks; tokens and errors stay."""
+    said = json.loads(row.body)
+    error = said.get("error")
+    if error:
+        said["error"] = {name: value for name, value in error.items() if name != "traceback"}
+    said = {name: value for name, value in said.items() if name not in ("input", "output")}
+    said["flags"] = [*said.get("flags", []), LEFT_OUT]
+    body = canonical_bytes(said)
+    return SpanRow(row.execution_id, row.span_id, row.ended_us, digest(body), body)
 
 
 def _new_trace(principal: Principal, execution_id: str, trace_id: str) -> TraceRow:
@@ -181,11 +235,13 @@ def _new_trace(principal: Principal, execution_id: str, trace_id: str) -> TraceR
         first_us=0,
         seen_us=0,
         due_us=None,
+        kept_bytes=0,
     )
 
 
-def _due_us(tx: Tx, trace: TraceRow) -> int:
-    """Return when to show the trace: soon, but one that grows for an hour not every second."""
+def _due_us(tx: Tx, trace: TraceRow, kept_bytes: int) -> int:
+    """Return when to show the trace: soon, but one that grows for an hour, or is large, not every second."""
     pause_us = min((tx.now_us - trace.first_us) // SHARE_OF_AGE, PAUSE_US_MAX)
+    pause_us = max(pause_us, kept_bytes * PAUSE_US_PER_MIB // 2**20)
     due_us = max(tx.now_us + SETTLE_US, trace.shown_us + pause_us)
     return min(due_us, trace.due_us) if trace.due_us is not None else due_us

@@ -16,7 +16,7 @@ from typing import Any, Final
 from omium.server.traces.reading import Span
 
 _FILLED: Final = ("model", "provider", "response_id", "cost_microusd", "input", "output")
-_COUNTED: Final = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+_COUNTED: Final = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens", "reasoning_tokens")
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,6 +123,7 @@ def _tokens(used: list[PathUsage]) -> dict[str, int]:
         "gen_ai.usage.input_tokens": sum(part.input_tokens for part in used),
         "gen_ai.usage.output_tokens": sum(part.output_tokens for part in used),
         "gen_ai.usage.cache_read.input_tokens": sum(part.cached_tokens for part in used),
+        "gen_ai.usage.cache_creation.input_tokens": sum(part.cache_write_tokens for part in used),
     }
 
 

@@ -38,6 +38,15 @@ class ObservedStep:
 
 
 @dataclass(frozen=True, slots=True)
+class ObservedState:
+    """A state that was saved at a moment; only imported runs have them."""
+
+    name: str
+    at_us: int
+    state: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedUsage:
     """A call of a model; `id` is that of its record."""
 
@@ -62,6 +71,12 @@ class Picture:
     usage: list[ObservedUsage] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     """What was left out of the span that is the execution itself."""
+    states: list[ObservedState] = field(default_factory=list)
+    """In the order in which they were saved."""
+    reason: str | None = None
+    """Why it is paused."""
+    origin: str = ""
+    """The framework in whose store it was; empty where spans tell of it."""
     is_lone_call: bool = False
     """Whether one call of a model is all that the trace has of an agent."""
 
@@ -119,6 +134,11 @@ def _name_workflow(spans: Sequence[Span], root: Span, body: Span) -> str:
     return named or root.service or body.name or UNNAMED
 
 
+def name_segment(name: str, count: int) -> str:
+    """Return the part of a path that names the `count`-th step with this name."""
+    return name.translate(_ESCAPES) + (f"#{count}" if count > 1 else "")
+
+
 def _name_steps(tree: Tree, below: dict[str | None, list[str]], whole: str | None) -> list[ObservedStep]:
     """Return every span below `whole` as a step, named by what is above it."""
     steps: list[ObservedStep] = []
@@ -129,7 +149,7 @@ def _name_steps(tree: Tree, below: dict[str | None, list[str]], whole: str | Non
         span = tree.spans[id_]
         while True:  # what has no room in there stands further up; everything has room at the top
             count = counts.get((scope, span.name), 0) + 1
-            segment = span.name.translate(_ESCAPES) + (f"#{count}" if count > 1 else "")
+            segment = name_segment(span.name, count)
             path = f"{scope}/{segment}" if scope else segment
             if not scope or (len(path.encode()) <= PATH_BYTES_MAX and path.count("/") < DEPTH_MAX):
                 break

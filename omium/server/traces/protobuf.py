@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 
 from omium.jsonvalue import JsonValue
+from omium.safetext import safe_text
 from omium.server.traces.structure import check_structure
 from omium.server.traces.wire import (
     ATTRIBUTES_MAX,
@@ -32,6 +33,8 @@ from omium.server.traces.wire import (
 )
 
 MEDIA_TYPE: Final = "application/x-protobuf"
+SAID_MAX: Final = 500
+"""Characters of what a collector says that go into the log."""
 
 
 def read_spans(body: bytes) -> Iterator[RawSpan]:
@@ -57,6 +60,17 @@ def write_reply(rejected: int, message: str) -> bytes:
         reply.partial_success.rejected_spans = rejected
         reply.partial_success.error_message = message
     return bytes(reply.SerializeToString())
+
+
+def read_reply(body: bytes) -> tuple[int, str]:
+    """Return how many spans a collector refused, and what it says; nothing where that is not OTLP."""
+    reply = ExportTraceServiceResponse()
+    try:
+        reply.ParseFromString(body)
+    except DecodeError:
+        return 0, ""
+    said = safe_text(reply.partial_success.error_message)[:SAID_MAX]
+    return max(int(reply.partial_success.rejected_spans), 0), said
 
 
 def _read_span(span: Any, origin: Origin) -> RawSpan:

@@ -55,6 +55,7 @@ class Span:
     input_tokens: int | None = None
     output_tokens: int | None = None
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
     cost_microusd: int | None = None
     input: JsonValue = None
@@ -157,6 +158,7 @@ def _read_call(given: Attributes, flags: list[str], conceal: Conceal) -> dict[st
         "input_tokens": said,
         "output_tokens": made,
         "cached_tokens": named.count_of(given, named.CACHED_TOKENS, flags),
+        "cache_write_tokens": named.count_of(given, named.CACHE_WRITE_TOKENS, flags),
         "reasoning_tokens": named.count_of(given, named.REASONING_TOKENS, flags),
         "cost_microusd": named.cost_microusd(given, flags),
     }

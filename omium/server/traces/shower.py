@@ -18,6 +18,7 @@ from omium.errors import Problem
 from omium.logs import get_logger
 from omium.server.db.tx import Tx
 from omium.server.engine.parts import EngineParts
+from omium.server.looping import Looping
 from omium.server.store import traces as store
 from omium.server.store.traces import TraceRow
 from omium.server.traces.picture import draw, is_open
@@ -31,6 +32,8 @@ QUIET_US: Final = 600 * US_PER_S
 UNSHOWN_US: Final = 3_600 * US_PER_S
 """How long spans are kept in whose trace nothing of an agent was seen."""
 PUT_OFF_US: Final = 300 * US_PER_S
+BESIDE: Final = 8
+"""So many small traces are shown beside each other."""
 LARGE: Final = 300
 LARGE_BYTES: Final = 256 * 2**10
 """More spans than these, or longer ones, are drawn on another thread."""
@@ -41,36 +44,45 @@ Sleep = Callable[[float], Awaitable[None]]
 log = get_logger(__name__)
 
 
-class Shower:
-    """Shows what is due until `stop`."""
+class Shower(Looping):
+    """Shows what is due until `stop`.
+
+    When it stops, what is being shown is committed or undone by the database.
+    """
+
+    TASK = "traces"
 
     def __init__(self, parts: EngineParts, *, sleep: Sleep = asyncio.sleep) -> None:
+        super().__init__()
         self._parts = parts
         self._sleep = sleep
-        self._loop: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._loop = asyncio.create_task(self._repeat(), name="traces")
-
-    async def stop(self) -> None:
-        """End; what is being shown is committed or undone by the database."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-            self._loop = None
 
     async def run_once(self) -> int:
         """Show what is due now; returns how many traces that were."""
         due = await self._parts.db.read(lambda tx: store.list_due(tx, tx.now_us, AT_ONCE))
+        small = [trace for trace in due if _is_small(trace.spans, trace.kept_bytes)]
+        for start in range(0, len(small), BESIDE):
+            await self._show_all(small[start : start + BESIDE])
         for trace in due:
-            try:
-                await self.show_trace(trace)
-            except Problem:
-                raise
-            except Exception:  # the boundary: one trace must not keep all others from being shown
-                log.exception("a trace could not be shown", execution_id=trace.execution_id)
-                await self._parts.db.write(lambda tx, t=trace: _put_off(tx, t))  # type: ignore[misc]
+            if not _is_small(trace.spans, trace.kept_bytes):
+                await self._show_all([trace])  # alone: what it holds in memory is enough
         return len(due)
+
+    async def _show_all(self, traces: list[TraceRow]) -> None:
+        """Show traces beside each other, so that they share commits; one that is spoilt is put off."""
+        ended = await asyncio.gather(*map(self._show_or_put_off, traces), return_exceptions=True)
+        for error in ended:
+            if error is not None:  # busy, full or stopping: the others have ended all the same
+                raise error
+
+    async def _show_or_put_off(self, trace: TraceRow) -> None:
+        try:
+            await self.show_trace(trace)
+        except Problem:
+            raise
+        except Exception:  # the boundary: one trace must not keep all others from being shown
+            log.exception("a trace could not be shown", execution_id=trace.execution_id)
+            await self._parts.db.write(lambda tx: _put_off(tx, trace))
 
     async def show_trace(self, trace: TraceRow) -> None:
         """Make the execution of `trace` anew."""
@@ -87,7 +99,7 @@ class Shower:
             packed = pack_picture(self._parts.vault, trace.tenant_id, picture) if picture else None
             return packed, is_open(spans)
 
-        small = len(rows) <= LARGE and sum(len(row.body) for row in rows) <= LARGE_BYTES
+        small = _is_small(len(rows), sum(len(row.body) for row in rows))
         packed, is_waiting = make() if small else await asyncio.to_thread(make)
         due_us = trace.seen_us + QUIET_US if is_waiting and not closed else None
 
@@ -109,6 +121,10 @@ class Shower:
                 log.exception("no trace could be shown")
             pause_s = EVERY_S if taken < AT_ONCE else EVERY_S / 10
             await self._sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  # spreads load, hides nothing
+
+
+def _is_small(spans: int, kept_bytes: int) -> bool:
+    return spans <= LARGE and kept_bytes <= LARGE_BYTES
 
 
 def _put_off(tx: Tx, trace: TraceRow) -> None:

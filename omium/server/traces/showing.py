@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from omium.ids import derived_id
 from omium.jsonvalue import JsonValue, digest, json_bytes
 from omium.server.analytics import counting
 from omium.server.db.tx import Tx
@@ -19,21 +20,42 @@ from omium.server.engine.failure_groups import describe
 from omium.server.engine.failures import close_in_group, record_occurrence
 from omium.server.engine.transitions import FOLDED, announce
 from omium.server.engine.values import PackedValue, Vault, drop_value, put_value
-from omium.server.store import details, failures, retention, steps
+from omium.server.store import checkpoints, details, failures, imports, retention, steps
 from omium.server.store import traces as store
+from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.details import DetailsRow
 from omium.server.store.executions import ExecutionRow, insert_execution, lock_if_there
 from omium.server.store.steps import StepRow
 from omium.server.store.traces import EventDraft, TraceRow
-from omium.server.store.usage import UsageRow, insert_usage
-from omium.server.traces.elsewhere import repeats_another
-from omium.server.traces.picture import ObservedStep, ObservedUsage, Picture
-from omium.states import Driver, Durability, EventType, ExecutionStatus, FailureKind, FailureStatus, Takeover
+from omium.server.store.usage import UsageRow, insert_all_usage
+from omium.server.traces.elsewhere import lock_with_repeats, repeats_another
+from omium.server.traces.picture import ObservedState, ObservedStep, ObservedUsage, Picture
+from omium.states import (
+    ENDED_STATUSES,
+    Driver,
+    Durability,
+    EventType,
+    ExecutionStatus,
+    FailureKind,
+    FailureStatus,
+    Takeover,
+)
 
 LEASE: Final = "observed"
 """In place of a digest: no token has it, so nobody drives what was only seen."""
 Shown = Literal["shown", "hidden", "changed"]
 QUEUE: Final = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose execution it is, and its id; `digest` is that of what it is made of."""
+
+    execution_id: str
+    tenant_id: str
+    environment: str
+    started_by: str
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +66,7 @@ class PackedPicture:
     input: PackedValue
     output: PackedValue | None
     steps: list[tuple[ObservedStep, PackedValue | None, PackedValue]]
+    states: list[tuple[ObservedState, PackedValue]]
 
 
 def pack_picture(vault: Vault, tenant_id: str, picture: Picture) -> PackedPicture:
@@ -60,12 +83,13 @@ def pack_picture(vault: Vault, tenant_id: str, picture: Picture) -> PackedPictur
             (step, None if step.span.failed else pack(step.span.output), pack(step.span.input))
             for step in picture.steps
         ],
+        states=[(state, pack(state.state)) for state in picture.states],
     )
 
 
 def show(tx: Tx, trace: TraceRow, packed: PackedPicture) -> Shown:
     """Make the execution of `trace` what `packed` shows; nothing where the trace is another one by now."""
-    now = store.lock_if_there(tx, trace.execution_id)
+    now = lock_with_repeats(tx, trace, packed.picture)
     if now is None or (now.revision, now.closed, now.shown_us) != (
         trace.revision,
         trace.closed,
@@ -81,16 +105,31 @@ def show(tx: Tx, trace: TraceRow, packed: PackedPicture) -> Shown:
         if was is not None:
             _remove(tx, was, packed.picture)
         return "hidden"
-    row = _make_row(tx, trace, packed)
+    owner = Owner(
+        trace.execution_id,
+        trace.tenant_id,
+        trace.environment,
+        trace.started_by,
+        digest(trace.execution_id.encode()),
+    )
+    return "shown" if place(tx, owner, was, packed) else "hidden"
+
+
+def place(tx: Tx, owner: Owner, was: ExecutionRow | None, packed: PackedPicture) -> bool:
+    """Make the execution what `packed` shows; `was` is its locked row, where it is there.
+
+    Returns False where its id is another tenant's, by a chance of 1 in 2^128.
+    """
+    row = _make_row(tx, owner, packed)
     if was is None:
         if not insert_execution(tx, row):
-            return "hidden"  # another tenant's, by a chance of 1 in 2^128
-        _insert_details(tx, row, packed)
+            return False
+        _insert_details(tx, row, owner, packed)
     else:
         if was.ended_us is not None:
             counting.take_out(tx, was)
         store.replace_execution(tx, row)
-        _take_records(tx, row)
+        _take_records(tx, row, states=bool(packed.picture.origin))
         store.replace_details(
             tx,
             row.id,
@@ -99,20 +138,33 @@ def show(tx: Tx, trace: TraceRow, packed: PackedPicture) -> Shown:
             made=put_value(tx, row.tenant_id, packed.output) if packed.output else None,
             error=_error(packed.picture),
         )
+    step_seqs, state_seqs = _number(packed.picture)
     records = [
         _make_step(tx, row, step, made, given, number)
-        for number, (step, made, given) in enumerate(packed.steps, 2)
+        for number, (step, made, given) in zip(step_seqs, packed.steps, strict=True)
     ]
     tx.execute_many(steps.PUT, [steps.column_values(record) for record in records])
     store.insert_events(tx, row.id, _list_events(row, packed.picture))
+    for number, (state, value) in zip(state_seqs, packed.states, strict=True):
+        checkpoints.insert_checkpoint(tx, _make_state(tx, row, state, value, number))
     _replace_usage(tx, row, packed.picture.usage)
     _replace_failure(tx, row, packed.picture)
     announce(tx, row)
-    return "shown"
+    return True
 
 
-def _take_records(tx: Tx, row: ExecutionRow) -> None:
-    for values in store.take_records(tx, row.id):
+def _number(picture: Picture) -> tuple[list[int], list[int]]:
+    """Return the numbers of the events of steps, and of states: a state is saved after what led to it."""
+    moments = [(step.span.end_us, 0, place) for place, step in enumerate(picture.steps)]
+    moments += [(state.at_us, 1, place) for place, state in enumerate(picture.states)]
+    seqs: tuple[list[int], list[int]] = ([], [])
+    for seq, (_, kind, _) in enumerate(sorted(moments), 2):
+        seqs[kind].append(seq)
+    return seqs
+
+
+def _take_records(tx: Tx, row: ExecutionRow, *, states: bool = False) -> None:
+    for values in store.take_records(tx, row.id) + (imports.take_states(tx, row.id) if states else []):
         drop_value(tx, row.tenant_id, values.first)
         drop_value(tx, row.tenant_id, values.second)
 
@@ -127,23 +179,24 @@ def _remove(tx: Tx, was: ExecutionRow, picture: Picture) -> None:
     retention.delete_execution(tx, was.id)
 
 
-def _make_row(tx: Tx, trace: TraceRow, packed: PackedPicture) -> ExecutionRow:
+def _make_row(tx: Tx, owner: Owner, packed: PackedPicture) -> ExecutionRow:
     picture = packed.picture
-    ended = picture.status is not ExecutionStatus.RUNNING
+    stands = picture.status is not ExecutionStatus.RUNNING
+    ended = picture.status in ENDED_STATUSES
     return ExecutionRow(
-        id=trace.execution_id,
-        tenant_id=trace.tenant_id,
-        environment=trace.environment,
+        id=owner.execution_id,
+        tenant_id=owner.tenant_id,
+        environment=owner.environment,
         workflow=picture.workflow,
         queue=QUEUE,
         driver=Driver.OBSERVED.value,
         durability=Durability.RELAXED.value,
         takeover=Takeover.NEVER.value,
         status=picture.status.value,
-        reason="error" if picture.status is ExecutionStatus.FAILED else None,
+        reason="error" if picture.status is ExecutionStatus.FAILED else picture.reason,
         generation=1,
         epoch=1,
-        last_seq=1 + len(picture.steps) + ended,
+        last_seq=1 + len(picture.steps) + len(picture.states) + stands,
         interruptions=0,
         steps_completed=sum(not step.span.failed for step in picture.steps),
         lease_digest=LEASE,
@@ -154,8 +207,8 @@ def _make_row(tx: Tx, trace: TraceRow, packed: PackedPicture) -> ExecutionRow:
         parent_path=None,
         replay_of=None,
         replay_batch=None,
-        lineage_root=trace.execution_id,
-        started_by=trace.started_by,
+        lineage_root=owner.execution_id,
+        started_by=owner.started_by,
         queued_us=None,
         wake_us=None,
         suspend=None,
@@ -171,19 +224,19 @@ def _make_row(tx: Tx, trace: TraceRow, packed: PackedPicture) -> ExecutionRow:
         updated_us=tx.now_us,
         max_duration_us=None,
         max_payload_bytes=None,
-        ran_us=max(picture.end_us - picture.start_us, 0) if ended else 0,
-        run_since_us=None if ended else picture.start_us,
+        ran_us=max(picture.end_us - picture.start_us, 0) if stands else 0,
+        run_since_us=None if stands else picture.start_us,
         payload_bytes=0,
         covered_steps=None,
     )
 
 
-def _insert_details(tx: Tx, row: ExecutionRow, packed: PackedPicture) -> None:
+def _insert_details(tx: Tx, row: ExecutionRow, owner: Owner, packed: PackedPicture) -> None:
     details.insert_details(
         tx,
         DetailsRow(
             execution_id=row.id,
-            request_digest=digest(row.id.encode()),
+            request_digest=owner.digest,
             input=put_value(tx, row.tenant_id, packed.input),
             input_digest=packed.input.digest,
             comparable="none",
@@ -240,6 +293,27 @@ def _make_step(
     )
 
 
+def _make_state(
+    tx: Tx, row: ExecutionRow, state: ObservedState, value: PackedValue, seq: int
+) -> CheckpointRow:
+    return CheckpointRow(
+        id=_id_of_state(row, seq),
+        execution_id=row.id,
+        generation=1,
+        path="",
+        name=state.name,
+        seq=seq,
+        state=put_value(tx, row.tenant_id, value),
+        state_digest=value.digest,
+        created_us=state.at_us,
+        superseded_seq=None,
+    )
+
+
+def _id_of_state(row: ExecutionRow, seq: int) -> str:
+    return derived_id("cp", row.id, str(seq))
+
+
 def _list_events(row: ExecutionRow, picture: Picture) -> list[EventDraft]:
     """Return the log: the start, each span as it ended, the end."""
     began = replace(row, status=ExecutionStatus.RUNNING.value, reason=None)
@@ -247,8 +321,14 @@ def _list_events(row: ExecutionRow, picture: Picture) -> list[EventDraft]:
     facts |= {name: getattr(began, name) for name in FOLDED}
     if picture.flags:
         facts["flags"] = list[JsonValue](picture.flags)
+    if picture.origin:
+        facts["imported_from"] = picture.origin
+    step_seqs, state_seqs = _number(picture)
     drafts = [EventDraft(1, EventType.EXECUTION_STARTED, picture.start_us, json_bytes(facts))]
-    for seq, step in enumerate(picture.steps, 2):
+    for seq, state in zip(state_seqs, picture.states, strict=True):
+        saved: dict[str, JsonValue] = {"id": _id_of_state(row, seq), "name": state.name, "path": ""}
+        drafts.append(EventDraft(seq, EventType.CHECKPOINT_SAVED, state.at_us, json_bytes(saved)))
+    for seq, step in zip(step_seqs, picture.steps, strict=True):
         told: dict[str, JsonValue] = {"path": step.path}
         if step.span.flags:
             told["flags"] = list[JsonValue](step.span.flags)
@@ -261,6 +341,9 @@ def _list_events(row: ExecutionRow, picture: Picture) -> list[EventDraft]:
         return drafts
     ended: dict[str, JsonValue] = {"status": row.status}
     event = EventType.EXECUTION_COMPLETED
+    if picture.status is ExecutionStatus.PAUSED:
+        ended |= {"reason": row.reason}
+        event = EventType.EXECUTION_PAUSED
     if picture.status is ExecutionStatus.FAILED:
         error = _error_of(picture.error)
         ended |= {"reason": row.reason, "path": picture.failed_path, "error": str(error["message"])[:500]}
@@ -276,8 +359,7 @@ def _replace_usage(tx: Tx, row: ExecutionRow, calls: list[ObservedUsage]) -> Non
             del wanted[known.id]
         else:
             counting.take_out_usage(tx, store.take_usage(tx, row.tenant_id, known.id))
-    for usage in wanted.values():
-        insert_usage(tx, usage)
+    insert_all_usage(tx, wanted.values())
 
 
 def _make_usage(row: ExecutionRow, call: ObservedUsage) -> UsageRow:
@@ -296,6 +378,7 @@ def _make_usage(row: ExecutionRow, call: ObservedUsage) -> UsageRow:
         input_tokens=span.input_tokens or 0,
         output_tokens=span.output_tokens or 0,
         cached_tokens=span.cached_tokens or 0,
+        cache_write_tokens=span.cache_write_tokens or 0,
         reasoning_tokens=span.reasoning_tokens or 0,
         calls=1,
         reported_cost_microusd=span.cost_microusd,
@@ -335,5 +418,11 @@ def _replace_failure(tx: Tx, row: ExecutionRow, picture: Picture) -> None:
         retention.delete_empty_group(tx, known.failure_id)
     if failed and not kept:
         record_occurrence(
-            tx, row, kind=FailureKind.ERROR, path=picture.failed_path, seq=row.last_seq, error=error
+            tx,
+            row,
+            kind=FailureKind.ERROR,
+            path=picture.failed_path,
+            seq=row.last_seq,
+            error=error,
+            at_us=picture.end_us if picture.origin else None,
         )

@@ -24,6 +24,7 @@ from omium.server.web.bootstrap import BootstrapToken
 from omium.server.web.credit_headers import CreditHeaders
 from omium.server.web.hosts import HostPolicy
 from omium.server.web.limits import StreamQuota, TokenBuckets
+from omium.server.web.manual.site import Site
 from omium.server.web.metrics import Metrics
 from omium.server.webhooks.sending import Sender
 
@@ -58,6 +59,7 @@ class ServerContext:
     passwords: Passwords
     started_us: int
     describe: Callable[[], bytes] = lambda: b"{}"  # the OpenAPI document; app.py knows the endpoints
+    site: Site = field(default_factory=lambda: Site(lambda: b"{}"))  # the documentation; app.py, too
     draining: bool = False
     credits: CreditHeaders | None = None  # None where this server does not meter
     checks: list[tuple[str, Check]] = field(default_factory=list)  # of stored data, by name

@@ -227,7 +227,7 @@ class Application:
         headers = [(b"omium-request-id", request_id.encode()), *fixed]
         if request.tenant_id and self.server.credits is not None:
             headers += await self.server.credits.get(request.tenant_id)
-        if answer.status != 204:
+        if answer.status not in {204, 304}:
             headers.append((b"content-type", answer.media_type.encode()))
             headers.append((b"content-length", b"%d" % len(answer.body)))
         if answer.headers:

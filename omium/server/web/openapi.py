@@ -18,6 +18,7 @@ from omium import errors as e
 from omium.jsonvalue import json_bytes
 from omium.server.web.declared import list_problems
 from omium.server.web.endpoint import Endpoint, Idempotency
+from omium.server.web.meanings import DescribedSchema
 
 _REF = "#/components/schemas/{model}"
 
@@ -77,7 +78,9 @@ def _collect_schemas(endpoints: Iterable[Endpoint]) -> tuple[_Models, dict[str, 
             inputs[endpoint.body, "validation"] = None
         if endpoint.reply is not None:
             inputs[endpoint.reply, "serialization"] = None
-    models, definitions = models_json_schema(list(inputs), ref_template=_REF)
+    models, definitions = models_json_schema(
+        list(inputs), ref_template=_REF, schema_generator=DescribedSchema
+    )
     return cast("_Models", models), dict(definitions.get("$defs", {}))
 
 
@@ -134,11 +137,17 @@ def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     if endpoint.query is None:
         return []
-    schema = endpoint.query.model_json_schema(ref_template=_REF)
+    schema = endpoint.query.model_json_schema(ref_template=_REF, schema_generator=DescribedSchema)
     definitions = schema.get("$defs", {})
     required = set(schema.get("required", []))
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": _inline(entry, definitions)}
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": _inline(entry, definitions),
+            **({"description": entry["description"]} if "description" in entry else {}),
+        }
         for name, entry in schema.get("properties", {}).items()
     ]
 

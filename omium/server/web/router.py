@@ -75,11 +75,11 @@ class Router:
             if child is None:
                 child = node.parameter
                 if child is None or not segment:
-                    raise NotFound("There is no such address; /openapi.json lists them all.")
+                    raise NotFound("There is no such address; /docs/api and /openapi.json list them.")
                 values.append(segment)
             node = child
         if not node.routes:
-            raise NotFound("There is no such address; /openapi.json lists them all.")
+            raise NotFound("There is no such address; /docs/api and /openapi.json list them.")
         route = node.routes.get("GET" if method == "HEAD" else method)
         if route is None:
             allowed = sorted(node.routes)

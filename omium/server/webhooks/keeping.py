@@ -21,6 +21,7 @@ from omium.models.webhook import TaskSaid
 from omium.server.db.tx import Tx
 from omium.server.engine.nodes.tasks import touch_task
 from omium.server.engine.parts import EngineParts
+from omium.server.looping import Looping
 from omium.server.secrets.known import KnownSecrets
 from omium.server.store import webhooks as store
 from omium.server.store.webhooks import PushRow
@@ -48,8 +49,10 @@ class Found:
     lost: list[PushRow] = field(default_factory=list)
 
 
-class Keeper:
+class Keeper(Looping):
     """Keeps pushed tasks, in the background, until `stop`."""
+
+    TASK = "webhook leases"
 
     def __init__(
         self,
@@ -61,22 +64,13 @@ class Keeper:
         *,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        super().__init__()
         self._parts = parts
         self._sender = sender
         self._known = known
         self._pusher = pusher
         self._clock = clock
         self._sleep = sleep
-        self._loop: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self._loop = asyncio.create_task(self._repeat(), name="webhook leases")
-
-    async def stop(self) -> None:
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
-            self._loop = None
 
     async def run_once(self) -> None:
         """Touch every open push, end those whose time is over, and tell those that are to stop."""

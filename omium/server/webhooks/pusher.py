@@ -30,6 +30,7 @@ from omium.server.engine.live import queue_topic
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.task_grants import Place, claim_for
 from omium.server.live import LiveHub, Watcher
+from omium.server.looping import Looping
 from omium.server.secrets.known import KnownSecrets
 from omium.server.store import webhooks as store
 from omium.server.store.activations import ActivationRow
@@ -68,8 +69,10 @@ class Offer:
     free: int
 
 
-class Pusher:
+class Pusher(Looping):
     """Pushes what is ready, in the background, until `stop`."""
+
+    TASK = "webhook pushes"
 
     def __init__(
         self,
@@ -81,26 +84,23 @@ class Pusher:
         *,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
+        super().__init__()
         self._parts = parts
         self._sender = sender
         self._known = known
         self._live = live
         self._clock = clock
         self._sleep = sleep
-        self._loop: asyncio.Task[None] | None = None
         self.sending: dict[str, asyncio.Task[None]] = {}
         """By the id of the push: the requests that are under way in this process."""
 
-    def start(self) -> None:
-        self._loop = asyncio.create_task(self._repeat(), name="webhook pushes")
-
     async def stop(self) -> None:
         """End; what is being sent is cut off, and its nodes are pushed again after their leases."""
-        tasks = [*self.sending.values(), *([self._loop] if self._loop else [])]
+        await super().stop()  # first, so that nothing more begins
+        tasks = list(self.sending.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._loop = None
 
     async def run_once(self) -> int:
         """Claim what is ready for targets that have room, and begin to send it; returns how much."""

@@ -1,0 +1,95 @@
+"""What the fields of the HTTP interface mean, in words: for OpenAPI, and for the pages that are made of it.
+
+What a field means stands below it in its model; where its name says nearly everything, in field_words.toml
+beside this module. The sources are read when the description is first asked for, not at a start; an
+installation without them describes types without words.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import re
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+Model = type[BaseModel]
+
+_INNER: Final = re.compile(r"\s*\((?:semantics |execution\.md|2\.)[^)]*\)")
+
+
+@functools.cache
+def list_words() -> Mapping[str, str]:
+    """Return the words of field_words.toml, by `field` or `Model.field`."""
+    text = Path(__file__).with_name("field_words.toml").read_text("utf-8")
+    words: dict[str, str] = tomllib.loads(text)["fields"]
+    return words
+
+
+def find_meaning(model: Model, name: str) -> str:
+    """Return what stands below the field, or else in the list of words; empty if nowhere."""
+    documented = (attribute_docs(base).get(name) for base in model.__mro__ if issubclass(base, BaseModel))
+    words = list_words()
+    text = next(filter(None, documented), "") or words.get(f"{model.__name__}.{name}", words.get(name, ""))
+    return f"{text[0].upper()}{text[1:].removesuffix('.')}." if text else ""
+
+
+def describe(model: Model) -> str:
+    """Return the model's own words, on one line for each paragraph."""
+    text = model.__dict__.get("__doc__") or ""
+    return "\n\n".join(_one_line(each) for each in inspect.cleandoc(text).split("\n\n"))
+
+
+def attribute_docs(model: Model) -> Mapping[str, str]:
+    """Return the strings that stand below the fields in a model's source."""
+    if model.__module__.startswith("pydantic"):
+        return {}
+    origin = model.__pydantic_generic_metadata__["origin"] or model
+    return _read_module(origin.__module__).get(origin.__qualname__, {})
+
+
+@functools.cache
+def _read_module(name: str) -> Mapping[str, Mapping[str, str]]:
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[name]))
+    except (OSError, TypeError):  # installed without sources
+        return {}
+    return {node.name: dict(_read_class(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+def _read_class(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, below in zip(node.body, node.body[1:], strict=False):
+        match field, below:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                yield name, _one_line(text)
+            case _:
+                pass
+
+
+def _one_line(text: str) -> str:
+    return _INNER.sub("", re.sub(r"\s+", " ", text))
+
+
+class DescribedSchema(GenerateJsonSchema):
+    """Pydantic's JSON schemas, with what is known of fields and types in words."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """Return a model's schema with a description for each field."""
+        made = super().model_schema(schema)
+        model: Any = schema["cls"]
+        if "description" in made:
+            made["description"] = describe(model) or made["description"]
+        names = {field.alias or name: name for name, field in model.model_fields.items()}
+        for shown, field in made.get("properties", {}).items():
+            said = find_meaning(model, names.get(shown, shown))
+            if said and "description" not in field:
+                field["description"] = said
+        return made
