@@ -34,6 +34,7 @@ MODULES = (
     "otlp_ingest",
     "hundred_thousand",
     "database_size",
+    "dashboard",
     "start_up",
     "import_cost",
     "help_cost",
