@@ -13,6 +13,8 @@ LOWEST ?= .venv-lowest
 PEERS ?= .venv-peers
 # The older lines of LangGraph that pyproject.toml allows, each in an environment of its own.
 LINES := 1.0 1.1
+# The oldest CrewAI that pyproject.toml allows; requirements/crewai.txt holds the newest.
+CREWAI_LINES := 1.15.0
 BIN := $(VENV)/bin
 # One stamp per lock file: a second run finds it newer than the lock and is instant, with or without a network.
 DEV := $(VENV)/.installed-dev
@@ -49,8 +51,9 @@ run: $(DEV) ## run a server with its data in .data/ (Ctrl-C stops it)
 	@$(BIN)/omium serve --data .data
 
 .PHONY: demo
-demo: $(VENV)/.installed-demo $(VENV)/.installed-model ## kill a real agent graph, go on, patch it and replay it
-	@$(BIN)/python examples/demo/run.py
+demo: $(VENV)/.installed-demo $(VENV)/.installed-model ## kill a real graph and a real crew, go on, patch and replay
+	@$(MAKE) --no-print-directory .venv-crewai/.installed || echo "CrewAI is not installed: its part will be left out."
+	@$(BIN)/python examples/demo/run.py .venv-crewai
 
 .PHONY: demo-crew
 demo-crew: $(VENV)/.installed-demo $(VENV)/.installed-model ## kill the server inside each agent of a workflow, pay no answer twice
@@ -95,7 +98,7 @@ lowest: $(LOWEST)/.installed-lowest ## run all tests with the oldest dependencie
 	@$(LOWEST)/bin/python -m pytest -q -n 3 --dist loadgroup -p no:cacheprovider $(PYTEST_ARGS)
 
 .PHONY: torture
-torture: $(DEV) ## try every promise for hours, write docs/reliability.md (PYTEST_ARGS="--torture-scale 0.1 -k kill")
+torture: $(DEV) ## try every promise for a night, write docs/reliability.md (PYTEST_ARGS="--torture-scale 0.1 -k kill")
 	@rm -rf .torture/long
 	@$(BIN)/python -m pytest -q tests/faults --torture $(PYTEST_ARGS)
 	@$(BIN)/python tools/generate_reliability.py --from .torture/long
@@ -124,20 +127,33 @@ langgraph-%: .venv-langgraph-%/.installed
 langgraph: $(DEV) langgraph-$(firstword $(LINES)) ## run the graphs' tests on the oldest and the newest line of LangGraph
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/langgraph $(PYTEST_ARGS)
 
+# With --torture these files try each place to die in through each way to call what dies.
+MATRIX := -q -n 2 --dist loadgroup -p no:cacheprovider --torture $(PYTEST_ARGS)
 .PHONY: crash-matrix
-crash-matrix: $(DEV) ## kill a graph in each of its nodes, through each way to call it
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup --torture tests/langgraph/test_crash.py $(PYTEST_ARGS)
+crash-matrix: crash-matrix-langgraph crash-matrix-crewai crash-matrix-sematic ## kill graphs, crews, flows and pipelines in each place, each way
+crash-matrix-langgraph: $(DEV) ## only the graphs of it
+	@$(BIN)/python -m pytest $(MATRIX) tests/langgraph/test_crash.py
+crash-matrix-%: .venv-%/.installed
+	@$(<D)/bin/python -m pytest $(MATRIX) tests/$*/test_crash.py
+
+.PHONY: dashboard-matrix
+dashboard-matrix: $(DEV) ## press every key of the dashboard on every page at every size, read-only too; hostile strings in all
+	@$(BIN)/python -m pytest $(MATRIX) tests/tui/test_keys_pressed.py tests/tui/test_hostile_strings.py
 
 .PHONY: crewai
 crewai: .venv-crewai/.installed ## run the crews' and flows' tests with CrewAI, in .venv-crewai
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/crewai $(PYTEST_ARGS)
+
+# Beside it is an OpenTelemetry that warns as it is imported; one of pytest's own plugins would do that.
+crewai-%: .venv-crewai-%/.installed
+	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider -p no:langsmith_plugin tests/crewai $(PYTEST_ARGS)
 
 .PHONY: sematic
 sematic: .venv-sematic/.installed ## run the pipelines' tests with Sematic, in .venv-sematic
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/sematic $(PYTEST_ARGS)
 
 .PHONY: frameworks
-frameworks: .venv-frameworks/.installed ## run the tests with OpenAI Agents, Semantic Kernel and Haystack
+frameworks: .venv-frameworks/.installed ## run the tests with OpenAI Agents, Semantic Kernel, Haystack and LlamaIndex
 	@$(<D)/bin/python -m pytest -q -n 2 --dist loadgroup -p no:cacheprovider tests/frameworks $(PYTEST_ARGS)
 
 .PHONY: otel
@@ -145,7 +161,7 @@ otel: .venv-otel/.installed ## run the tests with OpenTelemetry's exporter and r
 	@$(<D)/bin/python -m pytest -q -p no:cacheprovider tests/otel $(PYTEST_ARGS)
 
 .PHONY: test-all
-test-all: test lowest $(LINES:%=langgraph-%) crash-matrix ## run all tests with the newest and the oldest dependencies, LangGraph's with every line
+test-all: test lowest $(LINES:%=langgraph-%) crewai $(CREWAI_LINES:%=crewai-%) sematic frameworks otel crash-matrix ## run all tests with the newest and the oldest dependencies and frameworks
 
 .PHONY: docs
 docs: $(DEV) ## run the documentation's snippets and check its links
@@ -153,7 +169,7 @@ docs: $(DEV) ## run the documentation's snippets and check its links
 
 .PHONY: wheelhouse
 wheelhouse: $(DEV) ## fill wheelhouse/ for a machine without a network (LOCK=dev: what the tests need, too)
-	@$(BIN)/python -m pip download --quiet --only-binary :all: --require-hashes -r requirements/$(LOCK).txt -d wheelhouse
+	@$(BIN)/python -m pip download --quiet --no-deps --only-binary :all: --require-hashes -r requirements/$(LOCK).txt -d wheelhouse
 	@$(BIN)/python -m pip wheel --quiet --no-build-isolation --no-deps --wheel-dir wheelhouse .
 	@echo "Install it with: pip install --no-index --find-links wheelhouse omium-os"
 

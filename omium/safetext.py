@@ -29,6 +29,12 @@ def safe_text(text: str, *, keep_newlines: bool = False) -> str:
     return (_UNSAFE_BUT_LAYOUT if keep_newlines else _UNSAFE).sub("", text)
 
 
+def spreadsheet_text(text: str) -> str:
+    """Return `text`, safe, so that a spreadsheet takes it for a text and never for a formula."""
+    safe = safe_text(text)
+    return f"'{safe}" if safe.startswith(("=", "+", "-", "@")) else safe
+
+
 def width_of(text: str) -> int:
     """Return how many columns `text` takes."""
     return len(text) if text.isascii() else sum(map(_width_of, text))

@@ -33,6 +33,8 @@ class PausedReason(StrEnum):
     LIMIT = "limit"
     EFFECT = "effect"
     KEY_REVOKED = "key-revoked"
+    IMPORTED = "imported"
+    """Another framework's store shows it unfinished; nobody here goes on with it."""
 
 
 class WaitingReason(StrEnum):
@@ -53,7 +55,7 @@ class Driver(StrEnum):
     WORKER = "worker"
     ENGINE = "engine"
     OBSERVED = "observed"
-    """Nobody whom Omium knows: it was seen through OpenTelemetry, and can be neither resumed nor stopped."""
+    """Nobody whom Omium knows: it was seen through OpenTelemetry, or imported; it cannot be resumed."""
 
 
 class Durability(StrEnum):

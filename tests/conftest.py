@@ -80,11 +80,17 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, str | bytes) and len(val) > 40 else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse test ids that differ between processes: parallel workers must agree on them."""
+@pytest.hookimpl(trylast=True)  # after pytest-xdist has named the groups
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Refuse what goes wrong in parallel workers: ids that differ between them, and groups unseen."""
     unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
     if unstable:
         raise pytest.UsageError(f"These test ids hold a memory address; give `ids=`: {unstable}")
+    if getattr(config.option, "loadgroup", False):
+        loose = [item.nodeid for item in items if item.get_closest_marker("xdist_group")]
+        loose = [nodeid for nodeid in loose if "@" not in nodeid]
+        if loose:
+            raise pytest.UsageError(f"pytest-xdist does not keep these groups of tests together: {loose[:3]}")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

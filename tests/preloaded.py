@@ -33,8 +33,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-PRELOADED = ("omium.server.serve", "omium.sdk", "omium.cli.main", "omium.cli.application", "runpy")
-PACKAGES = ("omium.cli",)  # whose modules are loaded when a command needs them
+PRELOADED = (
+    "omium.server.serve", "omium.sdk.sync_client", "omium.cli.main", "omium.cli.application", "runpy",
+    "encodings.idna", "pydantic.type_adapter",
+)  # fmt: skip
+PACKAGES = ("omium.cli", "omium.sdk")  # whose modules are loaded when a command needs them
 MESSAGE_BYTES_MAX = 1 << 20
 PR_SET_CHILD_SUBREAPER = 36
 _LENGTH_BYTES = 4

@@ -48,8 +48,10 @@ def install(folder: Path, lock: str) -> None:
     wheelhouse = os.environ.get("OMIUM_WHEELHOUSE")
     source = ["--no-index", "--find-links", str(Path(wheelhouse).resolve())] if wheelhouse else []
     print(f"Installing requirements/{lock}.txt ...", flush=True)
-    # Wheels only: a missing wheel should say so, not start a compiler that a bare machine doesn't have.
-    flags = ["--require-hashes", "--only-binary", ":all:", *(["--no-deps"] if lock == "model" else [])]
+    # Wheels only: a missing wheel should say so, not start a compiler that a bare machine doesn't have. A
+    # lock file is whole, so nothing is resolved again: pip before 23.3 takes the newest of what is also asked
+    # for with an extra (`markdown-it-py[linkify]`), and then finds it without a hash.
+    flags = ["--require-hashes", "--no-deps", "--only-binary", ":all:"]
     if lock in SOURCE_ONLY:
         flags += ["--no-binary", SOURCE_ONLY[lock]]
     must([*pip, *source, *flags, "-r", str(lock_file)], f"pip could not install {lock_file.name}, see above.")

@@ -12,9 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-import typer
-
-from omium.cli.application import app
+from omium.cli.application import make_command
+from omium.cli.later import LaterCommand
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "cli.md"
 MARK = "<!-- From here on: written by tools/generate_cli_reference.py -->"
@@ -25,12 +24,14 @@ def list_commands() -> Iterator[tuple[str, Any]]:
     """Yield each command's path, such as `executions list`, and its Click command, in the order of --help."""
 
     def walk(path: str, command: Any) -> Iterator[tuple[str, Any]]:
+        if isinstance(command, LaterCommand):
+            command = command.load()
         for name, child in getattr(command, "commands", {}).items():
             yield from walk(f"{path} {name}".strip(), child)
         if not hasattr(command, "commands"):
             yield path, command
 
-    yield from walk("", typer.main.get_command(app))
+    yield from walk("", make_command())
 
 
 def split_help(command: Any) -> tuple[str, str]:

@@ -1,19 +1,15 @@
 """Writes the reference part of docs/http.md from the declared endpoints; a test compares them.
 
 Run it after a change of an endpoint or a model: `python tools/generate_http_reference.py`. With `--check` it
-writes nothing and says whether the page is current. What a field means stands below it in its model; where a
-name says nearly everything, in tools/http_words.toml.
+writes nothing and says whether the page is current. What fields mean comes from omium/server/web/meanings.py,
+as for OpenAPI.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
-import json
 import re
 import sys
-import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,10 +21,11 @@ from omium.models.wire import Command, Page
 from omium.server.routes import list_endpoints
 from omium.server.web.declared import list_problems
 from omium.server.web.endpoint import Endpoint, Idempotency
+from omium.server.web.manual.schemas import SchemaWords, cell, default_of
+from omium.server.web.meanings import describe, find_meaning
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "http.md"
-WORDS: dict[str, str] = tomllib.loads((Path(__file__).parent / "http_words.toml").read_text())["fields"]
 MARK = "<!-- From here on: written by tools/generate_http_reference.py -->"
 REPEATS = {
     Idempotency.NONE: "It reads, so repeat it as you like.",
@@ -48,8 +45,6 @@ FAMILIES = {
     "With an `Idempotency-Key`": (e.IdempotencyMismatch,),
     "Streams and long polls": (e.TooManyStreams,),
 }
-INNER = re.compile(r"\s*\((?:semantics |execution\.md|2\.)[^)]*\)")
-DOCS: dict[type[BaseModel], dict[str, str]] = {}
 
 Model = type[BaseModel]
 Schema = dict[str, Any]
@@ -73,6 +68,7 @@ class Reference:
             if not issubclass(model, RootModel) and not _is_page(model)
         }
         self.linked: dict[Model, None] = {}
+        self.words = SchemaWords(self._name_ref)
         self.common = set.intersection(*({*list_problems(endpoint)} for endpoint in endpoints))
 
     def _resolve(self, schema: Schema) -> Schema:
@@ -157,43 +153,20 @@ class Reference:
         for name, entry in schema.get("properties", {}).items():
             cells = [f"`{name}`", self.name_type(entry)]
             if sent:
-                cells.append("*required*" if name in schema.get("required", []) else _default(entry))
-            lines.append(f"| {' | '.join([*cells, _cell(find_meaning(model, name))])} |")
+                cells.append("*required*" if name in schema.get("required", []) else default_of(entry))
+            lines.append(f"| {' | '.join([*cells, cell(find_meaning(model, name))])} |")
         return lines
 
     def name_type(self, schema: Schema) -> str:
         """Return the words for a JSON schema, with links to the types that are named in it."""
-        if "$ref" in schema:
-            model = self.by_ref.get("#/$defs/" + schema["$ref"].rsplit("/", 1)[1])
-            if model is None:
-                return self.name_type(self._resolve(schema))
-            self.linked[model] = None
-            return f"[{model.__name__}](#{_anchor(model.__name__)})"
-        for choice in ("anyOf", "oneOf"):
-            if choice in schema:
-                return " or ".join(dict.fromkeys(self.name_type(each) for each in schema[choice]))
-        if "const" in schema:
-            return f"`{schema['const']}`"
-        if "enum" in schema:
-            return ", ".join(f"`{value}`" for value in schema["enum"])
-        if "allOf" in schema:
-            return self.name_type(schema["allOf"][0])
-        match schema.get("type"):
-            case "array":
-                return f"array{_bounds(schema, 'Items')} of {self.name_type(schema.get('items', {}))}"
-            case "object" if {"items", "next"} <= schema.get("properties", {}).keys():
-                return f"page of {self.name_type(schema['properties']['items']['items'])}"
-            case "object":
-                more = schema.get("additionalProperties")
-                return f"object of {self.name_type(more)}" if isinstance(more, dict) and more else "object"
-            case "string":
-                return f"string{_bounds(schema, 'Length')}"
-            case "integer" | "number" as kind:
-                return f"{kind}{_number_bounds(schema)}"
-            case None:
-                return "any JSON"
-            case kind:
-                return str(kind)
+        return self.words.name(schema)
+
+    def _name_ref(self, ref: str) -> str:
+        model = self.by_ref.get("#/$defs/" + ref.rsplit("/", 1)[1])
+        if model is None:
+            return self.name_type(self._resolve({"$ref": ref}))
+        self.linked[model] = None
+        return f"[{model.__name__}](#{_anchor(model.__name__)})"
 
 
 def list_models(endpoints: Sequence[Endpoint]) -> list[Model]:
@@ -217,40 +190,6 @@ def list_models(endpoints: Sequence[Endpoint]) -> list[Model]:
     return list(found)
 
 
-def find_meaning(model: Model, name: str) -> str:
-    """Return what stands below the field, or else in the list of words; empty if nowhere."""
-    documented = (attribute_docs(base).get(name) for base in model.__mro__ if issubclass(base, BaseModel))
-    text = next(filter(None, documented), "") or WORDS.get(f"{model.__name__}.{name}", WORDS.get(name, ""))
-    return f"{text[0].upper()}{text[1:].removesuffix('.')}." if text else ""
-
-
-def attribute_docs(model: Model) -> dict[str, str]:
-    """Return the strings that stand below the fields in a model's source."""
-    if model not in DOCS:
-        DOCS[model] = {} if model.__module__.startswith("pydantic") else dict(_read_docs(model))
-    return DOCS[model]
-
-
-def _read_docs(model: Model) -> Iterator[tuple[str, str]]:
-    origin = model.__pydantic_generic_metadata__["origin"] or model
-    tree = ast.parse(inspect.getsource(origin)).body[0]
-    assert isinstance(tree, ast.ClassDef)
-    for field, below in zip(tree.body, tree.body[1:], strict=False):
-        match field, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                yield name, INNER.sub("", re.sub(r"\s+", " ", text))
-            case _:
-                pass
-
-
-def describe(model: Model) -> str:
-    """Return the model's own words, on one line for each paragraph."""
-    text = model.__dict__.get("__doc__") or ""
-    return "\n\n".join(
-        INNER.sub("", re.sub(r"\s+", " ", each)) for each in inspect.cleandoc(text).split("\n\n")
-    )
-
-
 def _is_page(model: Model) -> bool:
     return model.__pydantic_generic_metadata__["origin"] is Page
 
@@ -272,36 +211,6 @@ def _scope(endpoint: Endpoint) -> str:
     if endpoint.scope is not None:
         return f"`{endpoint.scope.value}`"
     return "*any key*" if endpoint.any_key else "*no key*"
-
-
-def _default(entry: Schema) -> str:
-    """Return a field's default; what is made anew for each object is empty."""
-    value = entry.get("default", [] if entry.get("type") == "array" else None)
-    return "" if value in (None, "") or isinstance(value, dict) else f"`{json.dumps(value).strip(chr(34))}`"
-
-
-def _bounds(schema: Schema, what: str) -> str:
-    least, most = schema.get(f"min{what}", 0), schema.get(f"max{what}")
-    unit = "characters" if what == "Length" else "entries"
-    if pattern := schema.get("pattern"):
-        return f" like `{_cell(pattern)}`"
-    if most is not None:
-        return f", {least} to {most:,} {unit}" if what == "Length" else f", {least} to {most:,},"
-    return f", at least {least} {unit}" if least else ""
-
-
-def _number_bounds(schema: Schema) -> str:
-    least, most = schema.get("minimum"), schema.get("maximum")
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    low = f"from {least:,}" if least is not None else f"above {above:,}" if above is not None else ""
-    high = f"to {most:,}" if most is not None else f"below {below:,}" if below is not None else ""
-    if below is not None and below > 10**15:
-        high = ""
-    return f", {' '.join(filter(None, [low, high]))}" if low or high else ""
-
-
-def _cell(text: str) -> str:
-    return re.sub(r"\s+", " ", text).replace("|", "\\|")
 
 
 def make_page(text: str) -> str:

@@ -34,9 +34,11 @@ form in `make test` and a long one in `make torture`. The numbers below are of t
 forms; those may be scaled down, so the count is what was really tried. Where it says so, a bug was planted
 beside the product to see that the gate finds it.
 
-`make torture` takes hours, `make torture PYTEST_ARGS="--torture-scale 0.1"` a tenth of that, and with
-`-k NAME` in it only some gates run. A gate that loses something prints its seed and the command that makes
-the same choices again.
+`make torture` takes a night, about eight hours on two cores: no gate begins a round after half an hour. The
+state machines and the random specs are then some thousands of their 20,000; all rounds of all gates take a
+day or more: `make torture PYTEST_ARGS="--torture-minutes 0"`. For a look, `PYTEST_ARGS="--torture-scale
+0.01"` takes half an hour, and with `-k NAME` in it only some gates run. Limits of time grow with the load of
+the machine. A gate that loses something prints its seed and the command that makes the same choices again.
 
 This page is written by `tools/generate_reliability.py` from `reliability.json` beside it.
 """

@@ -51,7 +51,7 @@ class LockFile:
 
 # The first file holds the most and constrains the others, so that all can be installed into one environment.
 LOCK_FILES = (
-    LockFile("dev", extras=("postgres", "langgraph", "stripe"), groups=("build", "test", "check")),
+    LockFile("dev", extras=("postgres", "langgraph", "stripe"), groups=("build", "test", "graphs", "check")),
     LockFile("base", extras=("postgres",)),
     LockFile("demo", groups=("build", "demo")),
     LockFile(
@@ -68,17 +68,25 @@ LOCK_FILES = (
     LockFile("sematic", extras=("postgres", "sematic"), groups=("build", "test"), apart=True),
     LockFile(
         "frameworks",
-        extras=("postgres", "openai-agents", "semantic-kernel", "haystack"),
-        groups=("build", "test"),
+        extras=("postgres", "openai-agents", "semantic-kernel", "haystack", "llama-index"),
+        groups=("build", "test", "models"),
         apart=True,
     ),
     LockFile("otel", extras=("postgres",), groups=("build", "test", "otel"), apart=True),
+    # The oldest CrewAI that pyproject.toml allows, beside today's versions of everything that it leaves open.
+    LockFile(
+        "crewai-1.15.0",
+        extras=("postgres", "crewai"),
+        groups=("build", "test"),
+        apart=True,
+        further=("crewai==1.15.0",),
+    ),
     # The older lines of a framework, each at its newest; dev and lowest hold the two ends.
     *(
         LockFile(
             f"langgraph-{line}",
             extras=("postgres", "langgraph"),
-            groups=("build", "test"),
+            groups=("build", "test", "graphs"),
             apart=True,
             further=(f"langgraph=={line}.*",),
         )

@@ -1,32 +1,37 @@
-"""The demo: a real agent graph is killed in its middle, goes on, fails, is patched and replayed.
+"""The demo: a real agent graph is killed in its middle, goes on, fails, is patched and replayed; then a crew.
 
     make demo
 
 Starts a small language model, an Omium server and a LangGraph graph, all on this machine and without a
 network. Everything that is said about calls comes from the model server's own counter, everything about
-credits from the ledger. Files stay in .demo/.
+credits from the ledger. The crew (crew.py) runs in the environment that is named on the command line, and is
+left out where there is none. Files stay in .demo/.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-HERE = Path(__file__).resolve().parent
-FOLDER = HERE.parent.parent / ".demo"
-OMIUM = [sys.executable, "-m", "omium"]
+from crew import kill_a_crew
+from stage import (
+    FOLDER,
+    HERE,
+    OMIUM,
+    ask_json,
+    calls,
+    free_port,
+    kill_while_it_waits,
+    running,
+    say,
+    show,
+)
+
 AGENTS = ["plan", "people", "risks", "write", "review"]
 KILLED_IN = "write"
 
@@ -57,19 +62,32 @@ def main() -> None:
         replay_id = patched_and_replayed(execution_id)
         refused_by_a_cap()
         account(execution_id, replay_id)
-    print(f"\nDone in {time.monotonic() - began:.0f} s. The files are in {FOLDER.name}/.")
+        kill_a_crew(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
+        print(f"\nDone in {time.monotonic() - began:.0f} s. The files are in {FOLDER.name}/.")
+        offer_dashboard(port)
+
+
+def offer_dashboard(port: int) -> None:
+    """Open the dashboard on what the demo has left, if a person wants it; say how it is opened later."""
+    say("Look at all of it in the dashboard")
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        print("\nOpen the dashboard now? [y/N] ", end="", flush=True)
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            subprocess.run([*OMIUM, "tui"], check=False)
+    program = Path(sys.executable).parent / "omium"
+    omium = str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
+    folder, url = FOLDER.relative_to(FOLDER.parent), os.environ["OMIUM_BASE_URL"]
+    print(
+        f"\nThe server ends with the demo. Later, in {FOLDER.parent.name}/:\n\n"
+        f"  OMIUM_CONFIG_DIR={folder}/config {omium} serve --data {folder}/data --port {port} &\n"
+        f"  OMIUM_CONFIG_DIR={folder}/config OMIUM_BASE_URL={url} {omium} tui"
+    )
 
 
 def killed_halfway() -> str:
     """Start the graph, kill it with SIGKILL while an agent waits for the model; return the execution's id."""
     say(f"Running seven nodes, and killing the process with SIGKILL while `{KILLED_IN}` waits for the model")
-    process = subprocess.Popen([sys.executable, str(HERE / "research.py"), "durable agents"])
-    while not calls()["begun"].get(KILLED_IN):
-        if process.poll() is not None:
-            raise SystemExit(f"The graph ended by itself, with {process.returncode}.")
-        time.sleep(0.01)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    kill_while_it_waits([sys.executable, str(HERE / "research.py"), "durable agents"], KILLED_IN)
     execution_id = str(ask_json(*OMIUM, "executions", "list", "--limit", "1")[0]["id"])
     say("What became of it, and what each step has been charged")
     show(*OMIUM, "executions", "show", execution_id)
@@ -146,67 +164,6 @@ def account(execution_id: str, replay_id: str) -> None:
         f"\n{spent} calls were made. Starting over after the crash and after the patch: {from_start} calls."
     )
     print(f"Look around while it's here: the runs were {execution_id} and {replay_id}.")
-
-
-def calls() -> dict[str, Any]:
-    """Return what the model server counted."""
-    with urllib.request.urlopen(f"{os.environ['MODEL_URL']}/calls", timeout=10) as answer:
-        return dict(json.load(answer))
-
-
-@contextlib.contextmanager
-def running(command: list[str], name: str, url: str) -> Iterator[None]:
-    """Run a server until the block ends; begins when `url` answers."""
-    with (FOLDER / f"{name}.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        deadline = time.monotonic() + 60
-        while not answers(url):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"The {name} did not start:\n{(FOLDER / f'{name}.log').read_text()[-2000:]}")
-            time.sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-def answers(url: str) -> bool:
-    """Say whether something answers at `url`."""
-    try:
-        urllib.request.urlopen(url, timeout=5).close()
-    except urllib.error.HTTPError:
-        return False
-    except OSError:
-        return False
-    return True
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def show(*command: str, failing: bool = False) -> None:
-    """Run a command as a person would, with what it prints; it has to succeed, or with `failing` to fail."""
-    shown = " ".join(f"'{part}'" if set(part) & set(' {"') else part for part in command[3:])
-    print(f"\n$ omium {shown}", flush=True)
-    code = subprocess.run(command, check=False).returncode
-    if (code != 0) != failing:
-        raise SystemExit(f"That ended with {code}, which was not expected. Logs: {FOLDER}")
-
-
-def ask_json(*command: str) -> Any:
-    """Return what a command prints with --json."""
-    answer = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True)
-    return json.loads(answer.stdout)
-
-
-def say(words: str) -> None:
-    """Print a heading."""
-    print(f"\n=== {words} ===", flush=True)
 
 
 if __name__ == "__main__":

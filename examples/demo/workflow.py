@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from run import FOLDER, HERE, OMIUM, answers, ask_json, calls, free_port, running, say, show
+from stage import FOLDER, HERE, OMIUM, answers, ask_json, calls, free_port, running, say, show
 
 NODES = ["research", "write", "edit"]
 WITHIN_S = 300

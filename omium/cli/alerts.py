@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from omium.cli.cells import state
 from omium.cli.context import Common, for_server
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us, span, state
 from omium.states import AlertChannel, AlertKind, DeliveryStatus, Environment
+from omium.words import ago, now_us, span
 
 app = typer.Typer(help="Say who is told what happens.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -9,6 +9,7 @@ import typer
 
 from omium.cli.cells import Cell
 from omium.cli.ending import WrongUse
+from omium.words import number
 
 if TYPE_CHECKING:
     from omium.cli.output import Output
@@ -45,14 +46,3 @@ def read_number(text: str) -> Decimal:
     if not amount.is_finite():
         raise WrongUse(f"{text!r} is not an amount; write a number such as 20 or 0.50.")
     return amount
-
-
-def number(amount: float) -> str:
-    """Return credits as people read them: `1,234.5`."""
-    return f"{amount:,.6f}".rstrip("0").rstrip(".")
-
-
-def money(amount: float) -> str:
-    """Return dollars with two places, more where they are needed: `1.50`, `0.0025`."""
-    whole, _, part = f"{amount:,.9f}".rstrip("0").partition(".")
-    return f"{whole}.{part.ljust(2, '0')}"

@@ -15,8 +15,8 @@ from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.spans import parse_past
 from omium.cli.spreadsheet import refuse_both, write_csv
-from omium.cli.words import now_us
 from omium.states import Environment, ErrorsBy, SavingsBy, Span, UsageBy
+from omium.words import now_us
 
 if TYPE_CHECKING:
     from omium.models.analytics import (

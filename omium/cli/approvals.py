@@ -11,7 +11,7 @@ from omium.cli.ending import WrongUse
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.inputs import read_value
 from omium.cli.table import Column
-from omium.cli.words import ago, local_time, now_us
+from omium.words import ago, local_time, now_us
 
 if TYPE_CHECKING:
     from omium.models.approval import Approval

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from omium.cli.cells import state
 from omium.cli.context import Common, for_server
 from omium.cli.spans import parse_past
 from omium.cli.spreadsheet import refuse_both, write_csv
 from omium.cli.table import Column
-from omium.cli.words import ago, json_text, now_us, state
 from omium.errors import ConfigError, StorageError
+from omium.words import ago, json_text, now_us
 
 if TYPE_CHECKING:
     from omium.models.audit import AuditEntry, AuditHead

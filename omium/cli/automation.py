@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
+from omium.cli.cells import state
 from omium.cli.context import Common
 from omium.cli.ending import WrongUse
 from omium.cli.table import Column
-from omium.cli.words import state, zoned_time
+from omium.words import zoned_time
 
 if TYPE_CHECKING:
     from omium.models.schedules import Fire

@@ -14,8 +14,8 @@ import typer
 from omium.cli.context import LONG_S, Common, for_server, for_this_machine
 from omium.cli.folder import Data, DatabaseUrl, Offline, settings_of
 from omium.cli.options import Yes
-from omium.cli.words import size
 from omium.errors import ConfigError
+from omium.words import size
 
 if TYPE_CHECKING:
     from omium.server.settings import ServerSettings

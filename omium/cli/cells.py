@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from omium.safetext import safe_text, split_at, width_of
+from omium.words import state_text
 
 CELL_LENGTH_MAX: Final = 1_000  # a longer text is not for a table; --json has all of it
 STYLES: Final[Mapping[str, str]] = {
@@ -67,3 +68,8 @@ class Cell:
 def to_cell(value: str | Cell) -> Cell:
     """Return `value` as a cell."""
     return value if isinstance(value, Cell) else Cell(value)
+
+
+def state(name: str, note: str = "") -> Cell:
+    """Return a state as glyph and word, such as `✗ failed (driver-lost)`."""
+    return Cell(*state_text(name, note))

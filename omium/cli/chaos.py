@@ -6,6 +6,7 @@ omium/testing/chaos.py.
 
 from __future__ import annotations
 
+import os
 import random
 import shlex
 import signal
@@ -18,8 +19,9 @@ import typer
 
 from omium.cli.checks_disk import duration, find_mount, measure_syncs
 from omium.cli.ending import FAILED
-from omium.cli.words import count
 from omium.folders import data_folder
+from omium.testing.scratch_postgres import SCHEMES
+from omium.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,13 +60,23 @@ def run_chaos(
 
     chosen = random.SystemRandom().randrange(1_000_000) if seed is None else seed
     plan = Plan(rounds=rounds, seconds=seconds, seed=chosen)
-    scratch = make_scratch(data or data_folder(), database_url)
+    scratch = make_scratch(data or data_folder(), database_url or _configured_database(data))
     kept = True  # whatever breaks in between is to be looked at
     try:
         disk = _describe_disk(scratch.folder)
         output.say(f"Playing {_length(plan)} of accidents in {scratch.folder}, {disk}. Seed {chosen}.")
+        if (database := scratch.database) is not None:
+            output.say(
+                f"The server uses PostgreSQL {database.version}, and there a database {database.name}."
+            )
         with _ended_by_signals():
-            report = play(scratch, plan, programs=programs, told=lambda done: _tell(output, plan, done))
+            report = play(
+                scratch,
+                plan,
+                programs=programs,
+                told=lambda done: _tell(output, plan, done),
+                said=output.say,
+            )
         kept = keep or not report.ok
         _show(output, plan, report, scratch, disk, data=data, kept=kept)
     except KeyboardInterrupt:
@@ -75,6 +87,12 @@ def run_chaos(
             scratch.remove()
     if not report.ok:
         raise typer.Exit(FAILED)
+
+
+def _configured_database(data: Path | None) -> str | None:
+    """Return the PostgreSQL that this machine's server would use; with a named data folder, its file is."""
+    url = os.environ.get("OMIUM_DATABASE_URL", "")
+    return url if data is None and url.startswith(SCHEMES) else None
 
 
 def _length(plan: Plan) -> str:
@@ -105,7 +123,8 @@ def _show(
     again = ["omium", "doctor", "--chaos", "--seed", str(report.seed), "--rounds", str(rounds)]
     if data is not None:
         again += ["--data", str(data)]
-    if scratch.database_url is not None:
+    database = "SQLite" if scratch.database is None else f"PostgreSQL {scratch.database.version}"
+    if scratch.database is not None:
         again += ["--database-url", "URL"]  # it may hold a password
     folder = str(scratch.folder) if kept else None
     if output.as_json:
@@ -114,9 +133,11 @@ def _show(
             {
                 "ok": report.ok,
                 "disk": disk,
+                "database": database,
                 "accidents": dict(accidents),
                 **asdict(report),
                 "folder": folder,
+                "database_kept": scratch.database.name if kept and scratch.database else None,
                 "again": shlex.join(again),
             }
         )
@@ -159,6 +180,10 @@ def _show(
     output.say(f"Again: {shlex.join(again)}")
     if folder is not None:
         output.say(f"Everything of it is kept in {folder}.")
+        if scratch.database is not None:
+            output.say(
+                f"Its database is kept, too: DROP DATABASE {scratch.database.name}, when you have looked."
+            )
 
 
 @contextmanager

@@ -18,10 +18,10 @@ import omium
 from omium.cli.checks_database import check_database_file
 from omium.cli.checks_disk import check_disk
 from omium.cli.findings import Finding
-from omium.cli.words import count, size
 from omium.config import config_folder, find_other_distribution, load_settings, read_config
 from omium.errors import ConfigError
 from omium.folders import data_folder
+from omium.words import count, size
 
 SQLITE_MIN: Final = (3, 35, 0)  # RETURNING
 SPOOL_WARN_BYTES: Final = 256 * 2**20

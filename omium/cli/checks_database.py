@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from omium.cli.findings import Finding
-from omium.cli.words import size, span
 from omium.clock import US_PER_S
 from omium.safetext import safe_text
+from omium.words import size, span
 
 BACKUP_WARN_S: Final = 7 * 86_400
 CLOCK_WARN_S: Final = 5.0

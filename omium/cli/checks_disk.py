@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from omium.cli.findings import Finding
-from omium.cli.words import count, size
+from omium.words import count, size
 
 FREE_FAIL_BYTES: Final = 64 * 2**20
 FREE_WARN_BYTES: Final = 1 * 2**30

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 import omium
 from omium.cli.findings import Finding
-from omium.cli.words import count, span
 from omium.config import Settings, load_settings
 from omium.errors import ConfigError, OmiumError, Problem
+from omium.words import count, span
 
 if TYPE_CHECKING:
     from omium.sdk.sync_client import Client

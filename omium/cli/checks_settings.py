@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from omium.cli.findings import Finding
-from omium.cli.words import count
 from omium.errors import ConfigError
+from omium.words import count
 
 
 def check_server_settings() -> Iterator[Finding]:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omium.cli import payments, plans
-from omium.cli.amounts import Tenant, money, number, read_number, show_entry, signed
+from omium.cli.amounts import Tenant, read_number, show_entry, signed
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.spans import parse_moment, parse_past
 from omium.cli.spreadsheet import refuse_both, write_csv
 from omium.cli.table import Column
-from omium.cli.words import ago, iso_time, local_time, now_us
+from omium.words import ago, iso_time, local_time, money, now_us, number, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,8 +68,15 @@ def _facts(found: Credits) -> list[tuple[str, str | None]]:
         ("Plan", found.plan),
         ("Below zero", f"down to -{number(found.negative_credits)}" if found.negative_credits else None),
         ("Spent", rate),
+        ("Stored", _stored(found)),
         ("Low from", number(found.low_credits)),
     ]
+
+
+def _stored(found: Credits) -> str | None:
+    if not found.storage_credits_per_day:  # free, as it is unless the price book says otherwise
+        return None
+    return f"{size(found.stored_bytes)} of checkpoints, {number(found.storage_credits_per_day)} credits a day"
 
 
 @app.command("history")
@@ -114,10 +121,11 @@ def history(
     elif as_csv:
         _write_csv(lines)
     else:
-        _show_lines(common.output, lines)
+        show_lines(common.output, lines)
 
 
-def _show_lines(output: Output, lines: Sequence[CreditEntry]) -> None:
+def show_lines(output: Output, lines: Sequence[CreditEntry]) -> None:
+    """Print entries of the journal as a table."""
     at_us = now_us()
     output.table(
         [

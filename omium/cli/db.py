@@ -15,7 +15,7 @@ from omium.cli import backups
 from omium.cli.context import LONG_S, Common, for_server, for_this_machine
 from omium.cli.export import export
 from omium.cli.folder import Data, DatabaseUrl, Offline, settings_of
-from omium.cli.words import size
+from omium.words import size
 
 if TYPE_CHECKING:
     from omium.models.server import Verification

@@ -6,10 +6,11 @@ import math
 import shlex
 from typing import TYPE_CHECKING
 
+from omium.cli.cells import state
 from omium.cli.table import Column
-from omium.cli.words import ago, count, now_us, size, span, state, value
 from omium.money import format_credits
 from omium.states import Driver, ExecutionStatus, Runner, StepStatus
+from omium.words import ago, count, now_us, size, span, value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,8 +30,10 @@ def took(execution: Execution, at_us: int) -> str:
     return span((execution.ended_at_us or at_us) - execution.started_at_us)
 
 
-def show_detail(output: Output, detail: ExecutionDetail, effects: Sequence[EffectView] = ()) -> None:
-    """Print everything about one execution that fits on a page.
+def show_detail(
+    output: Output, detail: ExecutionDetail, effects: Sequence[EffectView] = (), *, offline: bool = False
+) -> None:
+    """Print everything about one execution that fits on a page; what to do next, unless `offline`.
 
     `effects` are those that it announced. One that was never answered is no step yet, also when a person has
     decided it: its step is recorded when the execution goes on.
@@ -57,7 +60,10 @@ def show_detail(output: Output, detail: ExecutionDetail, effects: Sequence[Effec
     if detail.error:
         output.heading("Error")
         output.show(error_text(detail.error))
-    _say_next(output, detail, decided=bool(unanswered) and not any(_is_open(effect) for effect in unanswered))
+    if not offline:
+        _say_next(
+            output, detail, decided=bool(unanswered) and not any(_is_open(effect) for effect in unanswered)
+        )
 
 
 def _show_facts(output: Output, detail: ExecutionDetail) -> None:
@@ -115,10 +121,11 @@ def _cost(cost: Cost) -> str:
 def show_steps(output: Output, steps: Sequence[Step], cost: Cost | None = None) -> None:
     """Print steps as a table, indented as they are nested; with `cost`, what each was charged."""
     used = {each.key: each.microcredits for each in cost.steps} if cost is not None else {}
+    free = set(cost.free_steps) if cost is not None else set()
 
     def charged(step: Step) -> str:
         own = step.status is StepStatus.COMPLETED and not step.reused_from and not step.key.startswith("~")
-        price = cost.step_microcredits if cost is not None and own else 0
+        price = cost.step_microcredits if cost is not None and own and step.key not in free else 0
         return format_credits(price + used.get(step.key, 0))
 
     prices = [Column("CREDITS", charged, align="right", spare=3)] if cost is not None else []
@@ -218,6 +225,12 @@ def error_text(error: object) -> str:
 
 def _say_next(output: Output, detail: ExecutionDetail, *, decided: bool = False) -> None:
     if detail.driver is Driver.OBSERVED:
+        if "imported" in detail.tags and "langgraph" in detail.tags:
+            output.say(
+                "\nIt was imported from a store of LangGraph's. Its thread goes on under Omium with"
+                f" instrument(graph).take_thread(saver, {detail.business_key!r}): docs/attach.md."
+            )
+            return
         output.say("\nIt was only observed: Omium did not run it, so it cannot be resumed or replayed.")
         return
     match detail.status:
@@ -235,7 +248,7 @@ def _say_next(output: Output, detail: ExecutionDetail, *, decided: bool = False)
         case ExecutionStatus.PAUSED if detail.reason == "credits":
             worker = detail.driver is Driver.WORKER
             then = "it goes on by itself" if worker else f"omium resume {detail.id}"
-            output.say(f"\nTop up: omium credits topup 20\nThen: {then}")
+            output.say(f"\nTop up, or raise the cap of its key: omium credits topup 20\nThen: {then}")
         case ExecutionStatus.PAUSED | ExecutionStatus.WAITING:
             output.say(f"\nGo on: omium resume {detail.id}")
         case ExecutionStatus.QUEUED if detail.runner.runner is Runner.NONE:

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from omium.cli.cells import Cell
+from omium.cli.cells import Cell, state
 from omium.cli.ending import FAILED, WrongUse
 from omium.cli.options import AsJson, BaseUrl, NoColor, ProfileName, Quiet
 from omium.cli.output import Output
-from omium.cli.words import count, state
+from omium.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,7 +50,9 @@ def doctor(
     ] = False,
     database_url: Annotated[
         str | None,
-        typer.Option("--database-url", help="With --chaos: try an empty PostgreSQL database of its own."),
+        typer.Option(
+            "--database-url", help="With --chaos: on this PostgreSQL, in a database that it makes and drops."
+        ),
     ] = None,
     base_url: BaseUrl = None,
     profile: ProfileName = None,

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from omium.cli.cells import state
 from omium.cli.context import Common, for_server
 from omium.cli.detail import show_effects
 from omium.cli.ending import WrongUse
@@ -14,7 +15,6 @@ from omium.cli.inputs import read_value
 from omium.cli.options import Yes
 from omium.cli.steps import find_effect
 from omium.cli.table import Column
-from omium.cli.words import state
 from omium.states import EffectDecision
 
 _MEANS = {

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from omium.cli.amounts import money
 from omium.cli.context import Common, for_server
 from omium.cli.table import Column
-from omium.cli.words import ago, count, now_us
 from omium.money import format_credits
 from omium.states import Environment
+from omium.words import ago, count, money, now_us
 
 
 @for_server

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from omium.cli.context import Common, for_server
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.table import Column
-from omium.cli.words import count, span
 from omium.money import to_credits
+from omium.words import count, span
 
 if TYPE_CHECKING:
     from omium.models.execution import ExecutionDetail, Step

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from omium.cli.cells import Cell
+from omium.cli.cells import Cell, state
 from omium.cli.context import Common, for_server
 from omium.cli.detail import show_detail, took
 from omium.cli.following import follow_events, until_interrupted
@@ -15,8 +15,8 @@ from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.output import Output, width_of_stdout
 from omium.cli.recorded import with_whole_outputs
 from omium.cli.table import Column
-from omium.cli.words import ago, local_time, now_us, size, state
 from omium.states import ExecutionStatus
+from omium.words import ago, local_time, now_us, size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,13 +133,15 @@ def show_events(
         if follow:
             with until_interrupted():
                 for event in follow_events(common.output, client, wanted, after=after):
-                    _show_event(common.output, event)
+                    show_event(common.output, event)
             return
-        for event in client.each(client.list_events, wanted, after=str(after) if after else None, limit=200):
-            _show_event(common.output, event)
+        for event in client.each(client.list_events, wanted, limit=200):
+            if event.seq > after:
+                show_event(common.output, event)
 
 
-def _show_event(output: Output, event: Event) -> None:
+def show_event(output: Output, event: Event) -> None:
+    """Print an event on a line."""
     if output.as_json:
         output.json_line(event)
         return

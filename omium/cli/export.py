@@ -11,9 +11,9 @@ import typer
 from omium.cli.context import Common, for_this_machine
 from omium.cli.spreadsheet import refuse_both
 from omium.cli.table import Column
-from omium.cli.words import json_text
 from omium.errors import ConfigError, StorageError
 from omium.safetext import safe_text
+from omium.words import json_text
 
 if TYPE_CHECKING:
     import sqlite_utils

@@ -17,8 +17,8 @@ from omium.cli.ids import LOOKED_THROUGH, FailureId, find_execution_id, find_fai
 from omium.cli.options import Reason, Yes
 from omium.cli.rollback import PlanOnly, Target, ToCheckpoint, ToSeq, ToStep, roll_back
 from omium.cli.steps import find_step_key
-from omium.cli.words import count
 from omium.states import FailureKind, FailureStatus
+from omium.words import count
 
 if TYPE_CHECKING:
     from omium.models.failure import Failure, Occurrence

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from omium.cli.cells import state
 from omium.cli.context import Common, for_server
 from omium.cli.executions import show_executions
 from omium.cli.ids import FailureId, find_failure_id
@@ -13,8 +14,8 @@ from omium.cli.options import Yes
 from omium.cli.output import Output
 from omium.cli.spans import parse_span_s
 from omium.cli.table import Column
-from omium.cli.words import ago, count, iso_time, now_us, span, state
 from omium.states import FailureStatus
+from omium.words import ago, count, iso_time, now_us, span
 
 if TYPE_CHECKING:
     from omium.models.failure import FailureDetail, ReplayBatch
@@ -27,6 +28,7 @@ app = typer.Typer(help="Work through the failure inbox.", no_args_is_help=True, 
 def list_failures(
     common: Common,
     status: Annotated[FailureStatus, typer.Option("--status", help="Only those.")] = FailureStatus.OPEN,
+    every: Annotated[bool, typer.Option("--all", help="Those of every status.")] = False,
     workflow: Annotated[str | None, typer.Option("--workflow", help="Only those of this workflow.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=200, help="How many, newest first.")] = 20,
     after: Annotated[str | None, typer.Option(help="Go on after the page that named this cursor.")] = None,
@@ -35,10 +37,13 @@ def list_failures(
 
     \b
     omium failures list
+    omium failures list --all
     omium failures list --status ignored --json
     """
     with common.client() as client:
-        page = client.list_failures(status=status, workflow=workflow, limit=limit, after=after)
+        page = client.list_failures(
+            status=None if every else status, workflow=workflow, limit=limit, after=after
+        )
     at_us = now_us()
     if common.output.as_json:
         common.output.json(
@@ -60,11 +65,17 @@ def list_failures(
                 Column("WHAT", lambda f: f"{f.error_type}: {f.message}", give="cut", width_min=20),
             ],
             page.items,
-            empty=f"No {status.value.replace('_', ' ')} failures."
-            + (" Others: omium failures list --status ignored" if status is FailureStatus.OPEN else ""),
+            empty=_nothing_listed(None if every else status),
         )
     if page.next is not None:
         common.output.say(f"There are more: --after {page.next}")
+
+
+def _nothing_listed(status: FailureStatus | None) -> str:
+    if status is None:
+        return "Nothing has failed yet."
+    others = " Others: omium failures list --all" if status is FailureStatus.OPEN else ""
+    return f"No {status.value.replace('_', ' ')} failures.{others}"
 
 
 @app.command("show")
@@ -86,10 +97,11 @@ def show_failure(common: Common, failure_id: FailureId) -> None:
             }
         )
     else:
-        _show_detail(common.output, detail)
+        show_failure_detail(common.output, detail)
 
 
-def _show_detail(output: Output, detail: FailureDetail) -> None:
+def show_failure_detail(output: Output, detail: FailureDetail, *, offline: bool = False) -> None:
+    """Print what failed, and what to do next, unless `offline`."""
     at_us = now_us()
     changed = detail.changed
     differences = [
@@ -132,7 +144,8 @@ def _show_detail(output: Output, detail: FailureDetail) -> None:
             detail.attempts,
             empty="",
         )
-    output.say(f"\nNext: {detail.next_action}")
+    if not offline:
+        output.say(f"\nNext: {detail.next_action}")
 
 
 def _batch(batch: ReplayBatch) -> str:

@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from omium.cli import bars
-from omium.cli.amounts import number
 from omium.cli.context import Common
 from omium.cli.output import width_of_stdout
 from omium.cli.table import Column
-from omium.cli.words import span
 from omium.states import Span, UsageBy
+from omium.words import number, span
 
 if TYPE_CHECKING:
     from omium.models.analytics import ErrorAnalysis, SavingAnalysis, UsageAnalysis, UsageFigures

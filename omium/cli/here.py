@@ -19,9 +19,9 @@ import typer
 
 import omium
 from omium.cli.ending import FAILED
-from omium.cli.words import value
 from omium.errors import ConfigError, ConnectionLost, OmiumError
 from omium.safetext import safe_text
+from omium.words import value
 
 if TYPE_CHECKING:
     from omium.cli.output import Output

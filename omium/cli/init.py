@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.amounts import number
 from omium.cli.context import Common, for_server
 from omium.cli.options import Yes
-from omium.cli.profiles import keep_credential
 from omium.errors import ConfigError, SecretNotRepeatable
 from omium.folders import bootstrap_token_file, data_folder
 from omium.states import Environment
+from omium.words import number
 
 if TYPE_CHECKING:
     from omium.config import Settings
@@ -131,7 +130,7 @@ def _bootstrap(settings: Settings, token_file: Path, tenant: str, environment: E
 
 def _store(common: Common, settings: Settings, api_key: str) -> None:
     from omium.apikeys import split_api_key
-    from omium.config import load_settings, require_environment
+    from omium.config import keep_credential, load_settings, require_environment
     from omium.sdk.sync_client import Client
 
     if split_api_key(api_key) is None:  # found without asking the server

@@ -10,8 +10,8 @@ from omium.cli.context import Common, for_server
 from omium.cli.ids import KeyId, find_key_id
 from omium.cli.keys import plain, say_where_it_goes
 from omium.cli.options import Yes
-from omium.cli.words import ago, iso_time, now_us
 from omium.states import Scope
+from omium.words import ago, iso_time, now_us
 
 if TYPE_CHECKING:
     from omium.config import Settings

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from omium.cli.cells import Cell
+from omium.cli.cells import Cell, state
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.ids import KeyId, find_key_id
 from omium.cli.spans import parse_moment
 from omium.cli.table import Column
-from omium.cli.words import ago, iso_time, local_time, now_us, state
 from omium.states import Environment, Scope
+from omium.words import ago, iso_time, local_time, now_us
 
 if TYPE_CHECKING:
     from omium.models.keys import ApiKey

@@ -13,7 +13,7 @@ from omium.cli.following import follow_events, until_interrupted
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.steps import choose_key, fits_step
 from omium.cli.waiting import ask_patiently
-from omium.cli.words import local_time
+from omium.words import local_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +49,7 @@ def show_logs(
         if follow:
             with until_interrupted():
                 for line in _follow(output, client, wanted, step):
-                    _show(output, line)
+                    show_line(output, line)
             return
         lines = _in_time(_list_lines(client, wanted))
     if step is not None:
@@ -64,7 +64,7 @@ def show_logs(
             "Nothing was captured: no step printed or logged anything, or omium.init(capture=False) is used."
         )
     for line in lines:
-        _show(output, line)
+        show_line(output, line)
 
 
 def _follow(output: Output, client: Client, execution_id: str, step: str | None) -> Iterator[StepLogLine]:
@@ -101,7 +101,8 @@ def _in_time(lines: Iterable[StepLogLine]) -> list[StepLogLine]:
     return sorted(lines, key=lambda line: line.at_us)
 
 
-def _show(output: Output, line: StepLogLine) -> None:
+def show_line(output: Output, line: StepLogLine) -> None:
+    """Print a captured line."""
     if output.as_json:
         output.json_line(line)
         return

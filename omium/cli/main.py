@@ -1,6 +1,6 @@
 """Where the command line begins and ends: streams, interruption, errors as one sentence, exit codes.
 
-Which commands there are is application.py's, which code an error means is ending.py's. Nothing is loaded
+Which commands there are is commands.py's, which code an error means is ending.py's. Nothing is loaded
 before `main` runs, so that Ctrl-C is never answered with a traceback.
 """
 
@@ -32,13 +32,12 @@ def run(arguments: list[str] | None = None) -> int:
     """Run the command line on `arguments` (default: this process's) and return the exit code."""
     import typer
 
-    from omium.cli.application import app
+    from omium.cli.application import make_command
     from omium.cli.ending import FAILED, INTERRUPTED, WRONG_USE, describe, describe_invalid, exit_code
     from omium.errors import OmiumError, Suspension
 
-    command = typer.main.get_command(app)
     try:
-        outcome = command.main(arguments, prog_name="omium", standalone_mode=False)
+        outcome = make_command().main(arguments, prog_name="omium", standalone_mode=False)
     except typer.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, typer.Abort):

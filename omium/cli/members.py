@@ -10,8 +10,8 @@ from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us
 from omium.states import Role
+from omium.words import ago, now_us
 
 if TYPE_CHECKING:
     from omium.models.people import Member

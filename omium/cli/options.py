@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+DASHBOARD_PORT = 8730
+
 BaseUrl = Annotated[
     str | None,
     typer.Option("--base-url", metavar="URL", help="The server; else OMIUM_BASE_URL, else the profile's."),

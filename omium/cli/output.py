@@ -17,8 +17,8 @@ import typer
 from omium.cli.cells import Cell, to_cell
 from omium.cli.ending import WrongUse
 from omium.cli.table import Column, lay_out
-from omium.cli.words import json_text
 from omium.safetext import safe_text
+from omium.words import json_text
 
 
 class Output:

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from omium.cli.amounts import Tenant, money, number, read_number, show_entry
+from omium.cli.amounts import Tenant, read_number, show_entry
 from omium.cli.cells import Cell
 from omium.cli.context import Common, for_server
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us
+from omium.words import ago, money, now_us, number
 
 PaymentId = Annotated[str, typer.Argument(metavar="PAYMENT", help="A payment's id, from `credits payments`.")]
 _STYLES = {"paid": "green", "pending": "cyan", "created": "cyan", "review": "red"}

@@ -14,7 +14,6 @@ import typer
 
 from omium.cli.context import Common
 from omium.cli.inputs import read_file
-from omium.cli.profiles import keep_credential
 from omium.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -66,6 +65,8 @@ def refuse_overwrite(common: Common, settings: Settings, *, yes: bool) -> None:
 
 def store_session(common: Common, settings: Settings, session: NewSession) -> None:
     """Keep the session in the profile, for every command that follows, and say so."""
+    from omium.config import keep_credential
+
     where = keep_credential(
         settings,
         session.session_token,

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.amounts import Tenant, number, read_number
+from omium.cli.amounts import Tenant, read_number
 from omium.cli.context import Common, for_server
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import local_time
+from omium.words import local_time, number
 
 if TYPE_CHECKING:
     from omium.cli.output import Output

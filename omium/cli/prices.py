@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.amounts import money
 from omium.cli.context import Common, for_server, for_this_machine
 from omium.cli.inputs import read_file
 from omium.cli.output import Output
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us
 from omium.errors import ConfigError
 from omium.money import format_credits
+from omium.words import ago, money, now_us
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +87,9 @@ def look_up(
     cached_tokens: Annotated[
         int | None, typer.Option("--cached-tokens", min=0, help="How many of the input were cached.")
     ] = None,
+    cache_write_tokens: Annotated[
+        int | None, typer.Option("--cache-write-tokens", min=0, help="How many of it went into the cache.")
+    ] = None,
 ) -> None:
     """Say what a model costs. And which rule of the book says so, or the bundled table.
 
@@ -104,6 +106,7 @@ def look_up(
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             cached_tokens=cached_tokens,
+            cache_write_tokens=cache_write_tokens,
         )
     if common.output.as_json:
         common.output.json(found)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,9 +11,6 @@ from omium.cli.context import Common, for_this_machine
 from omium.cli.options import Yes
 from omium.cli.table import Column
 from omium.errors import ConfigError
-
-if TYPE_CHECKING:
-    from omium.config import Settings
 
 app = typer.Typer(
     help="Choose between servers: profiles of this machine.", no_args_is_help=True, rich_markup_mode=None
@@ -107,25 +103,6 @@ def remove_profile(common: Common, name: Name, yes: Yes = False) -> None:
     common.output.say(f"Removed {name}.")
     if key_id:
         common.output.say(f"Its key is valid still; to end it: omium keys revoke {key_id}")
-
-
-def keep_credential(settings: Settings, secret: str, values: Mapping[str, str]) -> str:
-    """Put a secret, with `values` about it, into the profile in use; return where it is, in words.
-
-    What else the profile says goes on holding: its durability, how long to wait; and for the same server its
-    authority and its pin, without which the next command could not reach it.
-    """
-    from omium.config import DEFAULT_BASE_URL, parse_base_url, read_config, store_credential
-
-    stored = read_config(settings.folder).profiles.get(settings.profile, {})
-    former = parse_base_url(str(stored.get("base_url", DEFAULT_BASE_URL))).base_url
-    gone = {"api_key_id", "tenant", "tenant_id", "environment"}
-    if former != settings.base_url:
-        gone |= {"ca_file", "tls_pin"}
-    kept = {name: value for name, value in stored.items() if name not in gone}
-    return store_credential(
-        settings.profile, secret, {**kept, "base_url": settings.base_url, **values}, folder=settings.folder
-    )
 
 
 def _where(values: object) -> str | None:

@@ -9,7 +9,7 @@ import typer
 from omium.cli.context import Common, for_server
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.steps import find_step_key
-from omium.cli.words import json_text
+from omium.words import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

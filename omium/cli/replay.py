@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from omium.cli.cells import state
 from omium.cli.context import Common, for_server
 from omium.cli.detail import show_detail
 from omium.cli.here import run_here
@@ -17,11 +18,11 @@ from omium.cli.resume import agrees, who_goes_on
 from omium.cli.steps import find_step_key
 from omium.cli.table import Column
 from omium.cli.waiting import wait_for_end
-from omium.cli.words import span, state
 from omium.cli.worker import end_as
 from omium.errors import ConfigError
 from omium.money import format_credits
 from omium.states import Runner
+from omium.words import span
 
 if TYPE_CHECKING:
     from omium.models.replay import Edit, PlannedStep, ReplayPlan

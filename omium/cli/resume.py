@@ -16,7 +16,7 @@ from omium.cli.waiting import wait_for_end
 from omium.cli.worker import end_as
 from omium.clock import US_PER_S
 from omium.errors import ConfigError
-from omium.states import FINAL_STATUSES, ExecutionStatus, Runner
+from omium.states import FINAL_STATUSES, Driver, ExecutionStatus, Runner
 
 if TYPE_CHECKING:
     from omium.cli.output import Output
@@ -63,7 +63,11 @@ def resume(
 
     with common.client() as client:
         detail = client.get_execution(find_execution_id(client, execution_id))
-        unserved = detail.runner.runner is Runner.NONE and detail.status not in FINAL_STATUSES
+        unserved = (
+            detail.runner.runner is Runner.NONE
+            and detail.status not in FINAL_STATUSES
+            and detail.driver is not Driver.OBSERVED  # no worker would help: the server says what would
+        )
         command = ResumeExecution(
             max_steps=max_steps,
             max_duration_us=None if max_duration_s is None else max_duration_s * US_PER_S,

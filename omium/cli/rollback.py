@@ -12,7 +12,7 @@ from omium.cli.ending import WrongUse
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.options import Reason, Yes
 from omium.cli.steps import find_step_key
-from omium.cli.words import count
+from omium.words import count
 
 if TYPE_CHECKING:
     from omium.models.replay import RollbackPlan

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from omium.cli.automation import find_named, show_fires
+from omium.cli.cells import state
 from omium.cli.context import Common, for_server
 from omium.cli.ending import FAILED
 from omium.cli.inputs import read_inputs
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import state, zoned_time
 from omium.safetext import safe_text
 from omium.states import Environment, MissedPolicy, OverlapPolicy
+from omium.words import zoned_time
 
 if TYPE_CHECKING:
     from omium.models.schedules import Schedule

@@ -13,8 +13,8 @@ from omium.cli.ending import WrongUse
 from omium.cli.inputs import read_file
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us
 from omium.states import Environment
+from omium.words import ago, now_us
 
 app = typer.Typer(help="Set named secrets, list, delete.", no_args_is_help=True, rich_markup_mode=None)
 

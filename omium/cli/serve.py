@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from omium.cli.ending import WrongUse
+from omium.cli.options import DASHBOARD_PORT
+
 
 def serve(
     data: Annotated[
@@ -31,6 +34,16 @@ def serve(
         list[str] | None,
         typer.Option("--behind-proxy", metavar="CIDR", help="A proxy in front ends TLS; repeatable."),
     ] = None,
+    web: Annotated[
+        bool, typer.Option("--web", help="Offer the dashboard to browsers of this machine, too.")
+    ] = False,
+    web_port: Annotated[
+        int, typer.Option("--web-port", help="Its port; 0: a free one.", min=0, max=65535)
+    ] = DASHBOARD_PORT,
+    web_origin: Annotated[
+        list[str] | None,
+        typer.Option("--web-origin", metavar="URL", help="Where a proxy offers it; repeatable."),
+    ] = None,
     log_format: Annotated[
         str | None, typer.Option("--log-format", help="json, console, or auto. [default: auto]")
     ] = None,
@@ -45,6 +58,7 @@ def serve(
     omium serve --port 9000 --data ./omium
     omium serve --database postgresql://omium@localhost/omium
     omium serve --host 0.0.0.0 --tls       for other machines, too
+    omium serve --web                      with the dashboard for browsers beside it
     """
     from omium.server.serve import run_server  # the one place where a client's code starts the server
     from omium.server.settings import ServerSettings
@@ -60,4 +74,14 @@ def serve(
         log_format=log_format,
         log_level=log_level,
     )
-    raise typer.Exit(run_server(settings))
+    if not web:
+        raise typer.Exit(run_server(settings))
+    if settings.port == 0:
+        raise WrongUse("With --web the server needs a port that is known: give --port one of its own.")
+    from omium.cli.browser import dashboard_beside
+
+    scheme, name = ("https", "localhost") if settings.tls else ("http", "127.0.0.1")
+    ca_file = str(settings.data / "tls" / "ca.pem") if settings.tls else None
+    with dashboard_beside(f"{scheme}://{name}:{settings.port}", web_port, tuple(web_origin or ()), ca_file):
+        code = run_server(settings)
+    raise typer.Exit(code)

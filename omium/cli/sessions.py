@@ -11,7 +11,7 @@ from omium.cli.ending import WrongUse
 from omium.cli.ids import find_session_id
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us
+from omium.words import ago, now_us
 
 app = typer.Typer(help="See and end your sessions.", no_args_is_help=True, rich_markup_mode=None)
 

@@ -7,9 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from omium.cli.ending import WrongUse
 from omium.cli.output import Output
-from omium.safetext import safe_text
-
-_FORMULA = ("=", "+", "-", "@")
+from omium.safetext import spreadsheet_text
 
 
 def refuse_both(output: Output, *, as_csv: bool) -> None:
@@ -28,7 +26,4 @@ def write_csv(columns: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
 
 
 def _cell(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    text = safe_text(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return spreadsheet_text(value) if isinstance(value, str) else value

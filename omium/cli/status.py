@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import contextlib
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
-from omium.cli.amounts import number
 from omium.cli.cells import Cell
 from omium.cli.context import Common, for_server
-from omium.cli.words import count, local_time
+from omium.errors import NotFound
+from omium.states import ExecutionStatus
+from omium.words import count, local_time, number
 
 if TYPE_CHECKING:
     from omium.models.account import Status, WhoAmI
+    from omium.sdk.sync_client import Client
+
+NAMED_MAX: Final = 3
+"""For so many workflows without a worker it is asked how they are served; each asks twice."""
 
 
 @for_server
@@ -23,6 +31,7 @@ def status(common: Common) -> None:
     """
     with common.client() as client:
         found = client.get_status()
+        serving = {} if common.output.as_json else _find_serving(client, found.unserved)
         server = client.settings.base_url
     if common.output.as_json:
         common.output.json(found)
@@ -38,8 +47,21 @@ def status(common: Common) -> None:
         common.output.warn("Credits are low. Top up: omium credits topup 20")
     for workflow in found.unserved:
         common.output.warn(
-            f"Executions of {workflow} are queued and no worker serves it: omium worker PATH.py:{workflow}"
+            f"Executions of {workflow} are queued and no worker serves it:"
+            f" {serving.get(workflow, f'omium worker PATH.py:{workflow}')}"
         )
+
+
+def _find_serving(client: Client, workflows: Sequence[str]) -> dict[str, str]:
+    """Return the command of the worker that would serve each workflow, where its document names the code."""
+    found = {}
+    for workflow in workflows[:NAMED_MAX]:
+        queued = client.list_executions(workflow=workflow, status=ExecutionStatus.QUEUED, limit=1).items
+        with contextlib.suppress(NotFound):  # deleted since
+            command = client.get_execution(queued[0].id).runner.command if queued else []
+            if command[:2] == ["omium", "worker"]:
+                found[workflow] = shlex.join(command)
+    return found
 
 
 def _facts(found: Status, server: str) -> list[tuple[str, str | None]]:

@@ -12,8 +12,8 @@ from omium.cli.ending import WrongUse
 from omium.cli.login import InvitationFile
 from omium.cli.people import read_password, store_session
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us
 from omium.states import Environment
+from omium.words import ago, now_us
 
 app = typer.Typer(
     help="Create, switch, rename and delete tenants.", no_args_is_help=True, rich_markup_mode=None

@@ -13,8 +13,8 @@ from omium.cli.ending import WrongUse
 from omium.cli.inputs import read_value
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import local_time
 from omium.states import EndOutcome, Environment, TriggerKind
+from omium.words import local_time
 
 if TYPE_CHECKING:
     from omium.models.schedules import NewTrigger, Trigger

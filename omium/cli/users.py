@@ -10,7 +10,7 @@ from omium.cli.context import Common, for_this_machine
 from omium.cli.folder import Data, DatabaseUrl, settings_of
 from omium.cli.people import PasswordFile, read_password
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us
+from omium.words import ago, now_us
 
 app = typer.Typer(
     help="Look after the users of a server that is stopped.",

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from omium.cli.words import count, now_us, span
 from omium.clock import US_PER_S
 from omium.errors import ConnectionLost
 from omium.states import ENDED_STATUSES, ExecutionStatus, Runner
+from omium.words import count, now_us, span
 
 if TYPE_CHECKING:
     from omium.cli.output import Output

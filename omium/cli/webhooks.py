@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
+from omium.cli.cells import state
 from omium.cli.context import Common, for_server
 from omium.cli.ending import FAILED
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import state
 from omium.safetext import safe_text
 from omium.states import Environment
 

@@ -16,9 +16,9 @@ from omium.cli.ending import FAILED, WrongUse
 from omium.cli.here import own_stdout, run_file, run_once
 from omium.cli.inputs import read_inputs
 from omium.cli.waiting import wait_for_end
-from omium.cli.words import value
 from omium.errors import ConfigError, StepFailed, Suspended
 from omium.states import ExecutionStatus
+from omium.words import value
 
 if TYPE_CHECKING:
     from omium.cli.output import Output

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from omium.cli.cells import Cell
+from omium.cli.cells import Cell, state
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.options import Reason, Yes
 from omium.cli.table import Column
-from omium.cli.words import ago, now_us, state
 from omium.money import format_credits, parse_credits
+from omium.words import BREAKER_REASONS, ago, now_us, spent_in_a_minute
 
 if TYPE_CHECKING:
     from omium.models.breaker import Breaker
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="See and set circuit breakers.", no_args_is_help=True, rich_markup_mode=None)
 
-BECAUSE: Final = {"tokens": "its limit of tokens", "credits": "its limit of credits", "hand": "by hand"}
 BreakerName = Annotated[str, typer.Argument(metavar="NAME", help="The breaker's name.")]
 
 
@@ -80,7 +79,7 @@ def list_breakers(common: Common) -> None:
     common.output.table(
         [
             Column("BREAKER", lambda b: b.name, give="cut", width_min=12),
-            Column("STATE", lambda b: state(b.state.value, BECAUSE.get(b.because or "", ""))),
+            Column("STATE", lambda b: state(b.state.value, BREAKER_REASONS.get(b.because or "", ""))),
             Column("SINCE", lambda b: ago(b.changed_at_us, at_us)),
             Column("CALLS", lambda b: str(b.calls), align="right"),
             Column("FAILED", lambda b: str(b.failures), align="right"),
@@ -93,14 +92,10 @@ def list_breakers(common: Common) -> None:
 
 
 def _spent(breaker: Breaker) -> str:
-    """Return what was spent in the last minute beside its limits."""
-    told = []
-    if breaker.tokens_per_minute is not None:
-        told.append(f"{breaker.tokens:,} of {breaker.tokens_per_minute:,} tokens")
-    if breaker.microcredits_per_minute is not None:
-        spent, limit = breaker.microcredits, breaker.microcredits_per_minute
-        told.append(f"{format_credits(spent)} of {format_credits(limit)} credits")
-    return ", ".join(told) or "-"
+    found = spent_in_a_minute(
+        breaker.tokens, breaker.tokens_per_minute, breaker.microcredits, breaker.microcredits_per_minute
+    )
+    return found or "-"
 
 
 def _limits(breaker: Breaker) -> str:

@@ -17,9 +17,9 @@ from omium.cli.context import Common, for_server, for_this_machine
 from omium.cli.ending import FAILED, WrongUse
 from omium.cli.inputs import read_file
 from omium.cli.output import width_of_stdout
-from omium.cli.words import count
 from omium.cli.workflows import Name, NameAndVersion, Note, split_name, tell_saved
 from omium.errors import InvalidJson, SpecInvalid
+from omium.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from omium.cli.cells import Cell
+from omium.cli.cells import Cell, state
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
 from omium.cli.options import Yes
 from omium.cli.table import Column
-from omium.cli.words import ago, count, now_us, state
+from omium.words import ago, count, now_us
 
 if TYPE_CHECKING:
     from omium.models.workflows import SavedWorkflow, Workflow, WorkflowDetail

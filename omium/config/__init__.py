@@ -3,6 +3,7 @@
     settings.py   the table of settings, and which value wins     address.py   what a server's address may be
     profiles.py   the file with its profiles                      beside.py    the other distribution
     agreement.py  whether key and environment belong together     credentials.py   where a secret is kept
+    keeping.py    what a server has accepted, into the profile
 
 Talks to nobody. docs/configuration.md is the user's page.
 """
@@ -16,6 +17,7 @@ from omium.config.credentials import (
     load_credential,
     store_credential,
 )
+from omium.config.keeping import keep_credential
 from omium.config.profiles import (
     DEFAULT_PROFILE,
     ConfigFile,
@@ -40,6 +42,7 @@ __all__ = [
     "find_other_distribution",
     "forget_credential",
     "forget_profile",
+    "keep_credential",
     "load_credential",
     "load_settings",
     "parse_base_url",

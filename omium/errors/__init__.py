@@ -13,6 +13,8 @@
      ├─ ForkedDriver              a forked child used its parent's execution
      ├─ StepFailed                a step failed for good
      │   └─ StepTimeout           … because it took longer than its timeout
+     ├─ BundleError               a bundle cannot be made, or opened
+     │   ├─ BundleDamaged, BundleTooNew, BundleReadOnly, NotInBundle
      ├─ StorageError              the database refused (server only)
      │   ├─ DatabaseCorrupt, DatabaseTooNew, DatabaseLocked, MigrationChanged, SealBroken
      └─ Problem                   an RFC 9457 problem: code, status, title, detail, members
@@ -100,6 +102,10 @@ from omium.errors.problems import (
 )
 from omium.errors.tree import (
     AgentCircling,
+    BundleDamaged,
+    BundleError,
+    BundleReadOnly,
+    BundleTooNew,
     Cancelled,
     ConfigError,
     ConnectionLost,
@@ -114,6 +120,7 @@ from omium.errors.tree import (
     LeaseLost,
     Member,
     MigrationChanged,
+    NotInBundle,
     OmiumError,
     Problem,
     SealBroken,
@@ -133,6 +140,10 @@ __all__ = [
     "AlreadyDecided",
     "BootstrapClosed",
     "BreakerOpen",
+    "BundleDamaged",
+    "BundleError",
+    "BundleReadOnly",
+    "BundleTooNew",
     "Cancelled",
     "CheckpointGone",
     "CompensationPending",
@@ -175,6 +186,7 @@ __all__ = [
     "NoTenant",
     "NotExchangeable",
     "NotFound",
+    "NotInBundle",
     "NothingToClaim",
     "NoticeTooEarly",
     "OmiumError",

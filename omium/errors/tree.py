@@ -82,6 +82,26 @@ class StepTimeout(StepFailed):
     """A step took longer than its `timeout_s`."""
 
 
+class BundleError(OmiumError):
+    """A bundle cannot be made or opened; the message says why and what to do."""
+
+
+class BundleDamaged(BundleError):
+    """A file is no bundle, was cut off or altered, or wants more memory than any bundle needs."""
+
+
+class BundleTooNew(BundleError):
+    """A newer Omium made this bundle in a form that this one does not know; upgrade this one."""
+
+
+class BundleReadOnly(BundleError):
+    """Something was to be changed in a bundle: that needs the server that the execution is on."""
+
+
+class NotInBundle(BundleError):
+    """A bundle does not hold what was asked for: it is of one execution and what belongs to it."""
+
+
 class StorageError(OmiumError):
     """The database cannot be used as it is; the message names the remedy."""
 

@@ -59,13 +59,15 @@ def record_usage(
     input_tokens: int = 0,
     output_tokens: int = 0,
     cached_tokens: int = 0,
+    cache_write_tokens: int = 0,
     reasoning_tokens: int = 0,
     calls: int = 1,
     cost_usd: float | None = None,
 ) -> None:
     """Record what a provider charged for.
 
-    Inside a step it travels with the step's record, at no further cost.
+    Inside a step it travels with the step's record, at no further cost. `cached_tokens` were read from the
+    provider's cache and `cache_write_tokens` written to it: both are a part of `input_tokens`.
     `cost_usd` is what the provider itself says that it cost, if it does. In a handler it belongs to the node.
     """
     counts: dict[str, Any] = {
@@ -74,6 +76,7 @@ def record_usage(
         "input_tokens": input_tokens,
         "output_tokens": output_tokens,
         "cached_tokens": cached_tokens,
+        "cache_write_tokens": cache_write_tokens,
         "reasoning_tokens": reasoning_tokens,
         "calls": calls,
         "cost_usd": cost_usd,
@@ -162,6 +165,7 @@ def add_usage(
     input_tokens: int = 0,
     output_tokens: int = 0,
     cached_tokens: int = 0,
+    cache_write_tokens: int = 0,
     reasoning_tokens: int = 0,
     calls: int = 1,
     cost_usd: float | None = None,
@@ -178,6 +182,7 @@ def add_usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         cached_tokens=cached_tokens,
+        cache_write_tokens=cache_write_tokens,
         reasoning_tokens=reasoning_tokens,
         calls=calls,
         cost_usd=cost_usd,

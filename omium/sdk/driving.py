@@ -38,7 +38,7 @@ NAP_S = 1.0  # long sleeps are cut into these, so that a cancel or a pause is se
 _SENTENCES = {
     "operator": "was paused by an operator",
     "effect": "waits for a decision about an effect: confirm, redo or skip it",
-    "credits": "has no credits for its next step: top up with `omium credits topup`",
+    "credits": "has no credits for its next step: `omium credits topup`, or a higher cap for its key",
     "limit": "has reached one of its limits: raise it when you resume it (--max-credits, --max-steps, ...)",
     "key-revoked": "was paused because the API key that started it was revoked",
     "drain": "was given back, because this worker stops",

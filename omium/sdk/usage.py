@@ -23,13 +23,14 @@ def make_usage(
     input_tokens: int = 0,
     output_tokens: int = 0,
     cached_tokens: int = 0,
+    cache_write_tokens: int = 0,
     reasoning_tokens: int = 0,
     calls: int = 1,
     cost_usd: float | None = None,
 ) -> dict[str, object]:
     """Return a `models.usage.RecordUsage` of now, with an id of its own so that it is counted once."""
     now_us = time.time_ns() // 1000
-    return {
+    record: dict[str, object] = {
         "id": new_id("us", now_us),
         "execution_id": execution_id,
         "path": path,
@@ -44,3 +45,6 @@ def make_usage(
         "reported_cost_microusd": None if cost_usd is None else round(cost_usd * USD_MICRO),
         "at_us": now_us,
     }
+    if cache_write_tokens:  # servers of before it was counted refuse what they do not know
+        record["cache_write_tokens"] = cache_write_tokens
+    return record

@@ -72,7 +72,7 @@ class ScriptedModel:
             "prompt_tokens": 11,
             "completion_tokens": 7,
             "total_tokens": 18,
-            "prompt_tokens_details": {"cached_tokens": 3},
+            "prompt_tokens_details": {"cached_tokens": 3, "cache_write_tokens": 1},
             "completion_tokens_details": {"reasoning_tokens": 2},
         }
         body = {"id": "x", "model": "tiny-1", "choices": [{"index": 0, **step}], "usage": usage}

@@ -65,6 +65,7 @@ async def test_the_answer_is_the_output_and_its_tokens_are_told(tmp_path):
     (usage,) = done.usage
     sums = (usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens)
     assert (usage.provider, usage.model, *sums) == ("local", "tiny-1", 11, 7, 3, 2)
+    assert usage.cache_write_tokens == 1
 
 
 async def test_another_start_is_another_call_and_the_same_one_is_counted_once(tmp_path):

@@ -10,13 +10,13 @@ import time
 class Terminal:
     """A command in a pseudo-terminal: what it shows is read, what a person types is written."""
 
-    def __init__(self, cli, *arguments, columns=80):
+    def __init__(self, cli, *arguments, columns=80, term="xterm"):
         self.main, side = pty.openpty()
         self.shown = ""
         self.process = subprocess.Popen(
             cli.command(*arguments),
             cwd=cli.folder,
-            env={**cli.environment, "COLUMNS": str(columns), "TERM": "xterm"},
+            env={**cli.environment, "COLUMNS": str(columns), "TERM": term},
             preexec_fn=lambda: os.login_tty(side),  # noqa: PLW1509  # its own terminal: Ctrl-C reaches it
         )
         os.close(side)

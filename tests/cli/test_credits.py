@@ -5,8 +5,9 @@ import io
 
 import pytest
 
-from omium.cli.amounts import money, number, read_number
+from omium.cli.amounts import read_number
 from omium.cli.ending import WrongUse
+from omium.words import money, number, rounded
 
 
 def test_the_life_of_a_balance(cli):
@@ -57,6 +58,13 @@ def test_plans_and_the_threshold(cli):
 )
 def test_credits_are_told_exactly_and_without_needless_zeros(amount, text):
     assert number(amount) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(7.077888, "7.08"), (9999.77, "9,999.77"), (0.0025, "0.0025"), (0.123456, "0.1235")]
+)
+def test_credits_to_compare_are_rounded_and_small_ones_are_told_apart(amount, text):
+    assert rounded(amount) == text
 
 
 @pytest.mark.parametrize(

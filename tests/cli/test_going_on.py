@@ -93,6 +93,8 @@ def test_a_failure_is_found_patched_and_replayed(cli):
     assert done.code == 0, done.err
     assert done.out.splitlines()[-1] == "report on good: found good"
     assert cli("executions", "show", failure["execution_id"], "--json").json["replays"]
+    assert cli("failures", "list", "--json").json == []
+    assert [each["id"] for each in cli("failures", "list", "--all", "--json").json] == [failure["id"]]
 
 
 def test_an_effect_of_unknown_outcome_is_decided_and_the_run_goes_on(cli):
@@ -239,6 +241,7 @@ def test_events_are_shown_to_the_end(cli, follow):
     lines = cli("executions", "events", "last", *follow).out.splitlines()
     assert "execution.started" in lines[0]
     assert "execution.completed" in lines[-1]
+    assert cli("executions", "events", "last", "--after", "1", *follow).out.splitlines() == lines[1:]
 
 
 def test_logs_are_in_the_order_of_time_and_of_one_step_if_asked(cli):

@@ -76,8 +76,16 @@ def test_help_of_the_whole_is_not_cut(capsys):
     assert "..." not in capsys.readouterr().out.replace("COMMAND [ARGS]...", "")
 
 
-def test_completion_is_offered_and_knows_the_commands():
-    environment = {"_OMIUM_COMPLETE": "complete_bash", "COMP_WORDS": "omium exec", "COMP_CWORD": "1"}
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [("omium exec", "executions"), ("omium workflows im", "import"), ("omium tui --pl", "--plain")],
+)
+def test_completion_is_offered_and_knows_commands_and_flags(typed, offered):
+    environment = {
+        "_OMIUM_COMPLETE": "complete_bash",
+        "COMP_WORDS": typed,
+        "COMP_CWORD": str(typed.count(" ")),
+    }
     done = subprocess.run(
         [sys.executable, "-c", "from omium.cli.main import main; main()"],
         env=environment,
@@ -85,11 +93,20 @@ def test_completion_is_offered_and_knows_the_commands():
         text=True,
         check=False,
     )
-    assert "executions" in done.stdout
+    assert offered in done.stdout.split()
 
 
-def test_the_application_loads_nothing_heavy():
-    code = "import sys, omium.cli.application; print(*sys.modules)"
+def test_no_command_loads_anything_heavy_before_it_runs():
+    code = """
+import importlib, sys
+from omium.cli.application import make_command
+from omium.cli.commands import COMMANDS
+for place in COMMANDS:
+    for each in (place, *place.more):
+        importlib.import_module(each.module)
+make_command()
+print(*sys.modules)
+"""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     loaded = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True

@@ -2,8 +2,7 @@
 
 import pytest
 
-from omium.cli.profiles import keep_credential
-from omium.config import load_settings, read_config, write_profile
+from omium.config import keep_credential, load_settings, read_config, write_profile
 from tests.cli.conftest import make_cli
 from tests.cli.terminal import Terminal
 

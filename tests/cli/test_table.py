@@ -3,11 +3,11 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from omium.cli.cells import Cell, width_of
+from omium.cli.cells import Cell, state, width_of
 from omium.cli.table import Column, lay_out, shorten_ids
-from omium.cli.words import ago, iso_time, json_text, size, span, state, value
 from omium.ids import new_id
 from omium.safetext import safe_text
+from omium.words import ago, iso_time, json_text, size, span, value
 
 IDS = [new_id("ex", 1_790_000_000_000_000 + number) for number in range(20)]
 COLUMNS = [

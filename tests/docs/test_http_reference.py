@@ -6,6 +6,7 @@ import pytest
 
 from omium.models.wire import Command
 from omium.server.routes import list_endpoints
+from omium.server.web.meanings import list_words
 from tests.docs.pages import ROOT
 
 _spec = importlib.util.spec_from_file_location(
@@ -36,7 +37,7 @@ def test_every_endpoint_has_a_section(endpoint):
 def test_every_field_that_is_sent_has_a_meaning(model):
     silent = [name for name in model.model_fields if not reference.find_meaning(model, name)]
 
-    assert silent == [], "write a string below the field, or a line into tools/http_words.toml"
+    assert silent == [], "write a string below the field, or a line into omium/server/web/field_words.toml"
 
 
 def test_no_word_stands_for_nothing():
@@ -44,4 +45,4 @@ def test_no_word_stands_for_nothing():
     used = {f"{model.__name__}.{name}" for model in models for name in model.model_fields}
     used |= {word.partition(".")[2] for word in used}
 
-    assert reference.WORDS.keys() - used == set()
+    assert list_words().keys() - used == set()

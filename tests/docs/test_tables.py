@@ -12,6 +12,7 @@ from omium.server.engine.transitions import FOLDED
 from omium.server.routes.keys import DEFAULT_SCOPES
 from omium.server.settings import ServerSettings
 from omium.states import EventType, Scope
+from tests.crewai.test_crash import MATRIX
 from tests.docs.pages import ROOT
 
 CLI = (ROOT / "docs" / "cli.md").read_text()
@@ -20,6 +21,7 @@ EVENTS = (ROOT / "docs" / "events.md").read_text()
 FAILURES = (ROOT / "docs" / "failures.md").read_text()
 KEYS = (ROOT / "docs" / "keys.md").read_text()
 LANGGRAPH = (ROOT / "docs" / "langgraph.md").read_text()
+CREWAI = (ROOT / "docs" / "crewai.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
@@ -97,3 +99,18 @@ def test_the_lines_of_langgraph_that_are_named_are_those_that_are_tested():
     newest = re.search(r"^langgraph==(\d+\.\d+)", locked, re.MULTILINE)[1]
 
     assert f"tested with LangGraph {', '.join(older)} and {newest}" in LANGGRAPH
+
+
+def test_the_versions_of_crewai_that_are_named_are_those_that_are_tested():
+    makefile = (ROOT / "Makefile").read_text()
+    oldest = re.search(r"^CREWAI_LINES := (.+)$", makefile, re.MULTILINE)[1]
+    locked = (ROOT / "requirements" / "crewai.txt").read_text()
+    newest = re.search(r"^crewai==(\S+)", locked, re.MULTILINE)[1]
+
+    assert f"tested with CrewAI {oldest} and {newest}" in CREWAI
+
+
+def test_crews_are_killed_as_often_as_is_said():
+    deaths = sum(len(whole) for _, whole in MATRIX.values())
+
+    assert f"with SIGKILL {deaths} times" in CREWAI

@@ -34,3 +34,10 @@ def test_a_wheel_carries_the_published_schema_as_it_is_here(wheel):
     name = "omium/spec/workflow-spec-v0.json"
 
     assert wheel.read(name) == (tree.ROOT / name).read_bytes()
+
+
+def test_a_wheel_carries_the_documentation_but_not_the_decisions(wheel):
+    pages = {path.name for path in (tree.ROOT / "docs").glob("*.md")}
+    carried = {name for name in wheel.namelist() if name.startswith(("omium/manual/docs/", "docs/"))}
+
+    assert carried == {f"omium/manual/docs/{name}" for name in pages}

@@ -1,7 +1,9 @@
 """The description says what the server does, because it is made of the same table."""
 
 import json
+import sys
 import typing
+from types import ModuleType
 
 import pytest
 
@@ -9,6 +11,7 @@ from omium.server.routes import list_endpoints
 from omium.server.web.call import Call
 from omium.server.web.declared import list_problems
 from omium.server.web.endpoint import Endpoint, Idempotency
+from omium.server.web.meanings import DescribedSchema, find_meaning
 from omium.server.web.openapi import build_openapi
 from omium.server.web.router import Router
 from omium.spec.published import spec_json_schema
@@ -51,6 +54,44 @@ def test_every_reference_leads_somewhere():
                 yield from references(value)
 
     assert {reference.rsplit("/", 1)[1] for reference in references(DOCUMENT)} <= schemas.keys()
+
+
+def test_every_field_that_is_sent_is_described_in_words():
+    schemas = DOCUMENT["components"]["schemas"]
+    sent = {
+        endpoint.body.__name__: endpoint.body for endpoint in list_endpoints() if endpoint.body is not None
+    }
+    silent = [
+        f"{name}.{field}"
+        for name, model in sent.items()
+        for field, schema in schemas.get(name, {}).get("properties", {}).items()
+        if find_meaning(model, field) and schema.get("description") != find_meaning(model, field)
+    ]
+    asked = [
+        parameter["name"]
+        for methods in DOCUMENT["paths"].values()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "query" and not parameter.get("description")
+    ]
+
+    assert len(sent) > 50
+    assert (silent, asked) == ([], [])
+
+
+def test_without_sources_types_are_described_without_words():
+    module = ModuleType("omium.models.nowhere")
+    exec(
+        "from pydantic import BaseModel\nclass Lost(BaseModel):\n    zz: int = 0\n    'Words.'", vars(module)
+    )
+    sys.modules[module.__name__] = module
+    vars(module)["Lost"].__module__ = module.__name__
+    try:
+        schema = vars(module)["Lost"].model_json_schema(schema_generator=DescribedSchema)
+    finally:
+        del sys.modules[module.__name__]
+
+    assert schema["properties"]["zz"] == {"default": 0, "title": "Zz", "type": "integer"}
 
 
 def test_names_are_unique_because_clients_are_made_of_them():

@@ -154,6 +154,19 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
             "parent_path": ids.step,
         }
     ),
+    "import_run": lambda ids: Asked(
+        body={
+            "framework": "langgraph",
+            "identity": DIGEST,
+            "run_id": ids.thread,
+            "workflow": "of-a-stranger",
+            "status": "open",
+            "started_at_us": 1,
+            "updated_at_us": 2,
+            "steps": [{"name": ids.step, "started_at_us": 1, "ended_at_us": 2, "output": [1]}],
+            "states": [{"name": "state", "at_us": 2, "state": {"a": 1}}],
+        }
+    ),
     "save_workflow": lambda ids: Asked(body={"document": workflow("of-a-stranger")}),
     "check_workflow": lambda ids: Asked(body={"document": workflow(ids.workflow)}),
     "list_workflows": lambda ids: Asked(),
@@ -186,7 +199,7 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "list_effects": lambda ids: Asked((ids.failed,)),
     "decide_effect": lambda ids: Asked((ids.failed, ids.effect), {"decision": "skip"}),
     "list_logs": lambda ids: Asked((ids.failed,), query={"path": ids.step}),
-    "list_failures": lambda ids: Asked(query={"workflow": PRIVATE}),
+    "list_failures": lambda ids: Asked(query={"workflow": PRIVATE, "execution": ids.failed}),
     "get_failure": lambda ids: Asked((ids.failure,)),
     "list_occurrences": lambda ids: Asked((ids.failure,)),
     "ignore_failure": lambda ids: Asked((ids.failure,), {"reason": "r"}),

@@ -19,6 +19,7 @@ from omium.models.execution import (
     Step,
     StepAttempt,
 )
+from omium.models.imports import ImportedRun, ImportRun
 from omium.models.log import StepLogLine
 from omium.models.wire import Page
 from omium.sdk.async_client.core import AsyncCore, segment
@@ -39,6 +40,13 @@ class AsyncExecutions(AsyncCore):
         if command.driver is Driver.LOCAL:
             return await self._send("POST", path, Grant, command, idempotency_key=idempotency_key)
         return await self._send("POST", path, Execution, command, idempotency_key=idempotency_key)
+
+    async def import_run(self, command: ImportRun) -> ImportedRun:
+        """Import a run that a framework stored itself, as an execution that nobody drives; it is not charged.
+
+        The same run again is the same execution: made anew where the run has gone on since, else left alone.
+        """
+        return await self._send("POST", "/v1/executions/import", ImportedRun, command)
 
     async def list_executions(
         self,

@@ -30,15 +30,17 @@ class SyncFailures(SyncCore):
         workflow: str | None = None,
         environment: Environment | None = None,
         kind: FailureKind | None = None,
+        execution: str | None = None,
         limit: int = 50,
         after: str | None = None,
     ) -> Page[Failure]:
-        """Return one page of the inbox, newest first."""
+        """Return one page of the inbox, newest first; of one `execution`, what it is an occurrence of."""
         query = {
             "status": status,
             "workflow": workflow,
             "environment": environment,
             "kind": kind,
+            "execution": execution,
             "limit": limit,
             "after": after,
         }

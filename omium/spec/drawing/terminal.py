@@ -7,7 +7,8 @@ under the sign that it has where it leaves its box.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from omium.safetext import cut_text, width_of
 from omium.spec.document import Body
@@ -24,22 +25,66 @@ HEIGHT = 4  # of a box
 SIGNS = "123456789" + string.ascii_lowercase + string.ascii_uppercase
 
 
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a drawing has a node: its path (inside of maps `each/sum`), its lines and columns."""
+
+    path: str
+    line: int
+    column: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The lines of a drawing, and where its nodes are. `outlined`: it did not fit, or was not to be drawn."""
+
+    lines: tuple[str, ...]
+    spots: tuple[Spot, ...]
+    outlined: bool
+
+
 def draw_terminal(body: Body, width: int | None = None) -> str:
     """Return the drawing, at most `width` columns wide (None: 100), with the bodies of maps below it."""
-    return "\n".join(_draw(body, max(width or WIDTH, 20)))
+    return "\n".join(draw(body, width).lines)
 
 
-def _draw(body: Body, width: int) -> Iterator[str]:
+def draw(
+    body: Body,
+    width: int | None = None,
+    *,
+    words: Mapping[str, str] | None = None,
+    outline: bool = False,
+) -> Drawing:
+    """Return the drawing with the places of its nodes. `words` says, by path, what stands below their titles.
+
+    `outline` lists the nodes instead, for those to whom a drawing says nothing.
+    """
+    return _draw(body, max(width or WIDTH, 20), "", words or {}, outline=outline)
+
+
+def _draw(body: Body, width: int, prefix: str, words: Mapping[str, str], *, outline: bool) -> Drawing:
     diagram = make_diagram(body)
-    yield from _draw_graph(diagram, width) or _outline(diagram, width)
+    if words:
+        boxes = tuple(replace(box, words=words.get(prefix + box.id, box.words)) for box in diagram.boxes)
+        diagram = replace(diagram, boxes=boxes)
+    drawn = None if outline else _draw_graph(diagram, width, prefix)
+    drawn = drawn or _outline(diagram, width, prefix)
+    lines, spots, outlined = list(drawn.lines), list(drawn.spots), drawn.outlined
     for node in body.nodes:
         if node.body is not None:
-            yield ""
-            yield cut_text(f"Each item of {node.id}:", width)
-            yield from (f"  {line}".rstrip() for line in _draw(node.body, max(width - 2, 18)))
+            lines += ["", cut_text(f"Each item of {prefix}{node.id}:", width)]
+            inner = _draw(node.body, max(width - 2, 18), f"{prefix}{node.id}/", words, outline=outline)
+            spots += [
+                replace(each, line=each.line + len(lines), column=each.column + 2) for each in inner.spots
+            ]
+            lines += [f"  {line}".rstrip() for line in inner.lines]
+            outlined = outlined or inner.outlined
+    return Drawing(tuple(lines), tuple(spots), outlined)
 
 
-def _draw_graph(diagram: Diagram, width: int) -> list[str] | None:
+def _draw_graph(diagram: Diagram, width: int, prefix: str) -> Drawing | None:
     if len(diagram.boxes) > BOXES_MAX:
         return None
     layers, boxes = make_layers(diagram), {box.id: box for box in diagram.boxes}
@@ -51,15 +96,20 @@ def _draw_graph(diagram: Diagram, width: int) -> list[str] | None:
             if columns <= width and len(spaces) == len(runs):
                 labelled = _list_labelled(diagram, layers, places)
                 signs = dict(zip((line.id for line in labelled), SIGNS, strict=False))
-                drawn = _render(boxes, layers, places, spaces, signs)
-                return [*drawn, *_legend(labelled, width, signs)]
+                tops, tracks = _list_tops(layers, spaces)
+                drawn = _render(boxes, layers, places, spaces, signs, tops, tracks)
+                spots = tuple(
+                    Spot(prefix + item, tops[at], places.left[item], places.width[item], HEIGHT)
+                    for at, items in enumerate(layers.rows)
+                    for item in items
+                    if not is_stop(item)
+                )
+                return Drawing((*drawn, *_legend(labelled, width, signs)), spots, outlined=False)
     return None
 
 
-def _render(
-    boxes: dict[str, Box], layers: Layers, places: Places, spaces: list[Space], signs: dict[str, str]
-) -> Iterator[str]:
-    canvas = Canvas()
+def _list_tops(layers: Layers, spaces: list[Space]) -> tuple[list[int], list[int]]:
+    """Return the first line of each row of boxes, and the line of the first track of the space above it."""
     tops, tracks, row = [], [], 0
     for at, space in enumerate(spaces):  # the space above each row, then the row
         stub = 1 if at and space.runs else 0
@@ -68,6 +118,19 @@ def _render(
         row += 1 if space.runs and at < len(layers.rows) else 0  # for the arrows
         tops.append(row)
         row += HEIGHT
+    return tops, tracks
+
+
+def _render(
+    boxes: dict[str, Box],
+    layers: Layers,
+    places: Places,
+    spaces: list[Space],
+    signs: dict[str, str],
+    tops: list[int],
+    tracks: list[int],
+) -> Iterator[str]:
+    canvas = Canvas()
     gutters: dict[str, list[int]] = {}
     for at, space in enumerate(spaces):
         for run, track in space.runs:
@@ -134,15 +197,20 @@ def _legend(labelled: list[Line], width: int, signs: dict[str, str]) -> Iterator
         yield cut_text(f"{signs.get(line.id, '·')}  {_way(line)}: {line.label}", width)
 
 
-def _outline(diagram: Diagram, width: int) -> Iterator[str]:
+def _outline(diagram: Diagram, width: int, prefix: str) -> Drawing:
     outgoing: dict[str, list[Line]] = {}
     for line in diagram.lines:
         outgoing.setdefault(line.source, []).append(line)
+    lines: list[str] = []
+    spots = []
     for box in diagram.boxes:
-        yield cut_text(f"{box.title}  ({box.words})", width)
+        first = len(lines)
+        lines.append(cut_text(f"{box.title}  ({box.words})", width))
         for line in outgoing.get(box.id, ()):
             label = f"  {line.label}" if line.label else ""
-            yield cut_text(f"  {'↺' if line.is_back else '→'} {line.target}{label}", width)
+            lines.append(cut_text(f"  {'↺' if line.is_back else '→'} {line.target}{label}", width))
+        spots.append(Spot(prefix + box.id, first, 0, width_of(lines[first]), 1))
+    return Drawing(tuple(lines), tuple(spots), outlined=True)
 
 
 def _way(line: Line) -> str:

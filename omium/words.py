@@ -1,6 +1,7 @@
 """Words: how states, times, sizes and recorded values are said, everywhere alike.
 
-A state is a glyph and a word, never colour alone. Times are relative; the exact one is in `--json`.
+A state is a glyph and a word, never colour alone. The command line and the dashboard share these; how a cell
+is coloured and cut is theirs.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from omium.cli.cells import Cell
 from omium.clock import US_PER_S
+from omium.money import format_credits
 from omium.safetext import safe_text
 
 STATES: Final[Mapping[str, tuple[str, str]]] = {
@@ -50,13 +51,19 @@ STATES: Final[Mapping[str, tuple[str, str]]] = {
     "warn": ("!", "yellow"),
     "fail": ("✗", "red"),
 }
+BREAKER_REASONS: Final[Mapping[str, str]] = {
+    "tokens": "its limit of tokens",
+    "credits": "its limit of credits",
+    "hand": "by hand",
+}
+"""Why a breaker lets no call through, where it is not that calls failed."""
 _UNSAFE_IN_JSON: Final = re.compile(r"[^\x20-\x7e\n]")
 
 
-def state(name: str, note: str = "") -> Cell:
-    """Return a state as glyph and word, such as `✗ failed (driver-lost)`."""
+def state_text(name: str, note: str = "") -> tuple[str, str]:
+    """Return a state as glyph and word, such as `✗ failed (driver-lost)`, and the name of its colour."""
     glyph, style = STATES.get(name, ("·", ""))
-    return Cell(f"{glyph} {name.replace('_', ' ')}" + (f" ({note})" if note else ""), style)
+    return f"{glyph} {name.replace('_', ' ')}" + (f" ({note})" if note else ""), style
 
 
 def now_us() -> int:
@@ -129,6 +136,34 @@ def value(recorded: object, *, length_max: int = 2_000) -> str:
     left = len(text) - length_max
     text = safe_text(text[:length_max], keep_newlines=True)
     return text if left <= 0 else f"{text}\n… {left:,} more characters; --json shows all of it"
+
+
+def number(amount: float) -> str:
+    """Return credits as people read them: `1,234.5`."""
+    return f"{amount:,.6f}".rstrip("0").rstrip(".")
+
+
+def rounded(amount: float) -> str:
+    """Return an amount as a figure to compare: two places, or of less than one what tells them apart."""
+    return number(round(amount, 2 if abs(amount) >= 1 else 4))
+
+
+def money(amount: float) -> str:
+    """Return dollars with two places, more where they are needed: `1.50`, `0.0025`."""
+    whole, _, part = f"{amount:,.9f}".rstrip("0").partition(".")
+    return f"{whole}.{part.ljust(2, '0')}"
+
+
+def spent_in_a_minute(
+    tokens: int, tokens_max: int | None, microcredits: int, microcredits_max: int | None
+) -> str:
+    """Return what was spent through a breaker beside its limits; empty where it has none."""
+    told = []
+    if tokens_max is not None:
+        told.append(f"{tokens:,} of {tokens_max:,} tokens")
+    if microcredits_max is not None:
+        told.append(f"{format_credits(microcredits)} of {format_credits(microcredits_max)} credits")
+    return ", ".join(told)
 
 
 def json_text(plain: object, *, indent: int | None = None) -> str:

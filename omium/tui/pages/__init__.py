@@ -1,0 +1,1 @@
+"""One module for each page and each detail; what they share is page.py."""
