@@ -4,7 +4,7 @@ import asyncio
 import io
 
 import pytest
-from crewai import LLM, Agent, Crew, Task
+from crewai import LLM, Agent, BaseLLM, Crew, Task
 from crewai.tasks.conditional_task import ConditionalTask
 from crewai.tools import tool
 from pydantic import BaseModel
@@ -65,6 +65,31 @@ def test_tasks_are_steps_and_their_tokens_are_usage(server, model):
     assert detail["usage"]["calls"] == model.calls == 2
     assert sum_tokens(detail) == (model.input_tokens, model.output_tokens)
     assert list(detail["usage"]["by_model"]) == ["openai/gpt-4o-mini"]
+
+
+class Keeping(BaseLLM):
+    """A model of a user's own that tells its tokens as CrewAI's models do, those that are kept, too."""
+
+    def call(self, messages, *_arguments, **_options):
+        self._track_token_usage_internal(
+            {
+                "prompt_tokens": 20,
+                "completion_tokens": 4,
+                "total_tokens": 24,
+                "cached_prompt_tokens": 5,
+                "cache_creation_tokens": 3,
+            }
+        )
+        return "A text."
+
+
+def test_tokens_that_a_provider_keeps_are_told_apart(server):
+    writer = Agent(role="Writer", goal="Say it", backstory="Brief", llm=Keeping(model="keeping-1"))
+    instrument(make_crew(say("write", "", agent=writer)), name="kept").kickoff({"topic": "otters"})
+
+    used = server.newest()["usage"]
+    assert (used["calls"], *sum_tokens(server.newest())) == (1, 20, 4)
+    assert (used["cached_tokens"], used["cache_write_tokens"]) == (5, 3)
 
 
 def test_a_crew_beside_an_instrumented_one_is_left_alone(server, model):

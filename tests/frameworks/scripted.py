@@ -8,7 +8,7 @@ from collections import Counter
 
 from tests.builtin.model_server import ScriptedModel, say
 
-__all__ = ["INPUT_TOKENS", "OUTPUT_TOKENS", "ask", "open_scripted", "say", "usage_of"]
+__all__ = ["INPUT_TOKENS", "OUTPUT_TOKENS", "ask", "cached_of", "open_scripted", "say", "usage_of"]
 
 INPUT_TOKENS, OUTPUT_TOKENS = 11, 7  # of every answer
 
@@ -60,3 +60,9 @@ def usage_of(server, execution_id):
         total["input"] += usage["input_tokens"]
         total["output"] += usage["output_tokens"]
     return total["calls"], total["input"], total["output"]
+
+
+def cached_of(server, execution_id):
+    """The input tokens that a provider had kept or kept anew: (read, written)."""
+    used = server.detail(execution_id)["usage"]
+    return used["cached_tokens"], used["cache_write_tokens"]

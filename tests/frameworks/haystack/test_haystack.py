@@ -16,7 +16,7 @@ from omium.adapters.haystack import StepPolicy, export_workflow, instrument, nam
 from omium.errors import ConfigError
 from omium.spec.check import check_spec
 from tests.frameworks.haystack import report
-from tests.frameworks.scripted import ask, say, usage_of
+from tests.frameworks.scripted import ask, cached_of, say, usage_of
 
 SCRIPT = Path(report.__file__)
 ANSWERS = [say("Otters play."), ask(("c1", "publish", {"title": "Otters"})), say("It is out.")]
@@ -46,6 +46,7 @@ def test_a_pipeline_that_is_killed_repeats_nothing_that_finished(server, model, 
 
         assert len(model.requests) == 3, f"{place}: every answer was paid for once"
         assert usage_of(server, execution["id"]) == (3, 33, 21), place
+        assert cached_of(server, execution["id"]) == (9, 3), place
         # Only what was cut off in the middle, before it could return, runs again.
         assert ran(server) - RUNS == (Counter([place]) if place in RUNS else Counter()), place
         detail = server.detail(execution["id"])

@@ -17,7 +17,7 @@ from omium.adapters.openai_agents import StepPolicy, export_workflow, instrument
 from omium.errors import ConfigError
 from omium.spec.check import check_spec
 from tests.frameworks.openai_agents import support
-from tests.frameworks.scripted import ask, say, usage_of
+from tests.frameworks.scripted import ask, cached_of, say, usage_of
 
 SCRIPT = Path(support.__file__)
 ANSWERS = [
@@ -59,6 +59,7 @@ def test_an_undisturbed_run_records_every_turn_and_tool(server, model):
         "Done, 12.00 charged.",
     )
     assert usage_of(server, detail["id"]) == (6, 66, 42)
+    assert cached_of(server, detail["id"]) == (18, 6)
     assert {step["key"] for step in detail["steps"]} == {
         *("triage-agent", "triage-agent.polite", "triage-agent.transfer_to_billing"),
         *("billing", "billing.lookup", "billing#2", "billing.charge", "billing#3", "billing.ask_expert"),
