@@ -25,13 +25,13 @@ Tokens = Annotated[int, Field(ge=0, le=10**8)]
 class Command(BaseModel):
     """Something that a client asks for."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class Reply(BaseModel):
     """Something that the server answers."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 T = TypeVar("T")

@@ -68,7 +68,7 @@ class Part(BaseModel):
         frozen=True,
         strict=True,
         validate_by_name=False,
-        use_attribute_docstrings=True,
+        defer_build=True,  # most processes never read a spec
         json_schema_extra={"patternProperties": {EXTENSION_PATTERN: {}}, "additionalProperties": False},
     )
 

@@ -11,19 +11,40 @@ from functools import cache
 from importlib import resources
 from typing import Any, Final
 
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
 
-from omium.spec.document import Object, Spec
+from omium.attribute_docs import attribute_docs
+from omium.spec.document import Object, Part, Spec
 from omium.spec.parameters import PARAMETERS
 
 SCHEMA_ID: Final = "urn:omium:schema:workflow-spec-v0"
 FILE_NAME: Final = "workflow-spec-v0.json"
 
 
+class _Described(GenerateJsonSchema):
+    """Pydantic's schemas, with what stands below the fields of a part."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        made = super().model_schema(schema)
+        model: Any = schema["cls"]
+        bases = [each for each in reversed(model.__mro__) if issubclass(each, Part)]
+        said = {name: text for base in bases for name, text in attribute_docs(base).items()}
+        for name, field in model.model_fields.items():
+            shown = made.get("properties", {}).get(field.alias or name)
+            if shown is not None and name in said:
+                shown.setdefault("description", said[name])
+        return made
+
+
 def make_json_schema() -> Object:
     """Return the schema as the types give it; tools/generate_spec_reference.py writes it to the file."""
     parts = [(part, "validation") for part in (Spec, *PARAMETERS.values())]
-    _, whole = models_json_schema(parts, ref_template="#/$defs/{model}")  # type: ignore[arg-type]  # literals
+    _, whole = models_json_schema(
+        parts,  # type: ignore[arg-type]  # literals
+        ref_template="#/$defs/{model}",
+        schema_generator=_Described,
+    )
     definitions: dict[str, Any] = whole["$defs"]
     for part in definitions.values():
         _tidy(part)

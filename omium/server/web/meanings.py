@@ -7,19 +7,19 @@ installation without them describes types without words.
 
 from __future__ import annotations
 
-import ast
 import functools
 import inspect
 import re
-import sys
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
+
+from omium.attribute_docs import attribute_docs
 
 Model = type[BaseModel]
 
@@ -38,7 +38,9 @@ def find_meaning(model: Model, name: str) -> str:
     """Return what stands below the field, or else in the list of words; empty if nowhere."""
     documented = (attribute_docs(base).get(name) for base in model.__mro__ if issubclass(base, BaseModel))
     words = list_words()
-    text = next(filter(None, documented), "") or words.get(f"{model.__name__}.{name}", words.get(name, ""))
+    text = _one_line(next(filter(None, documented), "")) or words.get(
+        f"{model.__name__}.{name}", words.get(name, "")
+    )
     return f"{text[0].upper()}{text[1:].removesuffix('.')}." if text else ""
 
 
@@ -46,32 +48,6 @@ def describe(model: Model) -> str:
     """Return the model's own words, on one line for each paragraph."""
     text = model.__dict__.get("__doc__") or ""
     return "\n\n".join(_one_line(each) for each in inspect.cleandoc(text).split("\n\n"))
-
-
-def attribute_docs(model: Model) -> Mapping[str, str]:
-    """Return the strings that stand below the fields in a model's source."""
-    if model.__module__.startswith("pydantic"):
-        return {}
-    origin = model.__pydantic_generic_metadata__["origin"] or model
-    return _read_module(origin.__module__).get(origin.__qualname__, {})
-
-
-@functools.cache
-def _read_module(name: str) -> Mapping[str, Mapping[str, str]]:
-    try:
-        tree = ast.parse(inspect.getsource(sys.modules[name]))
-    except (OSError, TypeError):  # installed without sources
-        return {}
-    return {node.name: dict(_read_class(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
-
-
-def _read_class(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    for field, below in zip(node.body, node.body[1:], strict=False):
-        match field, below:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                yield name, _one_line(text)
-            case _:
-                pass
 
 
 def _one_line(text: str) -> str:
