@@ -13,7 +13,10 @@ import sys
 from collections.abc import Mapping, MutableMapping
 from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, cast
 
-import structlog
+from omium.later import hidden
+
+with hidden("rich"):  # for tracebacks in colour, which we do not show: 4 MiB and a twentieth of a start
+    import structlog
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger, Processor

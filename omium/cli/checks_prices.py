@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from omium.cli.findings import Finding
-from omium.pricing.table import read_table
+from omium.pricing.table import read_edition, read_table
 
 AGE_WARN_DAYS: Final = 183
 
@@ -16,10 +16,10 @@ AGE_WARN_DAYS: Final = 183
 def check_model_prices(today: dt.date | None = None) -> Iterator[Finding]:
     """Give a hint where the table is older than half a year; `today` is UTC."""
     today = today or dt.datetime.fromtimestamp(time.time(), dt.UTC).date()
-    table = read_table()
-    age_days = (today - dt.date.fromisoformat(table.as_of)).days
-    models = sum(len(provider.models) for provider in table.providers.values())
-    said = f"of {table.as_of}, {models:,} models"
+    edition = read_edition()
+    age_days = (today - dt.date.fromisoformat(edition.as_of)).days
+    models = sum(len(provider.models) for provider in read_table().providers.values())
+    said = f"of {edition.as_of}, {models:,} models"
     if age_days <= AGE_WARN_DAYS:
         yield Finding("ok", "Model prices", said)
         return

@@ -7,6 +7,7 @@ prices come with a newer Omium, or as a rule of the price book.
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -50,6 +51,15 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Edition:
+    """Which table it is: what it was made from, the day whose prices it has, and the digest of all of it."""
+
+    source: str
+    as_of: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelTerms:
     """Which names are the model's, and its prices; `prices` None: none that goes by tokens is known."""
 
@@ -72,11 +82,8 @@ class ProviderTerms:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The whole table; `as_of` is the day whose prices it has, `digest` tells one table from another."""
+    """The whole table."""
 
-    source: str
-    as_of: str
-    digest: str
     aliases: tuple[tuple[Clause, str], ...]
     providers: dict[str, ProviderTerms]
 
@@ -128,13 +135,19 @@ def find_model(provider: str, model: str) -> Entry | None:
 
 
 @lru_cache(maxsize=1)
+def read_edition() -> Edition:
+    """Return which table came with this release; only the file's first lines are read."""
+    with PATH.open(encoding="utf-8") as file:
+        head = "".join(itertools.takewhile(lambda line: not line.startswith('"aliases"'), file))
+    document = json.loads(head.rstrip().removesuffix(",") + "}")
+    return Edition(document["source"], document["as_of"], document["digest"])
+
+
+@lru_cache(maxsize=1)
 def read_table() -> Table:
     """Return the table that came with this release."""
     document = json.loads(PATH.read_bytes())
     return Table(
-        source=document["source"],
-        as_of=document["as_of"],
-        digest=document["digest"],
         aliases=tuple((clause, known_as) for clause, known_as in document["aliases"]),
         providers={each["id"]: _read_provider(each) for each in document["providers"]},
     )

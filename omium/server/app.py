@@ -9,10 +9,10 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-
-from prometheus_client.core import Metric
+from typing import TYPE_CHECKING
 
 from omium.clock import Clock, SystemClock
+from omium.later import later
 from omium.server.alerts.deliver import Deliverer
 from omium.server.analytics.verify import list_sum_problems
 from omium.server.audit.verify import list_audit_problems
@@ -43,11 +43,15 @@ from omium.server.traces.shower import Shower
 from omium.server.traces.verify import list_trace_problems
 from omium.server.web.context import ServerContext, build_context
 from omium.server.web.dispatch import Application
-from omium.server.web.manual.site import Site
 from omium.server.web.metrics import counter, gauge
 from omium.server.web.openapi import build_openapi
 from omium.server.webhooks.keeping import Keeper
 from omium.server.webhooks.pusher import Pusher
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+_site = later("omium.server.web.manual.site")
 
 
 @asynccontextmanager
@@ -108,7 +112,7 @@ async def open_app(
         try:
             endpoints = list_endpoints()
             server.describe = functools.cache(lambda: build_openapi(endpoints))
-            server.site = Site(server.describe)
+            server.open_site = functools.cache(lambda: _site().Site(server.describe))
             yield Application(server, [*endpoints, *list_pages()])
         finally:
             server.drain()

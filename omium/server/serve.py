@@ -19,7 +19,7 @@ import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import uvicorn
 import uvloop
@@ -28,18 +28,22 @@ from omium import __version__
 from omium.config import DEFAULT_BASE_URL
 from omium.errors import ConfigError, OmiumError
 from omium.folders import data_folder
+from omium.later import later
 from omium.logs import LogFormat, configure_logs, get_logger
 from omium.server.app import open_app
 from omium.server.settings import ServerSettings
 from omium.server.store import tenants
-from omium.server.tls import Certificate, load_certificate
 from omium.server.web.context import ServerContext
 from omium.server.web.dispatch import Application
 from omium.server.web.protocol import ConnectionGuard
 
+if TYPE_CHECKING:
+    from omium.server.tls import Certificate
+
 BACKLOG = 2_048
 OPEN_FILES_RESERVED = 128
 TOKEN_CHECK_EVERY_S = 30.0
+_tls = later("omium.server.tls")  # most servers on a laptop have none
 
 log = get_logger(__name__)
 
@@ -63,7 +67,7 @@ async def serve(settings: ServerSettings) -> None:
     raise_open_files(settings.connections_max + OPEN_FILES_RESERVED)
     with bind(settings) as listener:
         async with open_app(settings) as app:
-            certificate = load_certificate(settings) if settings.tls else None
+            certificate = _tls().load_certificate(settings) if settings.tls else None
             guard = ConnectionGuard(settings, app.server.clock, app.server.metrics)
             app.server.metrics.add_source(guard.collect)
             server = Server(app, guard, certificate, listener)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from omium.pricing.patterns import covers, matches
-from omium.pricing.table import PATH, find_model, read_table
+from omium.pricing.table import PATH, find_model, read_edition, read_table
 
 
 @pytest.mark.parametrize(
@@ -76,6 +76,10 @@ def test_the_table_names_its_source_its_licence_and_its_day():
     assert document["source"].startswith("genai-prices ")
     assert "MIT" in document["licence"]
     assert PATH.with_name("models.license.txt").exists()
+    edition = read_edition()
+    assert (edition.source, edition.as_of, edition.digest) == tuple(
+        document[name] for name in ("source", "as_of", "digest")
+    )
 
 
 def test_the_table_is_read_when_a_price_of_a_model_is_asked_for_and_not_before():

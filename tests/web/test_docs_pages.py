@@ -79,7 +79,7 @@ def read_page(address):
 
 @pytest.fixture
 def nobody(app_client):
-    app_client.server.site = SITE  # the same, made already
+    app_client.server.open_site = lambda: SITE  # the same, made already
     return app_client.as_nobody()
 
 

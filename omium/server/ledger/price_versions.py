@@ -13,7 +13,7 @@ from omium.errors import NotFound, PricesChanged
 from omium.money import CREDITS_PER_USD
 from omium.pricing.default import default_text
 from omium.pricing.parse import BookInvalid, parse_book
-from omium.pricing.table import read_table
+from omium.pricing.table import read_edition
 from omium.server.db.tx import Tx
 from omium.server.ledger.book import SERVER_ACTOR
 from omium.server.ledger.prices import digest_of
@@ -106,7 +106,7 @@ def follow_release(tx: Tx, *, credits_per_usd: int) -> Saved | None:
 
 
 def _make_row(proposal: Proposal, *, version: int, now_us: int) -> PriceVersionRow:
-    table = read_table()
+    table = read_edition()
     return PriceVersionRow(
         version=version,
         digest=digest_of(proposal.text, proposal.credits_per_usd, table.digest),

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 from urllib.parse import quote
 
 from pydantic import Field
 
 from omium.models.wire import Command
 from omium.server.web.endpoint import Answer, Call, endpoint
-from omium.server.web.manual.site import CSS, HTML, Document, Site
+from omium.server.web.manual import CSS, HTML
+
+if TYPE_CHECKING:
+    from omium.server.web.manual.site import Document, Site
 
 _HEADERS: Final = {
     "cache-control": "no-cache",  # kept, and asked for again with its ETag
@@ -84,7 +87,7 @@ async def show_api_section(call: Call[None]) -> Answer:
 @endpoint("GET", "/docs/{page}", scope=None, media_type=HTML, summary="Show a page", tags=("docs",))
 async def show_page(call: Call[None]) -> Answer:
     name = call.path["page"]
-    site = call.server.site
+    site = await asyncio.to_thread(call.server.open_site)
     if site.manual.find_page(name) is None:
         address = await asyncio.to_thread(site.find_address, name)
         if address is not None:
@@ -94,7 +97,7 @@ async def show_page(call: Call[None]) -> Answer:
 
 async def _answer(call: Call, find: Callable[[Site], Document | None], name: str = "") -> Answer:
     """Answer with a page, made in a thread where it's the first time; 304 to whoever has it, 404 for none."""
-    site: Site = call.server.site
+    site = await asyncio.to_thread(call.server.open_site)
     document = await asyncio.to_thread(find, site)
     if document is None:
         unknown = await asyncio.to_thread(site.answer_unknown, name)

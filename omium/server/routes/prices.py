@@ -28,7 +28,7 @@ from omium.pricing.book import Match, PriceBook
 from omium.pricing.compare import compare_books
 from omium.pricing.parse import BookInvalid, find_warnings, parse_book
 from omium.pricing.rates import PPM, Rates
-from omium.pricing.table import read_table
+from omium.pricing.table import read_edition
 from omium.server.db.tx import Tx
 from omium.server.ledger import price_versions
 from omium.server.ledger.price_versions import Proposal, Saved
@@ -235,7 +235,7 @@ def make_lookup(book: PriceBook, query: LookupQuery) -> PriceLookup:
         price_version=book.version,
         source=match.source,
         rule=match.rule,
-        models_as_of=read_table().as_of,
+        models_as_of=read_edition().as_of,
         position=match.position,
         prices=_token_prices(match.rates.rates),
         tiers=_tiers(match),

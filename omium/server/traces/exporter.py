@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from omium.clock import US_PER_S
 from omium.errors import ConfigError, Problem
+from omium.later import later
 from omium.logs import get_logger
 from omium.server.db.tx import Database, Tx
 from omium.server.looping import Looping
@@ -27,7 +28,6 @@ from omium.server.settings import ServerSettings
 from omium.server.store import details, steps, usage
 from omium.server.store import trace_exports as store
 from omium.server.store.executions import ExecutionRow
-from omium.server.traces.outgoing import make_request
 from omium.server.traces.protobuf import MEDIA_TYPE, read_reply
 
 EVERY_S: Final = 2.0
@@ -41,6 +41,7 @@ LONGEST_PAUSE_S: Final = 60.0
 LEFT_OUT: Final = frozenset({400, 413, 422})
 
 Sleep = Callable[[float], Awaitable[None]]
+_outgoing = later("omium.server.traces.outgoing")
 
 log = get_logger(__name__)
 
@@ -160,7 +161,8 @@ def _read(tx: Tx, row: ExecutionRow) -> bytes | None:
         return None
     listed = steps.list_live_steps(tx, row.id, limit=STEPS_MAX + 1)
     used = usage.sum_usage_by_path(tx, row.tenant_id, row.id)
-    return make_request(row, found.error, listed, used, most=STEPS_MAX)
+    request: bytes | None = _outgoing().make_request(row, found.error, listed, used, most=STEPS_MAX)
+    return request
 
 
 def _read_headers(pairs: tuple[str, ...]) -> dict[str, str]:

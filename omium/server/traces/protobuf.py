@@ -12,13 +12,8 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from google.protobuf.message import DecodeError
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTraceServiceRequest,
-    ExportTraceServiceResponse,
-)
-
 from omium.jsonvalue import JsonValue
+from omium.later import later
 from omium.safetext import safe_text
 from omium.server.traces.structure import check_structure
 from omium.server.traces.wire import (
@@ -35,15 +30,17 @@ from omium.server.traces.wire import (
 MEDIA_TYPE: Final = "application/x-protobuf"
 SAID_MAX: Final = 500
 """Characters of what a collector says that go into the log."""
+_service = later("opentelemetry.proto.collector.trace.v1.trace_service_pb2")
+_message = later("google.protobuf.message")
 
 
 def read_spans(body: bytes) -> Iterator[RawSpan]:
     """Yield the spans of an ExportTraceServiceRequest; raises `NotOtlp` before the first."""
     check_structure(body)
-    request = ExportTraceServiceRequest()
+    request = _service().ExportTraceServiceRequest()
     try:
         request.ParseFromString(body)
-    except DecodeError as error:
+    except _message().DecodeError as error:
         raise NotOtlp(f"The body is no ExportTraceServiceRequest: {error}.") from None
     for of_resource in request.resource_spans:
         resource = _read_attributes(of_resource.resource.attributes)
@@ -55,7 +52,7 @@ def read_spans(body: bytes) -> Iterator[RawSpan]:
 
 def write_reply(rejected: int, message: str) -> bytes:
     """Return the ExportTraceServiceResponse; without `message` nothing is said about partial success."""
-    reply = ExportTraceServiceResponse()
+    reply = _service().ExportTraceServiceResponse()
     if message:
         reply.partial_success.rejected_spans = rejected
         reply.partial_success.error_message = message
@@ -64,10 +61,10 @@ def write_reply(rejected: int, message: str) -> bytes:
 
 def read_reply(body: bytes) -> tuple[int, str]:
     """Return how many spans a collector refused, and what it says; nothing where that is not OTLP."""
-    reply = ExportTraceServiceResponse()
+    reply = _service().ExportTraceServiceResponse()
     try:
         reply.ParseFromString(body)
-    except DecodeError:
+    except _message().DecodeError:
         return 0, ""
     said = safe_text(reply.partial_success.error_message)[:SAID_MAX]
     return max(int(reply.partial_success.rejected_spans), 0), said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from omium.clock import Clock
 from omium.server.accounts.passwords import Passwords
@@ -24,11 +25,17 @@ from omium.server.web.bootstrap import BootstrapToken
 from omium.server.web.credit_headers import CreditHeaders
 from omium.server.web.hosts import HostPolicy
 from omium.server.web.limits import StreamQuota, TokenBuckets
-from omium.server.web.manual.site import Site
 from omium.server.web.metrics import Metrics
 from omium.server.webhooks.sending import Sender
 
+if TYPE_CHECKING:
+    from omium.server.web.manual.site import Site
+
 Check = Callable[[Database], Awaitable[list[str]]]
+
+
+def _no_site() -> Site:
+    raise RuntimeError("This server shows no documentation.")
 
 
 @dataclass(slots=True)
@@ -59,7 +66,7 @@ class ServerContext:
     passwords: Passwords
     started_us: int
     describe: Callable[[], bytes] = lambda: b"{}"  # the OpenAPI document; app.py knows the endpoints
-    site: Site = field(default_factory=lambda: Site(lambda: b"{}"))  # the documentation; app.py, too
+    open_site: Callable[[], Site] = _no_site  # the documentation; app.py, too
     draining: bool = False
     credits: CreditHeaders | None = None  # None where this server does not meter
     checks: list[tuple[str, Check]] = field(default_factory=list)  # of stored data, by name

@@ -10,16 +10,21 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from omium.later import later
 
-__all__ = ["BUCKETS_S", "MEDIA_TYPE", "Metric", "Metrics", "counter", "gauge"]
+if TYPE_CHECKING:
+    from prometheus_client.core import CounterMetricFamily, Metric
+
+__all__ = ["BUCKETS_S", "MEDIA_TYPE", "Metrics", "counter", "gauge"]
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
-Source = Callable[[], Iterable[Metric]]
+Source = Callable[[], "Iterable[Metric]"]
+_prometheus = later("prometheus_client")
+_core = later("prometheus_client.core")
 
 
 class _Latency:
@@ -37,11 +42,9 @@ class Metrics:
         self._latencies: dict[str, _Latency] = {}
         self._answers: defaultdict[tuple[str, int], int] = defaultdict(int)
         self._counters: defaultdict[tuple[str, str, str], int] = defaultdict(int)
-        self._gauges: dict[str, Metric] = {}
+        self._gauges: dict[str, tuple[str, str, Mapping[str, float]]] = {}
         self._help: dict[str, str] = {}
         self._sources: list[Source] = []
-        self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(self)  # a collector by its shape
 
     def observe(self, endpoint: str, status: int, seconds: float) -> None:
         """Count one answered request of `endpoint` (method and route template)."""
@@ -59,10 +62,7 @@ class Metrics:
 
     def set_gauges(self, name: str, description: str, label: str, values: Mapping[str, float]) -> None:
         """Set the gauge `name` to `values`, by its one label."""
-        family = GaugeMetricFamily(name, description, labels=[label])
-        for value, amount in values.items():
-            family.add_metric([value], amount)
-        self._gauges[name] = family
+        self._gauges[name] = description, label, dict(values)
 
     def add_source(self, source: Source) -> None:
         """Ask `source` for further metrics whenever somebody scrapes."""
@@ -70,11 +70,13 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return everything in Prometheus' text format."""
-        return generate_latest(self._registry)
+        registry = _prometheus().CollectorRegistry(auto_describe=False)
+        registry.register(self)  # a collector by its shape
+        return bytes(_prometheus().generate_latest(registry))
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics; the registry calls this."""
-        latency = HistogramMetricFamily(
+        latency = _core().HistogramMetricFamily(
             "omium_http_request_seconds", "Time from the request's head to its answer.", labels=["endpoint"]
         )
         for endpoint, found in self._latencies.items():
@@ -84,14 +86,18 @@ class Metrics:
                 buckets.append((bound, float(total)))
             latency.add_metric([endpoint], buckets, found.sum_s)
         yield latency
-        answers = CounterMetricFamily(
+        answers = _core().CounterMetricFamily(
             "omium_http_requests", "Answered requests.", labels=["endpoint", "status"]
         )
         for (endpoint, status), count in self._answers.items():
             answers.add_metric([endpoint, str(status)], count)
         yield answers
         yield from self._collect_counters()
-        yield from self._gauges.values()
+        for name, (description, label, values) in self._gauges.items():
+            family = _core().GaugeMetricFamily(name, description, labels=[label])
+            for value, amount in values.items():
+                family.add_metric([value], amount)
+            yield family
         for source in self._sources:
             yield from source()
 
@@ -99,16 +105,19 @@ class Metrics:
         families: dict[str, CounterMetricFamily] = {}
         for (name, label, value), count in self._counters.items():
             if name not in families:
-                families[name] = CounterMetricFamily(name, self._help[name], labels=[label] if label else [])
+                labels = [label] if label else []
+                families[name] = _core().CounterMetricFamily(name, self._help[name], labels=labels)
             families[name].add_metric([value] if label else [], count)
         yield from families.values()
 
 
 def gauge(name: str, description: str, value: float) -> Metric:
     """Return a metric that goes up and down."""
-    return GaugeMetricFamily(name, description, value=value)
+    made: Metric = _core().GaugeMetricFamily(name, description, value=value)
+    return made
 
 
 def counter(name: str, description: str, value: float) -> Metric:
     """Return a metric that only grows since the start."""
-    return CounterMetricFamily(name, description, value=value)
+    made: Metric = _core().CounterMetricFamily(name, description, value=value)
+    return made

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -26,7 +26,10 @@ from omium.errors import HeadersTooLarge, InvalidRequest, Problem, RequestTimeou
 from omium.logs import get_logger
 from omium.server.settings import ServerSettings
 from omium.server.web.hosts import is_loopback
-from omium.server.web.metrics import Metric, Metrics, gauge
+from omium.server.web.metrics import Metrics, gauge
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
 
 CHECK_EVERY_S = 1.0
 UNREAD_US = 30 * US_PER_S  # how long a client may leave an answer unread

@@ -10,3 +10,8 @@ would refuse both. Open to everybody who reaches the server, as the package is: 
     reference.py  the OpenAPI document as Markdown, a page per tag and one of types
     schemas.py    a JSON schema in words
 """
+
+from typing import Final
+
+HTML: Final = "text/html; charset=utf-8"
+CSS: Final = "text/css; charset=utf-8"

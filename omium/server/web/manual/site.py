@@ -12,17 +12,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from typing import Final
 
 from omium.manual import Address, Manual, PageUnknown, search
 from omium.manual.pages import INDEX
 from omium.manual.searching import mark_words
+from omium.server.web.manual import CSS, HTML
 from omium.server.web.manual.frame import STYLE, Entry, Frame, list_hits
 from omium.server.web.manual.markup import ROOT, address_of, to_html
 from omium.server.web.manual.reference import TYPES, ApiReference
-
-HTML: Final = "text/html; charset=utf-8"
-CSS: Final = "text/css; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
