@@ -65,11 +65,11 @@ async def jump(gate, engine: Engine, rounds: int) -> None:
                 except Problem as problem:
                     gate.lost(1, f"a beat was refused: {problem}")
         gate.tried(TURNS, "steps of the clock")
+        if gate.bug is not None and gate.losses:  # it is caught; what it has left may have ended, too
+            return
         for each in [*drivers, silent, *(timer.run for timer in timers)]:
             await engine.cancel(each.id)
         await engine.expire()
-        if gate.bug is not None and gate.losses:
-            return
 
 
 async def look_at_leases(gate, engine: Engine, drivers, silent: Run, silent_us: int) -> None:
