@@ -20,7 +20,7 @@ T = TypeVar("T")
 Mode = Literal["rw", "rwc", "ro"]
 
 _STATEMENTS: Final = 1_024  # prepared statements kept per connection: more than Omium has
-_WRITER_CACHE_KIB: Final = 16_384
+_WRITER_CACHE_KIB: Final = 8_192
 _READER_CACHE_KIB: Final = 4_096
 _WAL_KEPT_BYTES: Final = 32 << 20  # what stays on disk of a write-ahead log that once was larger
 
