@@ -18,7 +18,7 @@ def test_the_report(server, model):
     code, out, err = server.run(EXAMPLES / "report.py", "otters")
 
     assert code == 0, out + err
-    assert out.splitlines()[-1] == "Otters are lovely."
+    assert out.rstrip().splitlines()[-1] == "Otters are lovely."  # CrewAI 1.15.0 ends with an empty line
     detail = server.newest()
     assert {"research/look_up", "research/model#2", "write/model"} <= {
         step["key"] for step in detail["steps"]
