@@ -42,7 +42,7 @@ def apply_spec(pipeline: Any, spec: Spec) -> AppliedPipeline:
         if node.retry is None and node.timeout_s is None and not node.breaker and not node.effect:
             continue
         key = f"{node.id}.model" if is_agent else node.id
-        policies[key] = edit_policy(before.find_policy(node.id, key), node)
+        policies[key] = edit_policy(before.find_policy(key, node.id), node)
         policies[key].options(key)  # what contradicts each other is told here
     return replace(before, policies=policies)
 

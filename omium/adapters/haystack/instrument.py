@@ -42,19 +42,16 @@ def instrument(
     """
     if isinstance(pipeline, InstrumentedPipeline):  # once more, under another name
         return pipeline.renamed(name, module=find_calling_module())
-    before = find_applied(pipeline)
-    chosen = {**(nodes or {}), **before.policies}
-    known = name_nodes(before.source)
-    if unknown := sorted(key for key in chosen if key.partition(".")[0] not in known):
-        raise ConfigError(f"There is no component {unknown[0]!r}; there are {', '.join(known)}.")
     default = StepPolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
-    if before.default != StepPolicy():
-        default = before.default
-    terms = {"durability": durability, "takeover": takeover, "queue": queue, **before.terms}
-    applied = AppliedPipeline(before.source, chosen, default, terms)
+    applied = find_applied(pipeline).give(
+        nodes, default, durability=durability, takeover=takeover, queue=queue
+    )
+    known = name_nodes(applied.source)
+    if unknown := sorted(key for key in applied.policies if key.partition(".")[0] not in known):
+        raise ConfigError(f"There is no component {unknown[0]!r}; there are {', '.join(known)}.")
     return InstrumentedPipeline(
         applied,
-        wrap_pipeline(applied.source, default, chosen),
+        wrap_pipeline(applied.source, applied.default, applied.policies),
         name or str(applied.source.metadata.get("name") or "pipeline"),
         module=find_calling_module(),
     )

@@ -45,19 +45,16 @@ def instrument(
     """
     if isinstance(workflow, InstrumentedWorkflow):  # once more, under another name
         return workflow.renamed(name, module=find_calling_module())
-    before = find_applied(workflow)
-    chosen = {**(nodes or {}), **before.policies}
-    known = name_nodes(before.source)
-    if unknown := sorted(key for key in chosen if key not in known):
-        raise ConfigError(f"There is no step {unknown[0]!r}; there are {', '.join(known)}.")
     default = StepPolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
-    if before.default != StepPolicy():
-        default = before.default
-    terms = {"durability": durability, "takeover": takeover, "queue": queue, **before.terms}
-    applied = AppliedWorkflow(before.source, chosen, default, terms)
+    applied = find_applied(workflow).give(
+        nodes, default, durability=durability, takeover=takeover, queue=queue
+    )
+    known = name_nodes(applied.source)
+    if unknown := sorted(key for key in applied.policies if key not in known):
+        raise ConfigError(f"There is no step {unknown[0]!r}; there are {', '.join(known)}.")
     return InstrumentedWorkflow(
         applied,
-        record_workflow(applied.source, default, chosen),
+        record_workflow(applied.source, applied.default, applied.policies),
         name or name_workflow(applied.source),
         module=find_calling_module(),
     )

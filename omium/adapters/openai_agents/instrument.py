@@ -54,20 +54,16 @@ def instrument(
         return agent.renamed(name, module=find_calling_module())
     check_circling(circling)
     before = find_applied(agent)
-    chosen = {**(nodes or {}), **before.policies}
-    known = name_nodes(before.source)
-    if unknown := sorted(key for key in chosen if key.partition(".")[0] not in known):
-        raise ConfigError(f"There is no agent {unknown[0]!r}; there are {', '.join(known)}.")
     default = StepPolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
     applied = replace(
-        before,
-        policies=chosen,
-        default=default if before.default == StepPolicy() else before.default,
+        before.give(nodes, default, durability=durability, takeover=takeover, queue=queue),
         circling=circling if before.circling == CIRCLING else before.circling,
         model_provider=before.model_provider or model_provider,
         run_options={**run_options, **before.run_options},
-        terms={"durability": durability, "takeover": takeover, "queue": queue, **before.terms},
     )
+    known = name_nodes(applied.source)
+    if unknown := sorted(key for key in applied.policies if key.partition(".")[0] not in known):
+        raise ConfigError(f"There is no agent {unknown[0]!r}; there are {', '.join(known)}.")
     return InstrumentedAgent(applied, name or applied.source.name, module=find_calling_module())
 
 

@@ -84,18 +84,14 @@ def instrument(
         )
     check_circling(circling)
     before = find_applied(agent)
-    (node,) = name_nodes(before.source)
-    chosen = {**(nodes or {}), **before.policies}
-    if unknown := sorted(key for key in chosen if key.partition(".")[0] != node):
-        raise ConfigError(f"There is no agent {unknown[0]!r}; there is {node}.")
     default = StepPolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
     applied = replace(
-        before,
-        policies=chosen,
-        default=default if before.default == StepPolicy() else before.default,
+        before.give(nodes, default, durability=durability, takeover=takeover, queue=queue),
         circling=circling if before.circling == CIRCLING else before.circling,
-        terms={"durability": durability, "takeover": takeover, "queue": queue, **before.terms},
     )
+    (node,) = name_nodes(applied.source)
+    if unknown := sorted(key for key in applied.policies if key.partition(".")[0] != node):
+        raise ConfigError(f"There is no agent {unknown[0]!r}; there is {node}.")
     return InstrumentedAgent(applied, name or applied.source.name, module=find_calling_module())
 
 

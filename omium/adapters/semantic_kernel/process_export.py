@@ -7,17 +7,17 @@ events a function emits is decided while it runs, so an edge says which ones it 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias
 
 from semantic_kernel.processes import ProcessBuilder
 from semantic_kernel.processes.const import END_PROCESS_ID
 from semantic_kernel.processes.kernel_process import KernelProcess
 
+from omium.adapters.applied import Applied
 from omium.adapters.documents import ANYTHING, make_document, make_ref, without_empty
 from omium.adapters.native_edits import edit_policy, refuse_checkpoint, refuse_other_code, refuse_unfollowed
 from omium.adapters.node_ids import make_ids
-from omium.adapters.recorded import StepPolicy
 from omium.errors import ConfigError
 from omium.jsonvalue import JsonValue
 from omium.spec.check import load_spec
@@ -29,33 +29,21 @@ _ERROR: Final = ".OnError"
 
 
 @dataclass(frozen=True, slots=True)
-class AppliedProcess:
+class AppliedProcess(Applied[Any]):
     """A process with its kernel and the policies that Omium has for its steps; what `apply_spec` returns."""
 
-    source: Any
     kernel: Any = None
-    policies: dict[str, StepPolicy] = field(default_factory=dict)
-    default: StepPolicy = field(default_factory=StepPolicy)
-    terms: dict[str, Any] = field(default_factory=dict)
-
-    def find_policy(self, place: str) -> StepPolicy:
-        """Return what holds for a step."""
-        return self.policies.get(place, self.default)
 
 
 def is_process(value: object) -> bool:
     """Say whether a value is a process, a builder of one, or what was made of one here."""
-    return isinstance(value, KernelProcess | ProcessBuilder | AppliedProcess) or isinstance(
-        getattr(value, "__dict__", {}).get("applied"), AppliedProcess
-    )
+    return isinstance(value, KernelProcess | ProcessBuilder) or AppliedProcess.find(value) is not None
 
 
 def find_applied_process(value: Any) -> AppliedProcess:
     """Return what was applied or instrumented before, nothing for a process itself."""
-    if isinstance(value, AppliedProcess):
-        return value
-    found = getattr(value, "__dict__", {}).get("applied")
-    if isinstance(found, AppliedProcess):
+    found = AppliedProcess.find(value)
+    if found is not None:
         return found
     return AppliedProcess(value.build() if isinstance(value, ProcessBuilder) else value)
 

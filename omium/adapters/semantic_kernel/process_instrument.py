@@ -51,19 +51,14 @@ def instrument_process(
     there is not.
     """
     before = find_applied_process(process)
-    chosen = {**(nodes or {}), **before.policies}
-    known = list_places(name_steps(before.source))
-    if unknown := sorted(key for key in chosen if key not in known):
-        raise ConfigError(f"There is no step {unknown[0]!r}; there are {', '.join(known)}.")
     default = StepPolicy(retry=retry, timeout_s=timeout_s, breaker=breaker)
-    terms = {"durability": durability, "takeover": takeover, "queue": queue, **before.terms}
     applied = replace(
-        before,
+        before.give(nodes, default, durability=durability, takeover=takeover, queue=queue),
         kernel=before.kernel if kernel is None else kernel,
-        policies=chosen,
-        default=default if before.default == StepPolicy() else before.default,
-        terms=terms,
     )
+    known = list_places(name_steps(applied.source))
+    if unknown := sorted(key for key in applied.policies if key not in known):
+        raise ConfigError(f"There is no step {unknown[0]!r}; there are {', '.join(known)}.")
     return InstrumentedProcess(applied, name or applied.source.state.name, module=find_calling_module())
 
 
