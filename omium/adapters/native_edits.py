@@ -8,9 +8,10 @@ exports with the spec. Whatever an adapter does not follow is refused, so nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
 
+from omium.adapters.applied import Applied
 from omium.adapters.recorded import StepPolicy
 from omium.errors import ConfigError
 from omium.redact import REDACTED
@@ -109,6 +110,27 @@ def _thing(change: SpecChange) -> str:
 def _refusal(told: str, found: list[str]) -> ConfigError:
     more = f"; and {len(found) - _TOLD_MAX} more" if len(found) > _TOLD_MAX else ""
     return ConfigError(f"{told} cannot be run: {'; '.join(found[:_TOLD_MAX])}{more}. {_REMEDY}")
+
+
+def asks_policy(node: Node) -> bool:
+    """Say whether a node of a stored spec asks for a policy."""
+    return node.retry is not None or node.timeout_s is not None or bool(node.breaker or node.effect)
+
+
+def edit_policies(
+    applied: Applied[Any], nodes: Iterable[tuple[Node, tuple[str, ...]]]
+) -> dict[str, StepPolicy]:
+    """Return the policies of `applied` with what `nodes` of a stored spec ask for.
+
+    Behind each node are its keys: its policy stands under the first of them, on top of what holds for them
+    now. Raises `ConfigError` where a policy contradicts itself.
+    """
+    policies = dict(applied.policies)
+    for node, keys in nodes:
+        if asks_policy(node):
+            policies[keys[0]] = edit_policy(applied.find_policy(*keys), node)
+            policies[keys[0]].options(keys[0])  # what contradicts each other is told here
+    return policies
 
 
 def edit_policy(policy: StepPolicy, node: Node) -> StepPolicy:

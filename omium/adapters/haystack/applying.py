@@ -15,7 +15,7 @@ from haystack.components.agents import Agent
 from omium.adapters.haystack.applied import AppliedPipeline, find_applied
 from omium.adapters.haystack.export import export_workflow
 from omium.adapters.haystack.naming import name_nodes
-from omium.adapters.native_edits import edit_policy, refuse_checkpoint, refuse_other_code, refuse_unfollowed
+from omium.adapters.native_edits import edit_policies, refuse_checkpoint, refuse_other_code, refuse_unfollowed
 from omium.errors import ConfigError
 from omium.spec.check import load_spec
 from omium.spec.document import Node, Spec
@@ -35,16 +35,11 @@ def apply_spec(pipeline: Any, spec: Spec) -> AppliedPipeline:
     refuse_other_code(exported, spec, spec.name)
     refuse_unfollowed(exported, spec, spec.name)
     components = name_nodes(before.source)
-    policies = dict(before.policies)
+    agents = {id_ for id_, component in components.items() if isinstance(component, Agent)}
     for node in spec.nodes:
-        is_agent = isinstance(components[node.id], Agent)
-        _refuse(node, is_agent=is_agent)
-        if node.retry is None and node.timeout_s is None and not node.breaker and not node.effect:
-            continue
-        key = f"{node.id}.model" if is_agent else node.id
-        policies[key] = edit_policy(before.find_policy(key, node.id), node)
-        policies[key].options(key)  # what contradicts each other is told here
-    return replace(before, policies=policies)
+        _refuse(node, is_agent=node.id in agents)
+    keys = ((f"{node.id}.model", node.id) if node.id in agents else (node.id,) for node in spec.nodes)
+    return replace(before, policies=edit_policies(before, zip(spec.nodes, keys, strict=True)))
 
 
 def _refuse(node: Node, *, is_agent: bool) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from omium.adapters.llama_index.applied import AppliedWorkflow, find_applied
 from omium.adapters.llama_index.export import export_workflow
-from omium.adapters.native_edits import edit_policy, refuse_checkpoint, refuse_other_code, refuse_unfollowed
+from omium.adapters.native_edits import edit_policies, refuse_checkpoint, refuse_other_code, refuse_unfollowed
 from omium.errors import ConfigError
 from omium.spec.check import load_spec
 from omium.spec.document import Spec
@@ -31,11 +31,7 @@ def apply_spec(workflow: Any, spec: Spec) -> AppliedWorkflow:
     exported = load_spec(fresh)
     refuse_other_code(exported, spec, spec.name)
     refuse_unfollowed(exported, spec, spec.name)
-    policies = dict(before.policies)
     for node in spec.nodes:
         refuse_checkpoint(node, "a step of LlamaIndex's", "what it gives is always recorded, as it is")
-        if node.retry is None and node.timeout_s is None and not node.breaker and not node.effect:
-            continue
-        policies[node.id] = edit_policy(before.find_policy(node.id), node)
-        policies[node.id].options(node.id)  # what contradicts each other is told here
+    policies = edit_policies(before, ((node, (node.id,)) for node in spec.nodes))
     return replace(before, policies=policies)

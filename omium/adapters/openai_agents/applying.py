@@ -14,7 +14,7 @@ from typing import Any, Final
 from agents import Agent
 
 from omium.adapters.native_edits import (
-    edit_policy,
+    edit_policies,
     refuse_checkpoint,
     refuse_other_code,
     refuse_redacted,
@@ -50,13 +50,9 @@ def apply_spec(agent: Any, spec: Spec) -> AppliedAgent:
     describe_handoffs(before.source, copies)
     root = next(iter(copies.values()))
     refuse_unfollowed(_export(root, spec), spec, spec.name)
-    policies = dict(before.policies)
     for node in spec.nodes:
         _refuse(node)
-        if node.retry is None and node.timeout_s is None and not node.breaker:
-            continue
-        policies[node.id] = edit_policy(before.find_policy(node.id), node)
-        policies[node.id].options(node.id)  # what contradicts each other is told here
+    policies = edit_policies(before, ((node, (node.id,)) for node in spec.nodes))
     return replace(before, source=root, policies=policies, copies=tuple(copies.values()))
 
 

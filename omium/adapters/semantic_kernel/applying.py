@@ -16,7 +16,7 @@ from semantic_kernel import Kernel
 from semantic_kernel.agents import ChatCompletionAgent
 
 from omium.adapters.native_edits import (
-    edit_policy,
+    edit_policies,
     refuse_checkpoint,
     refuse_other_code,
     refuse_redacted,
@@ -51,13 +51,9 @@ def apply_spec(agent: Any, spec: Spec) -> Any:
     refuse_redacted(exported, spec)
     made = _edit(before.source, exported, spec)
     refuse_unfollowed(_export(made, spec), spec, spec.name)
-    policies = dict(before.policies)
     for node in spec.nodes:
         _refuse(node)
-        if node.retry is None and node.timeout_s is None and not node.breaker:
-            continue
-        policies[node.id] = edit_policy(before.find_policy(node.id), node)
-        policies[node.id].options(node.id)  # what contradicts each other is told here
+    policies = edit_policies(before, ((node, (node.id,)) for node in spec.nodes))
     return replace(before, source=made, policies=policies)
 
 

@@ -16,7 +16,13 @@ from semantic_kernel.processes.kernel_process import KernelProcess
 
 from omium.adapters.applied import Applied
 from omium.adapters.documents import ANYTHING, make_document, make_ref, without_empty
-from omium.adapters.native_edits import edit_policy, refuse_checkpoint, refuse_other_code, refuse_unfollowed
+from omium.adapters.native_edits import (
+    asks_policy,
+    edit_policies,
+    refuse_checkpoint,
+    refuse_other_code,
+    refuse_unfollowed,
+)
 from omium.adapters.node_ids import make_ids
 from omium.errors import ConfigError
 from omium.jsonvalue import JsonValue
@@ -88,18 +94,14 @@ def apply_to_process(value: Any, spec: Spec) -> AppliedProcess:
     exported = load_spec(export_process(before.source, name=spec.name, entrypoint=spec.runtime.entrypoint))
     refuse_other_code(exported, spec, spec.name)
     refuse_unfollowed(exported, spec, spec.name)
-    policies = dict(before.policies)
-    for place, node in _list_nodes(spec, ""):
+    nodes = list(_list_nodes(spec, ""))
+    for place, node in nodes:
         refuse_checkpoint(node, "a step of a process", "what it gives is always recorded, as it is")
-        if node.retry is None and node.timeout_s is None and not node.breaker and not node.effect:
-            continue
-        if node.body is not None:
+        if node.body is not None and asks_policy(node):
             raise ConfigError(
                 f"{place} is a process of its own and no step: give the policy to the steps in its body."
             )
-        policies[place] = edit_policy(before.find_policy(place), node)
-        policies[place].options(place)  # what contradicts each other is told here
-    return replace(before, policies=policies)
+    return replace(before, policies=edit_policies(before, ((node, (place,)) for place, node in nodes)))
 
 
 def _list_nodes(body: Any, before: str) -> Iterator[tuple[str, Any]]:
