@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from omium.sdk.decorators import step, workflow
     from omium.sdk.execution import Execution, start_execution
     from omium.sdk.handlers import handler
+    from omium.sdk.options import Concurrency
     from omium.sdk.run import areplay, aresume, arun_workflow, replay, resume, run_workflow
     from omium.sdk.session import init
     from omium.sdk.sync_client import Client
@@ -71,6 +72,7 @@ _PLACES = {
     "Execution": "omium.sdk.execution",
     "start_execution": "omium.sdk.execution",
     "handler": "omium.sdk.handlers",
+    "Concurrency": "omium.sdk.options",
     "areplay": "omium.sdk.run",
     "aresume": "omium.sdk.run",
     "arun_workflow": "omium.sdk.run",
@@ -89,6 +91,7 @@ __all__ = [
     "AsyncClient",
     "Cancelled",
     "Client",
+    "Concurrency",
     "ConfigError",
     "ConnectionLost",
     "EffectNotApplied",

@@ -1,9 +1,10 @@
 """Native edits: what a stored spec may change of the object that a worker serves, and what it may not.
 
-A native spec describes code. Its policies (retry, timeout_s, breaker, effect, checkpoint) and whatever an
-adapter's `apply_spec` puts into a copy (prompts) can be edited; the graph itself, and all else that only the
-code decides, cannot. Found by comparison: of the spec with what the object exports, and of what the copy
-exports with the spec. Whatever an adapter does not follow is refused, so nothing is ignored silently.
+A native spec describes code. Its policies (retry, timeout_s, concurrency, breaker, effect, checkpoint) and
+whatever an adapter's `apply_spec` puts into a copy (prompts) can be edited; the graph itself, and all else
+that only the code decides, cannot. Found by comparison: of the spec with what the object exports, and of
+what the copy exports with the spec. Whatever an adapter does not follow is refused, so nothing is ignored
+silently.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ from omium.adapters.recorded import StepPolicy
 from omium.errors import ConfigError
 from omium.redact import REDACTED
 from omium.retry import RetryPolicy
+from omium.sdk.options import Concurrency
 from omium.spec.changes import FieldChange, SpecChange, diff_specs
 from omium.spec.document import Node, Spec
 
-_POLICIES: Final = ("/retry", "/timeout_s", "/breaker", "/effect", "/checkpoint/enabled")
+_POLICIES: Final = ("/retry", "/timeout_s", "/concurrency", "/breaker", "/effect", "/checkpoint/enabled")
 _WORDS: Final = ("/name", "/description", "/version", "/runtime/entrypoint", "/runtime/queue")
 _TOLD_MAX: Final = 5
 _REMEDY: Final = (
@@ -114,7 +116,12 @@ def _refusal(told: str, found: list[str]) -> ConfigError:
 
 def asks_policy(node: Node) -> bool:
     """Say whether a node of a stored spec asks for a policy."""
-    return node.retry is not None or node.timeout_s is not None or bool(node.breaker or node.effect)
+    return (
+        node.retry is not None
+        or node.timeout_s is not None
+        or node.concurrency is not None
+        or bool(node.breaker or node.effect)
+    )
 
 
 def edit_policies(
@@ -139,8 +146,14 @@ def edit_policy(policy: StepPolicy, node: Node) -> StepPolicy:
         retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else policy.retry,
         timeout_s=node.timeout_s if node.timeout_s is not None else policy.timeout_s,
         breaker=node.breaker or policy.breaker,
+        concurrency=read_concurrency(node) or policy.concurrency,
         effect=node.effect or policy.effect,
     )
+
+
+def read_concurrency(node: Node) -> Concurrency | None:
+    """Return the concurrency key that `node` of a stored spec asks for."""
+    return None if node.concurrency is None else Concurrency(node.concurrency.key, node.concurrency.limit)
 
 
 def refuse_checkpoint(node: Node, who: str, recorded: str) -> None:

@@ -19,7 +19,7 @@ from omium.sdk.calling import find_active_frame
 from omium.sdk.calls import Call
 from omium.sdk.context import Frame
 from omium.sdk.flows import drive_async, drive_sync
-from omium.sdk.options import StepOptions, make_step_options
+from omium.sdk.options import Concurrency, StepOptions, make_step_options
 from omium.sdk.steps import look_up, recall, run_step
 
 T = TypeVar("T")
@@ -30,19 +30,26 @@ class StepPolicy:
     """What Omium does for one node; what the framework itself does for it stays as it is.
 
     `retry` is a policy or the most attempts, `timeout_s` ends a try (async work is cancelled; sync work runs
-    on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `effect` marks what
-    changes the world outside, so that it is never done twice unasked (`"idempotent"`: what may be).
+    on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `concurrency` bounds
+    how many run at once under its key, `effect` marks what changes the world outside, so that it is never
+    done twice unasked (`"idempotent"`: what may be).
     """
 
     retry: RetryPolicy | int | None = None
     timeout_s: float | None = None
     breaker: str | None = None
+    concurrency: Concurrency | None = None
     effect: bool | Literal["idempotent"] = False
 
     def options(self, name: str) -> StepOptions:
         """Return the options of the step that stands for `name`."""
         return make_step_options(
-            name, retry=self.retry, timeout_s=self.timeout_s, breaker=self.breaker, effect=self.effect
+            name,
+            retry=self.retry,
+            timeout_s=self.timeout_s,
+            breaker=self.breaker,
+            concurrency=self.concurrency,
+            effect=self.effect,
         )
 
 

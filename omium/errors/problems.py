@@ -247,6 +247,13 @@ class BreakerOpen(Problem):
     retryable = True
 
 
+class SlotsTaken(Problem):
+    """No slot of a concurrency key is free for a step that may not wait for one; member `key`."""
+
+    code, status, title = "slots-taken", 409, "As many as may run at once do"
+    retryable = True
+
+
 class HeadersTooLarge(Problem):
     code, status, title = "headers-too-large", 431, "The request's header is too large"
 

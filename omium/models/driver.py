@@ -26,6 +26,7 @@ from omium.models.wire import Command, Count, Digest, Json, Name, Path, Reply, T
 from omium.states import EffectState, StepStatus, WaitingReason
 
 StepKind = Literal["step", "workflow", "child", "effect", "compensation"]
+SlotState = Literal["held", "waiting", "taken"]
 Attempt = Annotated[int, Field(ge=1, lt=2**31)]
 
 
@@ -225,6 +226,26 @@ class Heartbeat(Command):
     running: Annotated[list[Path], Field(max_length=1000)] = Field(default_factory=list)
 
 
+class SlotAsked(Command):
+    """A step with a concurrency key is about to begin: `WriteResult.slot` says whether it has a slot.
+
+    Said again while it waits; a step that has its slot is told so again.
+    """
+
+    type: Literal["slot.asked"] = "slot.asked"
+    path: Path
+    key: Name
+    limit: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class SlotReturned(Command):
+    """A step's try has ended, or it waits no more: its slot, or its place among those that wait, is free."""
+
+    type: Literal["slot.returned"] = "slot.returned"
+    path: Path
+    key: Name
+
+
 class CompensationEnded(Command):
     type: Literal["compensation.ended"] = "compensation.ended"
     position: Count
@@ -277,6 +298,8 @@ Write = Annotated[
     | UsageRecorded
     | LogWritten
     | Heartbeat
+    | SlotAsked
+    | SlotReturned
     | CompensationEnded
     | ExecutionCompleted
     | ExecutionFailed
@@ -314,6 +337,8 @@ class WriteResult(Reply):
 
     seq: int | None = None
     effect: EffectAnswer | None = None
+    slot: SlotState | None = None
+    """Of `slot.asked`. `taken`: there is none, and a step that is around it has one, so it may not wait."""
     problem: dict[str, Json] | None = None
 
 

@@ -20,6 +20,7 @@ from omium.errors import (
     EffectNotApplied,
     OmiumError,
     RateLimited,
+    SlotsTaken,
     StepTimeout,
     Unserialisable,
 )
@@ -33,8 +34,9 @@ from omium.sdk.identity import Identity
 from omium.sdk.options import StepOptions
 from omium.sdk.pausing import wait_out
 from omium.sdk.results import encode_bounded, encode_result
+from omium.sdk.slots import return_slot, take_slot
 
-RETRIED = (StepTimeout, BreakerOpen, RateLimited, EffectNotApplied)
+RETRIED = (StepTimeout, BreakerOpen, SlotsTaken, RateLimited, EffectNotApplied)
 """Of Omium's own errors, those that another try can change."""
 
 
@@ -75,12 +77,16 @@ class Attempt:
         self.driving = call.driving
         self.path = run.identity.path
         self.frame = call.frame.open(run.identity, run.attempt)
+        self._has_slot = False
         self.started_us = time.time_ns() // 1000
 
     def begin(self) -> Flow[Recorded | None]:
         """Get permission to run. Returns a result if an effect turns out to be recorded already."""
         yield from wait_out(self.driving, self.call.frame)
         yield from self.driving.ready(self.call.frame)
+        if (asked := self.call.options.concurrency) is not None:
+            yield from take_slot(self.driving, self.call.frame, self.path, asked)
+            self._has_slot = True
         if (breaker := self.call.options.breaker) is not None:
             yield from self.driving.link.breakers.enter(breaker)
         if self.driving.link.capture:
@@ -106,6 +112,7 @@ class Attempt:
 
     def succeed_encoded(self, output: JsonValue) -> Flow[None]:
         """Record a result that is JSON already."""
+        self._return_slot()
         self._report(None)
         yield from self.record_success(output)
         self._note("completed")
@@ -127,6 +134,7 @@ class Attempt:
     def fail(self, error: Exception, failures: int) -> Flow[float | None]:
         """Record that the try failed; return how long to wait before the next, None if it was the last."""
         self.frame.closed = self.frame.closed or f"The step {self.path} has failed in another branch."
+        self._return_slot()
         self._report(error)
         if isinstance(error, ConnectionLost):
             return None  # there is nobody to tell
@@ -161,6 +169,7 @@ class Attempt:
 
     def interrupt(self, error: BaseException) -> Flow[None]:  # noqa: ARG002  # an effect describes it
         """Close the try without a record: it was cut off, which is neither a success nor a failure."""
+        self._return_slot()
         self.frame.closed = self.frame.closed or f"The step {self.path} was interrupted."
         yield from ()
 
@@ -212,6 +221,11 @@ class Attempt:
         if isinstance(error, OmiumError) and not isinstance(error, RETRIED):
             return None
         return self.call.options.retry.delay_s(failures, error)
+
+    def _return_slot(self) -> None:
+        if self._has_slot and (asked := self.call.options.concurrency) is not None:
+            self._has_slot = False
+            return_slot(self.driving, self.path, asked)
 
     def _report(self, error: Exception | None) -> None:
         if self.call.options.breaker is not None:

@@ -34,7 +34,9 @@ SPLIT_STATUSES: Final = frozenset({400, 413, 422, 500})
 
 UNAVAILABLE_AFTER_S: Final = 300.0  # semantics 3.6
 
-NEEDS_SERVER: Final = frozenset({"effect.intended", "heartbeat", "compensation.ended", "execution.waits"})
+NEEDS_SERVER: Final = frozenset(
+    {"effect.intended", "heartbeat", "slot.asked", "compensation.ended", "execution.waits"}
+)
 """Writes that a spool cannot stand in for, because their point is what the server answers."""
 
 ENDINGS: Final = frozenset(

@@ -22,6 +22,7 @@ from omium.sdk.frames import shorten
 from omium.sdk.generators import stream, stream_async
 from omium.sdk.identity import clean_name
 from omium.sdk.options import (
+    Concurrency,
     Credits,
     Key,
     Retry,
@@ -50,6 +51,7 @@ def step(
     effect: bool | Literal["idempotent"] = False,
     compensate: Callable[..., Any] | str | None = None,
     breaker: str | None = None,
+    concurrency: Concurrency | None = None,
     key: Key | None = None,
     ignore: Iterable[str] = (),
     record: bool = True,
@@ -65,6 +67,7 @@ def step(
     effect: bool | Literal["idempotent"] = False,
     compensate: Callable[..., Any] | str | None = None,
     breaker: str | None = None,
+    concurrency: Concurrency | None = None,
     key: Key | None = None,
     ignore: Iterable[str] = (),
     record: bool = True,
@@ -79,9 +82,11 @@ def step(
     cannot be stopped and is waited for before the next try. `effect=True` marks what changes the world
     outside, so that it is never done twice unasked; `"idempotent"` says that its receiver honours
     `omium.effect_key()`. `compensate` undoes the effect in a rollback: it's called with (inputs, output,
-    effect_key). `breaker` names a circuit breaker. `key`, a text or a function of the arguments, identifies a
-    call instead of its number. `ignore` names parameters that say nothing about the input. `record=False`
-    keeps no value and runs again on resume. `match="name"` returns a record whatever its input was.
+    effect_key). `breaker` names a circuit breaker. `concurrency=omium.Concurrency("provider", 4)` lets at
+    most so many steps of that key run at once, in all executions. `key`, a text or a function of the
+    arguments, identifies a call instead of its number. `ignore` names parameters that say nothing about the
+    input. `record=False` keeps no value and runs again on resume. `match="name"` returns a record whatever
+    its input was.
     """
 
     def decorate(function: F) -> F:
@@ -94,6 +99,7 @@ def step(
             effect=effect,
             compensate=None if compensate is None else REGISTRY.add_compensation(compensate),
             breaker=breaker,
+            concurrency=concurrency,
             key=key,
             ignore=ignore,
             record=record,

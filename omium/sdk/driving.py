@@ -105,7 +105,10 @@ class Driving:
         self.paused = False
         """Set while the lease is given back in the middle of the function (pausing.py)."""
         self._waiting: list[str] = []
-        self._retries: dict[str, int] = {}
+        self._delayed: dict[str, int] = {}
+        """Steps that do not run yet (a later try, a slot), and until when (microseconds UTC)."""
+        self.leaves = False
+        """Set once a branch has ended because the execution waits elsewhere."""
         self.stuck = False
         """Set while a step waits for the end of a function that has timed out."""
         self._interrupts: list[Callable[[], None]] = []
@@ -227,33 +230,39 @@ class Driving:
         A worker gives the execution back once only such long delays are left in it: it costs no slot until
         the last of them is over. The naps until then let other branches come to their next step.
         """
-        due_us = self.clock.now_us() + round(seconds * US_PER_S)
-        with self._changed:
-            self._retries[path] = due_us
-        try:
+        with self.delayed(path, self.clock.now_us() + round(seconds * US_PER_S)):
             while seconds > 0:
                 nap_s = min(seconds, NAP_S)
                 yield from self.pause(nap_s, frame)
                 seconds -= nap_s
                 if self.on_worker and seconds > LONG_DELAY_S:
-                    self._wait_elsewhere(path)
+                    self.leave_if_idle(path, WaitingReason.RETRY, f"the next try of {path}")
+
+    @contextmanager
+    def delayed(self, path: str, due_us: int) -> Iterator[None]:
+        """Note that the step `path` does not run until `due_us`, microseconds UTC, at the latest."""
+        with self._changed:
+            self._delayed[path] = due_us
+        try:
+            yield
         finally:
             with self._changed:
-                self._retries.pop(path, None)
+                self._delayed.pop(path, None)
 
-    def _wait_elsewhere(self, path: str) -> None:
+    def leave_if_idle(self, path: str, reason: WaitingReason, what: str) -> None:
         """Raise `Waits` if nothing runs here but the steps around delayed ones."""
         with self._changed:
             if any(
-                not any(delayed.startswith(f"{running}/") for delayed in self._retries)
+                not any(delayed.startswith(f"{running}/") for delayed in self._delayed)
                 for running in self._running
             ):
                 return
-            wake_at_us = max(self._retries.values())
+            wake_at_us = max(self._delayed.values())
+            self.leaves = True
         raise Waits(
-            f"Execution {self.execution_id} waits for the next try of {path}.",
+            f"Execution {self.execution_id} waits for {what}.",
             execution_id=self.execution_id,
-            reason=WaitingReason.RETRY.value,
+            reason=reason.value,
             resume_command=self.resume_command,
             wake_at_us=wake_at_us,
             detail={"step": path},
@@ -271,16 +280,20 @@ class Driving:
             self.check(frame)
 
     def along(self, body: dict[str, object]) -> None:
-        """Let `body` travel with the next write of this execution: nobody waits for it."""
+        """Let `body` travel with the next write or heartbeat of this execution: nobody waits for it."""
         with self._changed:
             self._along.append(body)
 
-    def write(self, body: dict[str, object], *, within_s: float | None = None) -> Flow[WriteOutcome]:
-        """Send a driver write and take in what the server says beside its answer."""
+    def pass_along(self) -> Flow[None]:
+        """Hand on what goes along with the next write or heartbeat."""
         with self._changed:
             along, self._along = self._along, []
         for each in along:
             yield from write(self.lease, each, wait=False)
+
+    def write(self, body: dict[str, object], *, within_s: float | None = None) -> Flow[WriteOutcome]:
+        """Send a driver write and take in what the server says beside its answer."""
+        yield from self.pass_along()
         if within_s is None and self.stop_reason is not None:
             within_s = STOPPING_S
         outcome = yield from write(self.lease, body, within_s=within_s)

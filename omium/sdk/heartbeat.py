@@ -74,6 +74,8 @@ class Heart(ForkReset):
         """Tell the server that `drivings` live; say for which it answered."""
         answered = dict.fromkeys(drivings, False)
         try:
+            for driving in drivings:
+                drive_sync(driving.pass_along(), self._ports)
             told = self._ports.write_beside([_heartbeat(driving) for driving in drivings])
             for driving, each in zip(drivings, told, strict=True):
                 answered[driving] = _take_in(driving, each)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from omium.errors import ConfigError
+from omium.jsonvalue import JsonValue
 from omium.retry import RetryPolicy
 from omium.sdk.identity import clean_name
 from omium.states import Durability, Takeover
@@ -26,6 +27,27 @@ NO_RETRY = RetryPolicy(max_attempts=1)
 
 
 @dataclass(frozen=True, slots=True)
+class Concurrency:
+    """At most `limit` steps with this `key` run at once, over all executions of the tenant's environment.
+
+    Nodes of workflows that the engine runs share their keys with steps. Raises `ConfigError` for a limit that
+    is no number from 1 to 10,000, `InvalidStepName` for a key that is no name.
+    """
+
+    key: str
+    limit: int
+
+    def __post_init__(self) -> None:
+        if type(self.limit) is not int or not 1 <= self.limit <= 10_000:  # True is no limit
+            raise ConfigError(f"Concurrency {self.key}: limit is 1 to 10,000, not {self.limit!r}.")
+        clean_name(self.key)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return it as a workflow's spec has it."""
+        return {"key": self.key, "limit": self.limit}
+
+
+@dataclass(frozen=True, slots=True)
 class StepOptions:
     """What `@omium.step` was given."""
 
@@ -35,6 +57,7 @@ class StepOptions:
     effect: EffectMode | None = None
     compensate: str | None = None
     breaker: str | None = None
+    concurrency: Concurrency | None = None
     key: Key | None = None
     ignore: frozenset[str] = frozenset()
     record: bool = True
@@ -83,6 +106,7 @@ def make_step_options(
     effect: bool | Literal["idempotent"] = False,
     compensate: str | None = None,
     breaker: str | None = None,
+    concurrency: Concurrency | None = None,
     key: Key | None = None,
     ignore: Iterable[str] = (),
     record: bool = True,
@@ -107,6 +131,7 @@ def make_step_options(
         effect=mode,
         compensate=compensate,
         breaker=breaker,
+        concurrency=concurrency,
         key=key,
         ignore=frozenset([ignore] if isinstance(ignore, str) else ignore),
         record=record,

@@ -92,14 +92,6 @@ def check_node(spec: Spec, node: Node, pointer: str, problem: Report, warning: R
             join_pointer(pointer, "body", "inputs"): node.body.inputs if node.body else {},
         },
     )
-    if not is_engine and node.concurrency is not None:
-        _tell(
-            problem,
-            join_pointer(pointer, "concurrency"),
-            "engine-only",
-            "concurrency is for engine mode: a framework starts its own nodes, and waits for no slot.",
-            "Remove it; let fewer executions run at once on the worker: omium worker --concurrency.",
-        )
     if is_engine:
         for field in _NATIVE_NODE:
             if getattr(node, field):

@@ -3,6 +3,7 @@
 import pytest
 from crewai import Crew
 
+from omium import Concurrency
 from omium.adapters.crew import TaskPolicy, instrument
 from omium.adapters.crew.applying import apply_spec
 from omium.adapters.crew.export import export_workflow
@@ -150,6 +151,7 @@ def test_policies_of_nodes_are_handed_on():
         ("/nodes/write/retry", {"max_attempts": 5, "initial_delay_s": 0.5}),
         ("/nodes/write/timeout_s", 30),
         ("/nodes/write/breaker", "models"),
+        ("/nodes/write/concurrency", {"key": "models", "limit": 3}),
         ("/nodes/research/checkpoint", {"enabled": False}),
         ("/breakers/models", {"min_calls": 3}),
     )
@@ -158,6 +160,7 @@ def test_policies_of_nodes_are_handed_on():
 
     assert policies["write"].retry == RetryPolicy(max_attempts=5, initial_delay_s=0.5)
     assert (policies["write"].timeout_s, policies["write"].breaker) == (30, "models")
+    assert policies["write"].concurrency == Concurrency("models", 3)
     assert (policies["research"].record, policies["write"].record) == (False, True)
 
 
@@ -232,7 +235,9 @@ def test_what_was_instrumented_is_exported_with_its_policies_and_keeps_its_setti
     mine = instrument(
         pair(),
         name="mine",
-        nodes={"write": TaskPolicy(retry=4, breaker="models", record=False)},
+        nodes={
+            "write": TaskPolicy(retry=4, breaker="models", concurrency=Concurrency("models", 2), record=False)
+        },
         timeout_s=60,
         effects=["search"],
         queue="slow",
@@ -247,7 +252,10 @@ def test_what_was_instrumented_is_exported_with_its_policies_and_keeps_its_setti
     assert (document["nodes"][1]["breaker"], document["breakers"]) == ("models", {"models": {}})
     assert document["nodes"][1]["checkpoint"] == {"enabled": False}
     assert again.policies["write"] == TaskPolicy(
-        retry=RetryPolicy(max_attempts=4), breaker="models", record=False
+        retry=RetryPolicy(max_attempts=4),
+        breaker="models",
+        concurrency=Concurrency("models", 2),
+        record=False,
     )
     assert again.policies["research"] == TaskPolicy(timeout_s=60)
     assert (again.effects, again.options["queue"]) == (frozenset({"search"}), "slow")

@@ -21,6 +21,8 @@ SMALL_TABLES |= {"alert_rules", "credit_marks", "plans", "users"}  # a few for e
 ALLOWED: dict[str, str] = {
     "sum_checks.DAYS": "which days have sums: only `omium db verify` asks, and reads everything",
     "storage.MISMATCHES": "each day beside its charge: only `omium db verify` asks, and reads everything",
+    "step_slots.VOID": "those that run under a key, or wait for one, now: every two seconds",
+    "step_slots.RESTART": "the same, once when a server starts",
     "trees.LOCK_NEXT": "the oldest of what is under way, by its index; each goes when it is done",
 }
 

@@ -20,9 +20,15 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MONEY = ["accounts", "holds", "key_meters"]
-FIRST = ["replay_batches", "tree_cancels", "executions", "breakers"]
+FIRST = ["replay_batches", "tree_cancels", "executions", "concurrency_slots", "breakers"]
 TABLES = [*FIRST, "effects", "failures", "payloads", *MONEY]
-KEYS = {"breakers": "name", "effects": "effect_key", "payloads": "address", "tree_cancels": "execution_id"}
+KEYS = {
+    "concurrency_slots": "key",
+    "breakers": "name",
+    "effects": "effect_key",
+    "payloads": "address",
+    "tree_cancels": "execution_id",
+}
 LOCKS = re.compile(r"\b(?:FROM|UPDATE|INSERT INTO)\s+(\w+)")
 
 

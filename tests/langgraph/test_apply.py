@@ -8,6 +8,7 @@ from langgraph.func import entrypoint, task
 from langgraph.graph import START, StateGraph
 from langgraph.types import RetryPolicy
 
+import omium
 from omium.adapters.langgraph import NodePolicy, apply_spec, export_graph, instrument
 from omium.errors import ConfigError
 from omium.spec.check import load_spec
@@ -148,6 +149,17 @@ def test_a_breaker_and_its_limits_may_be_given():
     graph = KINDS["chain"]().graph.compile()
 
     assert apply_spec(graph, edited(graph, edit)).policies[("plan",)] == NodePolicy(breaker="search")
+
+
+def test_a_concurrency_key_may_be_given():
+    graph = KINDS["chain"]().graph.compile()
+    spec = edited(graph, set_fields("plan", concurrency={"key": "search", "limit": 2}))
+
+    applied = apply_spec(graph, spec)
+
+    assert applied.policies[("plan",)] == NodePolicy(concurrency=omium.Concurrency("search", 2))
+    again = dict(list_nodes(export_graph(applied)))
+    assert again["plan"]["concurrency"] == {"key": "search", "limit": 2}
 
 
 @PREBUILT

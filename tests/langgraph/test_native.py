@@ -214,6 +214,24 @@ def test_an_edited_retry_holds_from_the_next_run_on(native):
     assert native.ran() == {"plan": 2, "write": 4}
 
 
+def test_a_concurrency_key_bounds_a_node_over_executions_and_workers(native):
+    native.imported()
+    key = {"key": "models", "limit": 1}
+    native.edit(lambda document: node_of(document, "write").update(concurrency=key))
+    (native.folder / "held.txt").touch()
+    with native.worker(), native.worker():
+        former = native.start()
+        wait_until((native.folder / "inside.txt").exists)
+        latter = [native.start(), native.start()]
+        wait_until(lambda: native.ran()["plan"] == 3)
+        assert native.ran()["write"] == 1
+        (native.folder / "held.txt").unlink()
+        done = [native.ended(each) for each in (former, *latter)]
+
+    assert [(each["status"], each["output"]) for each in done] == [("completed", OUTPUT)] * 3
+    assert native.ran() == {"plan": 3, "write": 3}
+
+
 def test_a_killed_worker_is_followed_by_another_and_finished_nodes_ran_once(native):
     native.imported()
     (native.folder / "die.txt").touch()

@@ -32,6 +32,7 @@ class Edge:
         self.refusals = {}
         self.effects = {}
         self.answers = {}
+        self.slots = []  # what the next questions for a slot are answered with; then "held"
         self._lock = threading.Lock()
 
     def write(self, request):
@@ -50,6 +51,9 @@ class Edge:
                 "effect_key": key, "state": "intended", "may_call": True, "output": None,
                 **self.effects.get(body["path"], {}),
             }  # fmt: skip
+        if body["type"] == "slot.asked":
+            with self._lock:
+                result["slot"] = self.slots.pop(0) if self.slots else "held"
         return WriteOutcome(result, dict(self.group))
 
     def write_beside(self, requests):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sematic
 
+from omium import Concurrency
 from omium.adapters.recorded import StepPolicy
 from omium.adapters.sematic import instrument
 from omium.adapters.sematic.applying import apply_spec, without_trace
@@ -175,25 +176,31 @@ def test_no_secret_is_exported():
 
 
 def test_policies_of_an_instrumented_pipeline_are_in_its_document():
-    nodes = {"split": StepPolicy(retry=5, timeout_s=7, breaker="disk", effect=True)}
+    nodes = {
+        "split": StepPolicy(
+            retry=5, timeout_s=7, breaker="disk", concurrency=Concurrency("disk", 2), effect=True
+        )
+    }
     document = check(export_pipeline(instrument(nested.pipeline, name="nightly", nodes=nodes)))
 
     split = next(node for node in document["nodes"] if node["id"] == "split")
     assert (split["retry"]["max_attempts"], split["timeout_s"]) == (5, 7)
     assert (split["breaker"], split["effect"], document["breakers"]) == ("disk", True, {"disk": {}})
+    assert split["concurrency"] == {"key": "disk", "limit": 2}
     assert document["name"] == "nightly"
 
 
 def test_a_documents_policies_are_put_on_the_pipeline_and_exported_again():
     document = export_pipeline(nested.pipeline(2), trace=True)
     document["nodes"][0]["retry"] = {"max_attempts": 2, "initial_delay_s": 0}
-    document["nodes"][1]["body"]["nodes"][0]["timeout_s"] = 9
+    document["nodes"][1]["body"]["nodes"][0] |= {"timeout_s": 9, "concurrency": {"key": "cpu", "limit": 2}}
 
     applied = apply_spec(nested.pipeline, load_spec(document))
 
     assert applied.function is nested.pipeline
     assert applied.policies.keys() == {"load", "total/square"}
-    assert applied.policies["total/square"].timeout_s == 9
+    square = applied.policies["total/square"]
+    assert (square.timeout_s, square.concurrency) == (9, Concurrency("cpu", 2))
     assert export_pipeline(applied)["nodes"][0]["retry"]["max_attempts"] == 2
 
 

@@ -79,7 +79,9 @@ async def write(client, grant, *writes):
     }
     reply = await client.post("/v1/writes", json={"groups": [group]})
     assert reply.status_code == 200, reply.text
-    assert all(each["problem"] is None for each in reply.json()["groups"][0]["results"]), reply.text
+    results = reply.json()["groups"][0]["results"]
+    assert all(each["problem"] is None for each in results), reply.text
+    return results
 
 
 async def detail(client, execution_id):
@@ -213,12 +215,23 @@ async def test_a_subworkflow_of_a_native_workflow_is_refused_with_the_way_that_t
     assert "omium.run_workflow('tea')" in error["message"]
 
 
-async def test_a_slot_that_nobody_would_wait_for_is_refused_when_it_is_saved(app_client):
+async def test_a_driver_is_answered_whether_its_step_has_a_slot(each_app_client):
+    client = each_app_client
     said = document()
     said["nodes"][1]["concurrency"] = {"key": "provider", "limit": 1}
+    await save_document(client, said)
+    grants = []
+    for key in ("first", "second"):
+        await start(client, key=key)
+        grants += await claim(client, workflows=["tea"])
 
-    refused = await post(app_client, "/v1/workflows", {"document": said})
+    asked = {"type": "slot.asked", "path": "write", "key": "provider", "limit": 1}
+    back = {"type": "slot.returned", "path": "write", "key": "provider"}
+    answers = [
+        await write(client, grants[0], asked),
+        await write(client, grants[1], asked),
+        await write(client, grants[0], back, completed("write")),
+        await write(client, grants[1], asked),
+    ]
 
-    assert refused.status_code == 422
-    (error,) = refused.json()["errors"]
-    assert (error["pointer"], error["code"]) == ("/nodes/1/concurrency", "engine-only")
+    assert [answer[0]["slot"] for answer in answers] == ["held", "waiting", None, "held"]

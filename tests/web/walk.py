@@ -466,7 +466,7 @@ class Walk:
         ids.schedule = self.post("/v1/schedules", planned)["id"]
         hook = {"name": own, "workflow": PRIVATE, "kind": "webhook"}
         ids.trigger = self.post("/v1/triggers", hook)["id"]
-        target = {"name": own, "url": "https://example.com/private", "handlers": [PRIVATE]}
+        target = {"name": own, "url": "https://127.0.0.1:9/private", "handlers": [PRIVATE]}
         ids.webhook = self.post("/v1/webhooks", target)["id"]
         ids.workflow = f"workflow-private-{ids.running[-8:]}"
         self.post("/v1/workflows", {"document": workflow(ids.workflow), "note": PRIVATE})

@@ -243,6 +243,38 @@ def test_a_long_delay_between_tries_costs_no_slot(server, serve, monkeypatch):
     assert server.steps(execution_id)["flaky"]["attempt"] == 3
 
 
+def test_a_key_runs_one_at_a_time_over_workers_and_costs_no_place(server, serve, monkeypatch):
+    monkeypatch.setattr("omium.sdk.slots.LONG_DELAY_S", 0.5)
+    running, most, begun = [], [], threading.Event()
+    go_on = threading.Event()
+
+    @omium.step(concurrency=omium.Concurrency("provider", 1))
+    def call(number):
+        running.append(number)
+        most.append(len(running))
+        begun.set()
+        assert go_on.wait(TIMEOUT_S)
+        running.remove(number)
+        return number
+
+    @omium.workflow
+    def limited(number):
+        return call(number)
+
+    serve(limited, doubled, concurrency=3)
+    ids = [omium.run_workflow("limited", {"number": number}, wait=False) for number in range(4)]
+    assert begun.wait(TIMEOUT_S)
+    waiting = wait_until(lambda: [each for each in ids if server.detail(each)["status"] == "waiting"] or None)
+    assert {server.detail(each)["reason"] for each in waiting} == {"slot"}
+
+    assert omium.run_workflow("doubled", {"xs": [1]}) == [2]  # places that wait for a slot are free
+
+    go_on.set()
+    outputs = [wait_for_status(server, each, "completed")["output"] for each in ids]
+    assert outputs == [0, 1, 2, 3]
+    assert set(most) == {1}
+
+
 def test_tries_on_several_claims_use_up_the_same_budget(server, serve, monkeypatch):
     monkeypatch.setattr("omium.sdk.driving.LONG_DELAY_S", 0.5)
     tries = []

@@ -20,6 +20,7 @@ from omium.adapters.crew.export_texts import AGENT_TEXTS, TASK_TEXTS
 from omium.adapters.crew.naming import is_flow
 from omium.adapters.crew.policy import TaskPolicy
 from omium.adapters.crew.subjects import get_subject
+from omium.adapters.native_edits import read_concurrency
 from omium.errors import ConfigError
 from omium.redact import REDACTED
 from omium.retry import RetryPolicy
@@ -72,16 +73,17 @@ def apply_spec(obj: object, spec: Spec) -> Applied:
 
 
 def list_policies(spec: Spec) -> dict[str, TaskPolicy]:
-    """Return what the document says about retries, timeouts, breakers and checkpoints, by node."""
+    """Return what the document says about retries, timeouts, slots, breakers and checkpoints, by node."""
     return {
         node.id: TaskPolicy(
             retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else None,
             timeout_s=node.timeout_s,
             breaker=node.breaker,
+            concurrency=read_concurrency(node),
             record=node.checkpoint is None or node.checkpoint.enabled,
         )
         for node in spec.nodes
-        if node.retry or node.timeout_s is not None or node.breaker or node.checkpoint
+        if node.retry or node.timeout_s is not None or node.concurrency or node.breaker or node.checkpoint
     }
 
 

@@ -23,6 +23,8 @@ def add_policies(parts: dict[str, JsonValue], policies: Mapping[str, TaskPolicy]
             node["retry"] = cast("JsonValue", make_policy(policy.retry).to_json())
         if policy.timeout_s is not None:
             node["timeout_s"] = policy.timeout_s
+        if policy.concurrency is not None:
+            node["concurrency"] = policy.concurrency.to_json()
         if policy.breaker is not None:
             node["breaker"] = policy.breaker
             breakers[policy.breaker] = {}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from omium.retry import RetryPolicy
-from omium.sdk.options import StepOptions, make_step_options
+from omium.sdk.options import Concurrency, StepOptions, make_step_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +14,14 @@ class TaskPolicy:
     """What Omium does for one task or method; what CrewAI tries again by itself stays as it is.
 
     `retry` is a policy or the most attempts, `timeout_s` ends a try (async work is cancelled; sync work runs
-    on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `record=False` keeps
-    no result and runs the task again on resume.
+    on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `concurrency` bounds
+    how many run at once under its key, `record=False` keeps no result and runs the task again on resume.
     """
 
     retry: RetryPolicy | int | None = None
     timeout_s: float | None = None
     breaker: str | None = None
+    concurrency: Concurrency | None = None
     record: bool = True
 
     def options(self, name: str, *, match: Literal["name"] | None = None) -> StepOptions:
@@ -30,6 +31,7 @@ class TaskPolicy:
             retry=self.retry,
             timeout_s=self.timeout_s,
             breaker=self.breaker,
+            concurrency=self.concurrency,
             record=self.record,
             match=match,
         )

@@ -22,6 +22,7 @@ from omium.adapters.langgraph.instrument import InstrumentedGraph
 from omium.adapters.langgraph.naming import ids_of, name_tasks
 from omium.adapters.langgraph.nodes import NodePolicy
 from omium.adapters.langgraph.prebuilt import is_agent, why_not_edited
+from omium.adapters.native_edits import read_concurrency
 from omium.errors import ConfigError
 from omium.redact import REDACTED
 from omium.retry import RetryPolicy
@@ -30,7 +31,7 @@ from omium.spec.check import load_spec
 from omium.spec.document import Node, Retry, Spec
 from omium.spec.problems import join_pointer
 
-_POLICIES: Final = frozenset({"retry", "timeout_s", "breaker", "effect", "checkpoint"})
+_POLICIES: Final = frozenset({"retry", "timeout_s", "concurrency", "breaker", "effect", "checkpoint"})
 _WORDS: Final = frozenset({"name", "description", "version", "runtime"})
 """They say nothing to LangGraph."""
 _NUMBERS: Final = ("max_attempts", "initial_delay_s", "multiplier", "max_delay_s", "jitter")
@@ -140,6 +141,8 @@ class _Applying:
             case "timeout_s":
                 edit = replace(edit, drops_timeout=True)
                 before = replace(before, timeout_s=node.timeout_s)
+            case "concurrency":
+                before = replace(before, concurrency=read_concurrency(node))
             case "breaker":
                 before = replace(before, breaker=node.breaker)
             case "effect":

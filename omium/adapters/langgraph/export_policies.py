@@ -56,6 +56,8 @@ def _own(policy: NodePolicy) -> dict[str, JsonValue]:
         made["retry"] = {name: _json(value) for name, value in form.items()}
     if policy.timeout_s is not None:
         made["timeout_s"] = float(policy.timeout_s)
+    if policy.concurrency is not None:
+        made["concurrency"] = policy.concurrency.to_json()
     if policy.breaker is not None:
         made["breaker"] = policy.breaker
     if policy.effect:

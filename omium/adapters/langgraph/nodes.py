@@ -26,7 +26,7 @@ from omium.sdk.calls import Call
 from omium.sdk.context import Frame
 from omium.sdk.flows import drive_async, drive_sync
 from omium.sdk.identity import Scope
-from omium.sdk.options import StepOptions, make_step_options
+from omium.sdk.options import Concurrency, StepOptions, make_step_options
 from omium.sdk.steps import run_step
 
 Levels: TypeAlias = tuple[Mapping[str, str], ...]
@@ -40,13 +40,15 @@ class NodePolicy:
     """What Omium does for one node; LangGraph's own retry and cache policies stay as they are.
 
     `retry` is a policy or the most attempts, `timeout_s` ends a try (an async node is cancelled; a sync one
-    runs on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `effect` marks a
-    node that changes the world outside, `record=False` keeps no result and runs the node again on resume.
+    runs on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `concurrency`
+    bounds how many run at once under its key, `effect` marks a node that changes the world outside,
+    `record=False` keeps no result and runs the node again on resume.
     """
 
     retry: RetryPolicy | int | None = None
     timeout_s: float | None = None
     breaker: str | None = None
+    concurrency: Concurrency | None = None
     effect: bool | Literal["idempotent"] = False
     record: bool = True
 
@@ -57,6 +59,7 @@ class NodePolicy:
             retry=self.retry,
             timeout_s=self.timeout_s,
             breaker=self.breaker,
+            concurrency=self.concurrency,
             effect=self.effect,
             record=self.record,
             match="name",  # the task id stands for the input: it follows from the checkpoint that holds it

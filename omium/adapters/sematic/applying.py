@@ -1,8 +1,8 @@
 """apply_spec: the policies of an exported workflow, put onto the pipeline that it was exported from.
 
-Owns which edits have a place in a pipeline: the retries, timeouts, breakers and effects of its functions.
-What a function does and what it calls are code. Whatever else a spec says otherwise than the pipeline is
-refused with a sentence, never ignored.
+Owns which edits have a place in a pipeline: the retries, timeouts, slots, breakers and effects of its
+functions. What a function does and what it calls are code. Whatever else a spec says otherwise than the
+pipeline is refused with a sentence, never ignored.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from omium.adapters.native_edits import asks_policy, read_concurrency
 from omium.adapters.recorded import StepPolicy
 from omium.adapters.sematic.naming import join_path, name_nodes
 from omium.adapters.sematic.subjects import AppliedPipeline, find_policies, get_function
@@ -41,7 +42,7 @@ def apply_spec(obj: Any, spec: Spec) -> AppliedPipeline:
 
 
 def list_policies(spec: Spec) -> dict[str, StepPolicy]:
-    """Return what the spec says about retries, timeouts, breakers and effects, by the places of functions."""
+    """Return what the spec says about policies, by the places of functions."""
     return dict(_list_policies(spec.nodes, ""))
 
 
@@ -61,11 +62,11 @@ def _without_trace(node: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _list_policies(nodes: tuple[Node, ...], place: str) -> Iterator[tuple[str, StepPolicy]]:
-    """Yield what the nodes say of retries, timeouts, breakers and effects, by their places."""
+    """Yield what the nodes say of policies, by their places."""
     for node in nodes:
         here = "" if _says(node, _PIPELINE) else join_path(place, node.id)
         _refuse(node, here)
-        if node.retry or node.timeout_s is not None or node.breaker or node.effect:
+        if asks_policy(node):
             yield here, _read_policy(node)
         if node.body is not None:
             yield from _list_policies(node.body.nodes, here)
@@ -76,6 +77,7 @@ def _read_policy(node: Node) -> StepPolicy:
         retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else None,
         timeout_s=node.timeout_s,
         breaker=node.breaker,
+        concurrency=read_concurrency(node),
         effect=bool(node.effect),
     )
 
@@ -87,10 +89,10 @@ def _refuse(node: Node, place: str) -> None:
             f"{place or node.id} has a checkpoint, which a function of Sematic's cannot follow: what it "
             "returns is always recorded, as its type says. Remove it."
         )
-    if place == "" and (node.breaker or node.effect):
+    if place == "" and (node.concurrency or node.breaker or node.effect):
         raise ConfigError(
-            f"{node.id} is the pipeline's own function, which is no step: give a breaker or an effect to the "
-            "functions that it calls."
+            f"{node.id} is the pipeline's own function, which is no step: give a breaker, a concurrency "
+            "key or an effect to the functions that it calls."
         )
 
 

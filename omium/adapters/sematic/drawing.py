@@ -79,6 +79,7 @@ class Drawing:
             "ref": _ref(function),
             "retry": _retry(policy, read_retry(future)),
             "timeout_s": policy.timeout_s or (props.timeout_mins * 60 if props.timeout_mins else None),
+            "concurrency": policy.concurrency.to_json() if policy.concurrency is not None else None,
             "breaker": policy.breaker,
             "effect": policy.effect,
             "cache": {"enabled": True} if props.cache else None,

@@ -15,7 +15,7 @@ from omium.server.background.alerting import list_alert_sweeps
 from omium.server.background.runner import Sweep
 from omium.server.background.scheduling import list_schedule_sweeps
 from omium.server.db.tx import Tx
-from omium.server.engine import batches, cancel, credit_pauses, inbox, leases, retention, timers
+from omium.server.engine import batches, cancel, credit_pauses, inbox, leases, retention, step_slots, timers
 from omium.server.engine.nodes.credit_pauses import NodeCreditPauses
 from omium.server.engine.nodes.sweeps import restart_tasks
 from omium.server.engine.policy import Policy
@@ -32,7 +32,7 @@ HOLDS_PER_SWEEP = 100
 def list_first_works(settings: ServerSettings) -> list[Callable[[Tx], object]]:
     """Return what is done once, before the first request is served."""
     follow_release = partial(price_versions.follow_release, credits_per_usd=settings.credits_per_usd)
-    return [leases.restart_leases, restart_tasks, follow_release]
+    return [leases.restart_leases, restart_tasks, step_slots.restart_slots, follow_release]
 
 
 def build_sweeps(
@@ -49,6 +49,7 @@ def build_sweeps(
         Sweep("unused payloads", 60.0, retention.sweep_payloads, retention.PORTION_ROWS),
         Sweep("leases", 2.0, partial(leases.sweep_leases, policy=policy), leases.SWEEP_ROWS),
         Sweep("timers", 1.0, partial(timers.sweep_timers, policy=policy), timers.SWEEP_ROWS),
+        Sweep("slots of drivers that are gone", 2.0, step_slots.sweep_void, step_slots.SWEEP_ROWS),
         Sweep("cancels", 2.0, partial(cancel.sweep_cancels, policy=policy), cancel.SWEEP_ROWS),
         Sweep("cancels of trees", 1.0, cancel.sweep_trees, 1),
         Sweep("deleted tenants", 10.0, deletion.sweep_deleted, 1),

@@ -73,6 +73,7 @@ class Outcome:
     row: ExecutionRow
     seq: int | None = None
     effect: EffectOutcome | None = None
+    slot: driver.SlotState | None = None
 
 
 def pack_write(vault: Vault, lease: Lease, write: W) -> Packed[W]:

@@ -24,11 +24,16 @@ def sweep_timers(tx: Tx, policy: Policy, limit: int = SWEEP_ROWS) -> int:
     """End the waiting of up to `limit` executions whose timer is due; return how many."""
     due = lock_due(tx, tx.now_us, limit)
     for row in due:
-        if row.driver == Driver.WORKER or is_served(tx, row, policy):
-            _leave(tx, row, ExecutionStatus.QUEUED, EventType.EXECUTION_QUEUED, None)
-        else:
-            _leave(tx, row, ExecutionStatus.PAUSED, EventType.EXECUTION_PAUSED, PausedReason.OPERATOR)
+        end_waiting(tx, row, policy)
     return len(due)
+
+
+def end_waiting(tx: Tx, row: ExecutionRow, policy: Policy) -> None:
+    """Let an execution go on, whose row is locked: what it has waited for is there."""
+    if row.driver == Driver.WORKER or is_served(tx, row, policy):
+        _leave(tx, row, ExecutionStatus.QUEUED, EventType.EXECUTION_QUEUED, None)
+    else:
+        _leave(tx, row, ExecutionStatus.PAUSED, EventType.EXECUTION_PAUSED, PausedReason.OPERATOR)
 
 
 def _leave(

@@ -19,7 +19,7 @@ from omium.models.driver import EffectAnswer, GroupResult, WriteAnswer, WriteBat
 from omium.models.usage import RecordUsage
 from omium.server.db.light import light
 from omium.server.db.tx import Tx
-from omium.server.engine import checkpoints, effect_results, effects, ending, metering, steps
+from omium.server.engine import checkpoints, effect_results, effects, ending, metering, step_slots, steps
 from omium.server.engine.breaker_spending import lock_limited
 from omium.server.engine.fence import Lease
 from omium.server.engine.grants import digest_token
@@ -30,6 +30,7 @@ from omium.server.engine.transitions import append_event
 from omium.server.engine.usage import insert_usage
 from omium.server.engine.values import Vault
 from omium.server.principal import Principal
+from omium.server.store import slots
 from omium.server.store.executions import ExecutionRow, find_execution, lock_execution
 from omium.server.store.meters import find_covered
 from omium.states import EventType, ExecutionStatus, PausedReason
@@ -49,6 +50,8 @@ HANDLERS: dict[type[Any], Handler] = {
     driver.UsageRecorded: checkpoints.record_usage,
     driver.LogWritten: checkpoints.record_lines,
     driver.Heartbeat: checkpoints.record_heartbeat,
+    driver.SlotAsked: step_slots.ask_slot,
+    driver.SlotReturned: step_slots.return_slot,
     driver.CompensationEnded: checkpoints.end_compensation,
     driver.ExecutionCompleted: ending.complete_execution,
     driver.ExecutionFailed: ending.fail_execution,
@@ -102,6 +105,7 @@ def pack_group(vault: Vault, principal: Principal, group: WriteGroup) -> PackedG
 
 def apply_group(tx: Tx, group: PackedGroup) -> list[Result]:
     """Apply writes in order. A single one raises its `Problem`, so that the transaction goes with it."""
+    _lock_slots(tx, group)
     _lock_breakers(tx, group)
     if group.single:
         (write,) = group.writes
@@ -119,6 +123,20 @@ def apply_group(tx: Tx, group: PackedGroup) -> list[Result]:
         except Problem as problem:
             results.append(problem)
     return _settle(tx, group, results)
+
+
+def _lock_slots(tx: Tx, group: PackedGroup) -> None:
+    """Lock the concurrency keys that the writes name, in order, before anything else that others lock."""
+    keys = {
+        each.write.key
+        for each in group.writes
+        if not isinstance(each, Problem) and isinstance(each.write, driver.SlotAsked | driver.SlotReturned)
+    }
+    row = find_execution(tx, group.lease.tenant_id, group.lease.execution_id) if keys else None
+    if row is not None:
+        lock_execution(tx, row.tenant_id, row.id)
+        for key in sorted(keys):
+            slots.lock_key(tx, row.tenant_id, row.environment, key)
 
 
 def _lock_breakers(tx: Tx, group: PackedGroup) -> None:
@@ -202,6 +220,7 @@ def _answer_write(vault: Vault, tenant_id: str, result: Result) -> WriteResult:
     return WriteResult(
         seq=result.seq,
         effect=_answer_effect(vault, tenant_id, result.effect) if result.effect is not None else None,
+        slot=result.slot,
     )
 
 

@@ -28,13 +28,17 @@ SETTLE = Sql("""
     UPDATE concurrency_slots SET freed = 0
      WHERE tenant_id = :tenant_id AND environment = :environment AND key = :key
 """)
+LOOK_AGAIN = Sql("""
+    UPDATE concurrency_slots SET freed = 1
+     WHERE tenant_id = :tenant_id AND environment = :environment AND key = :key
+""")
 NEXT_FREED = Sql("""
     SELECT tenant_id, environment, key, used FROM concurrency_slots WHERE freed = 1
      ORDER BY tenant_id, environment, key LIMIT :limit
      {skip_locked}
 """)
 LONGEST_WAITING = Sql("""
-    SELECT execution_id, path, concurrency_limit AS most FROM activations
+    SELECT execution_id, path, concurrency_limit AS most, ready_us FROM activations
      WHERE tenant_id = :tenant_id AND environment = :environment AND concurrency_key = :key
        AND state = 'waiting' AND waiting_reason = 'slot'
      ORDER BY ready_us, execution_id, path LIMIT 1
@@ -63,6 +67,7 @@ class WaitingNode:
     execution_id: str
     path: str
     most: int
+    ready_us: int
 
 
 def lock_key(tx: Tx, tenant_id: str, environment: str, key: str) -> None:
@@ -80,6 +85,11 @@ def take(tx: Tx, tenant_id: str, environment: str, key: str, most: int) -> bool:
 
 def give_back(tx: Tx, tenant_id: str, environment: str, key: str) -> None:
     tx.send(GIVE_BACK, tenant_id=tenant_id, environment=environment, key=key)
+
+
+def look_again(tx: Tx, tenant_id: str, environment: str, key: str) -> None:
+    """Let the sweep look who may have a slot of the key: whoever waited first does not wait any more."""
+    tx.send(LOOK_AGAIN, tenant_id=tenant_id, environment=environment, key=key)
 
 
 def settle(tx: Tx, tenant_id: str, environment: str, key: str) -> None:

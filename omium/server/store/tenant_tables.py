@@ -43,7 +43,7 @@ EMPTIED: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("fires", ("origin_id", "key")),
     ("schedules", ("id",)),
     ("triggers", ("id",)),
-    ("concurrency_slots", ("tenant_id", "environment", "key")),
+    ("step_slots", ("execution_id", "path")),
     ("quarantined_versions", ("tenant_id", "spec_digest")),
     ("workflow_tags", ("tenant_id", "workflow_id", "tag")),
     ("workflow_versions", ("tenant_id", "workflow_id", "number")),

@@ -10,6 +10,7 @@ from haystack.core.errors import PipelineRuntimeError
 from haystack.dataclasses import ChatMessage
 
 import omium
+from omium import Concurrency
 from omium.adapters.haystack import StepPolicy, apply_spec, export_workflow, instrument
 from omium.adapters.native import adopt
 from omium.errors import ConfigError
@@ -118,10 +119,14 @@ def test_what_instrument_was_given_stays_but_for_what_the_spec_says(server):
     nodes = {"first": StepPolicy(breaker="own", effect=True), "second": StepPolicy(retry=4)}
     mine = instrument(make_pipeline(), nodes=nodes, breaker="all", takeover="auto")
 
-    spec = edited(mine, first={"timeout_s": 2.0, "effect": "idempotent"})
+    spec = edited(
+        mine, first={"timeout_s": 2.0, "effect": "idempotent", "concurrency": {"key": "k", "limit": 2}}
+    )
     again = instrument(apply_spec(mine, spec), name="again").applied
 
-    assert again.policies["first"] == StepPolicy(timeout_s=2.0, breaker="own", effect="idempotent")
+    assert again.policies["first"] == StepPolicy(
+        timeout_s=2.0, breaker="own", concurrency=Concurrency("k", 2), effect="idempotent"
+    )
     assert again.policies["second"] == StepPolicy(retry=4)
     assert again.default == StepPolicy(breaker="all")
     assert again.terms["takeover"] == "auto"

@@ -2,7 +2,8 @@
 
 A task takes its slot when it is claimed; where there is none it waits (`slot`), first come, first served per
 key. Whoever ends gives its slot back and marks the key; `sweep_slots` gives it to the one that has waited
-longest, in a transaction of that one's execution. Waiting for a slot is no attempt.
+longest, in a transaction of that one's execution. Waiting for a slot is no attempt. Steps of drivers wait in
+the same row (engine/step_slots.py).
 
 The row of a key is locked after the execution's, or both by skipping what others hold: who begins to wait,
 who gives back and who looks for whoever waits come one after the other, so nobody is missed. If the process
@@ -16,7 +17,7 @@ from dataclasses import dataclass, replace
 from omium.server.db.tx import Tx
 from omium.server.engine.live import TasksReady
 from omium.server.engine.nodes.work import NodeWork
-from omium.server.store import activations, slots
+from omium.server.store import activations, slots, step_slots
 from omium.server.store.activations import ActivationRow
 
 
@@ -28,6 +29,8 @@ def take_slot(work: NodeWork, row: ActivationRow) -> bool:
     place = (row.tenant_id, row.environment, row.concurrency_key)
     slots.lock_key(work.tx, *place)
     if slots.find_waiting(work.tx, *place) is not None:  # it stands behind whoever waits already
+        return False
+    if step_slots.find_waiting(work.tx, *place) is not None:
         return False
     return slots.take(work.tx, *place, row.concurrency_limit)
 
@@ -55,7 +58,7 @@ def park(tx: Tx, execution_id: str, scope: str = "") -> None:
 
 @dataclass(frozen=True, slots=True)
 class SlotOffer:
-    """A slot that came free, and the node that has waited longest for one of that key."""
+    """A slot that came free, and the node, or a driver's step, that has waited longest for one of its key."""
 
     tenant_id: str
     environment: str
@@ -63,6 +66,7 @@ class SlotOffer:
     execution_id: str
     path: str
     most: int
+    is_step: bool = False
 
     def hand_over(self, work: NodeWork) -> None:
         """Give the slot to the node, under the lock of its execution, if both are still there."""
@@ -80,9 +84,15 @@ def give_slot(tx: Tx, limit: int = 16) -> list[SlotOffer]:
     offers = []
     for freed in slots.list_freed(tx, limit):
         place = (freed.tenant_id, freed.environment, freed.key)
-        waiting = slots.find_waiting(tx, *place)
-        if waiting is None or freed.used >= waiting.most:
+        node, step = slots.find_waiting(tx, *place), step_slots.find_waiting(tx, *place)
+        if step is not None and (node is None or step.asked_us < node.ready_us):
+            offer = SlotOffer(*place, step.execution_id, step.path, step.most, is_step=True)
+        elif node is not None:
+            offer = SlotOffer(*place, node.execution_id, node.path, node.most)
+        else:
+            offer = None
+        if offer is None or freed.used >= offer.most:
             slots.settle(tx, *place)
         else:
-            offers.append(SlotOffer(*place, waiting.execution_id, waiting.path, waiting.most))
+            offers.append(offer)
     return offers

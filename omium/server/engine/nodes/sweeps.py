@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from omium.server.db.tx import Tx
+from omium.server.engine import step_slots
 from omium.server.engine.mishaps import make_error
 from omium.server.engine.nodes import node_effects
 from omium.server.engine.nodes.broken import work_of
@@ -105,6 +106,12 @@ def sweep_slots(tx: Tx, parts: EngineParts) -> int:
     for waiting in give_slot(tx):
         found = DueNode(waiting.tenant_id, waiting.execution_id, waiting.path)
         with work_of(found.tenant_id, found.execution_id):
+            if waiting.is_step:
+                row = claimable.lock_free(tx, found.tenant_id, found.execution_id)
+                if row is None:
+                    continue
+                step_slots.hand_over(tx, row, found.path, parts.policy)
+                return 1
             work = _open(tx, parts, found)
             if work is None:
                 continue

@@ -1,0 +1,168 @@
+"""Steps with a concurrency key: asked for before each try, given back after it, waited for elsewhere."""
+
+import asyncio
+
+import pytest
+
+import omium
+from omium.errors import Cancelled, InvalidStepName, SlotsTaken, Suspended, Waits
+from omium.sdk import runner
+from omium.sdk.calls import Call
+from omium.sdk.driving import LONG_DELAY_S
+from omium.sdk.registry import find_workflow
+from tests.sdk.edge import Edge
+
+ONE = omium.Concurrency("provider", 1)
+NOW = omium.RetryPolicy(max_attempts=2, initial_delay_s=0, jitter=False)
+
+
+@pytest.fixture
+def edge():
+    return Edge()
+
+
+def drive(edge, function, **options):
+    workflow = find_workflow(omium.workflow(name="w")(function))
+    return runner.drive(edge.session(), edge.driving(**options), workflow, Call(function))
+
+
+def make_call(errors=(), **options):
+    errors = list(errors)
+
+    @omium.step(name="call", concurrency=ONE, **options)
+    def call():
+        if errors:
+            raise errors.pop(0)
+        return "called"
+
+    return call
+
+
+def test_a_step_asks_before_it_runs_and_gives_back_with_its_record(edge):
+    assert drive(edge, make_call()) == "called"
+
+    assert edge.types_of() == ["slot.asked", "slot.returned", "step.completed", "execution.completed"]
+    assert edge.writes[0] == {"type": "slot.asked", "path": "call", "key": "provider", "limit": 1}
+    assert edge.writes[1] == {"type": "slot.returned", "path": "call", "key": "provider"}
+
+
+def test_each_try_has_a_slot_of_its_own(edge):
+    assert drive(edge, make_call([OSError()], retry=NOW)) == "called"
+
+    tries = ["slot.asked", "slot.returned", "step.attempt_failed", "slot.asked", "slot.returned"]
+    assert edge.types_of()[:5] == tries
+
+
+def test_a_recorded_step_needs_none(edge):
+    plain, call = omium.step(name="plain")(str), make_call()
+
+    def flow():
+        return [plain(1), call()]
+
+    assert drive(edge, flow) == ["1", "called"]
+    assert len(edge.of("slot.asked")) == 1
+
+
+def test_waiting_is_no_attempt_and_looks_again_within_a_second(edge):
+    edge.slots = ["waiting"] * 12
+    began_us = edge.clock.now_us()
+
+    assert drive(edge, make_call()) == "called"
+
+    assert (len(edge.of("slot.asked")), len(edge.of("step.attempt_failed"))) == (13, 0)
+    assert 5_000_000 < edge.clock.now_us() - began_us < 12_000_000
+
+
+def test_a_worker_gives_the_execution_back_and_keeps_its_place(edge):
+    edge.slots = ["waiting"] * 1_000
+    began_us = edge.clock.now_us()
+
+    with pytest.raises(Waits) as caught:
+        drive(edge, make_call(), on_worker=True)
+
+    waits = edge.writes[-1]
+    assert (waits["type"], waits["reason"], waits["detail"]) == ("execution.waits", "slot", {"step": "call"})
+    assert edge.of("slot.returned") == []
+    assert caught.value.reason == "slot"
+    assert LONG_DELAY_S < (edge.clock.now_us() - began_us) / 1_000_000 < LONG_DELAY_S + 3
+
+
+def test_a_script_waits_for_as_long_as_it_takes(edge):
+    edge.slots = ["waiting"] * 200
+
+    assert drive(edge, make_call()) == "called"
+
+
+async def test_what_runs_beside_a_step_that_waits_ends_first(edge):
+    edge.slots = ["waiting"] * 1_000
+    beside = asyncio.Event()
+
+    @omium.step(name="slow")
+    async def slow():
+        while edge.clock.now_us() - began_us < 2 * LONG_DELAY_S * 1_000_000:  # noqa: ASYNC110  # sleeps move it
+            await asyncio.sleep(0)
+        beside.set()
+
+    @omium.step(name="call", concurrency=ONE)
+    async def call():
+        raise AssertionError
+
+    async def flow():
+        await asyncio.gather(slow(), call())
+
+    began_us = edge.clock.now_us()
+    workflow = find_workflow(omium.workflow(name="w")(flow))
+    with pytest.raises(Waits):
+        await runner.adrive(edge.session(), edge.driving(on_worker=True), workflow, Call(flow))
+
+    assert beside.is_set()
+    assert edge.completed() == {"slow": 1}
+
+
+def test_a_step_that_may_not_wait_fails_and_is_tried_again(edge):
+    edge.slots = ["taken"]
+
+    assert drive(edge, make_call(retry=NOW)) == "called"
+    (failed,) = edge.of("step.attempt_failed")
+    assert (failed["error"]["type"], failed["error"]["code"]) == ("SlotsTaken", "slots-taken")
+
+
+def test_without_a_retry_it_ends_there(edge):
+    edge.slots = ["taken"]
+
+    with pytest.raises(SlotsTaken, match="a step around it has a slot of another key"):
+        drive(edge, make_call())
+
+
+@pytest.mark.parametrize(
+    ("group", "ends"), [({"cancel_requested": True}, Cancelled), ({"suspend": "operator"}, Suspended)]
+)
+def test_whoever_stops_waiting_gives_up_its_place(edge, group, ends):
+    edge.slots = ["waiting"] * 3
+    edge.group = group
+
+    with pytest.raises(ends):
+        drive(edge, make_call())
+
+    assert edge.types_of() == ["slot.asked", "slot.returned", "execution.suspends"]
+
+
+def test_an_interrupted_step_gives_back_with_the_next_write(edge):
+    with pytest.raises(KeyboardInterrupt):
+        drive(edge, make_call([KeyboardInterrupt()]))
+
+    assert edge.types_of() == ["slot.asked", "slot.returned", "execution.suspends"]
+
+
+def test_an_effect_has_its_slot_before_it_is_announced(edge):
+    drive(edge, make_call(effect=True))
+
+    assert edge.types_of()[:4] == ["slot.asked", "effect.intended", "slot.returned", "effect.ended"]
+
+
+def test_a_limit_is_a_number_above_zero_and_a_key_is_a_name():
+    for limit in (0, -1, True, 1.5, 10_001):
+        with pytest.raises(omium.ConfigError, match="limit"):
+            omium.Concurrency("k", limit)
+    with pytest.raises(InvalidStepName):
+        omium.Concurrency("", 1)
