@@ -24,7 +24,6 @@ CODES: Final[Mapping[str, str]] = {
     "context-cycle": "Nodes would wait for each other through a context edge.",
     "duplicate-edge": "Two edges say the same.",
     "duplicate-id": "Two nodes or two edges have one id.",
-    "engine-only": "A field for workflows that the engine runs, in one that a framework runs.",
     "exit-beside-back-edge": "Warning: an edge leaves a loop that may go round at the same time.",
     "irreducible-cycle": "A loop is entered at more than one node.",
     "limit-exceeded": "Something is larger, longer or deeper than allowed.",

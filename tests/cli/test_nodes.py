@@ -19,11 +19,11 @@ SPEC = {
 
 
 def test_a_webhook_is_created_tried_rotated_and_deleted(cli, running_server):
-    made = cli("webhooks", "create", "https://hooks.invalid/x", "--handler", "h", "--json").json
+    made = cli("webhooks", "create", "https://127.0.0.1:9/x", "--handler", "h", "--json").json
     assert made["signing_secret"].startswith("whsec_")
     tried = cli("webhooks", "test", made["id"])
-    assert (tried.code, "hooks.invalid" in tried.err) == (1, True)
-    assert "hooks.invalid" in cli("webhooks", "list", "--json").json[0]["note"]
+    assert (tried.code, "127.0.0.1" in tried.err) == (1, True)
+    assert "127.0.0.1" in cli("webhooks", "list", "--json").json[0]["note"]
     assert cli("webhooks", "rotate", made["id"]).out.startswith("whsec_")
     assert cli("webhooks", "delete", made["id"], "--yes").code == 0
     assert cli("webhooks", "list", "--json").json == []

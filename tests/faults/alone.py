@@ -70,6 +70,14 @@ class Alone:
         """How often anything was reached for, at home or not."""
         return sum(1 for line in self._trace.read_text().splitlines() if _ADDRESS.search(line))
 
+    def before(self, address: str, lines: int = 6) -> str:
+        """Return what was sent last before `address` was tried: who asks, and for what, mostly stands there."""
+        said = [
+            line[:300] for line in self._trace.read_text().splitlines() if "send" in line or address in line
+        ]
+        at = next(at for at, line in enumerate(said) if address in line)
+        return "\n".join(said[max(at - lines, 0) : at + 1])
+
     def strangers(self) -> list[str]:
         """Return the addresses beyond this machine that were tried."""
         tried = [first or second for first, second in _ADDRESS.findall(self._trace.read_text())]

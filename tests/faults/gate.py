@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SHOWN_LOSSES = 10
-NOTE_LENGTH = 500
+NOTE_LENGTH = 2_000
 
 
 @dataclass

@@ -48,7 +48,8 @@ def work_alone(gate, alone: Alone, *command: str) -> str:
     gate.lost(code != 0, f"it ended with {code}: {said[-2_000:]}")
     gate.tried(alone.attempts, "connections")
     strangers = alone.strangers()
-    gate.lost(len(strangers), f"it tried to reach {strangers}")
+    for stranger in strangers:
+        gate.lost(1, f"it tried to reach {stranger}, behind:\n{alone.before(stranger)}")
     return said
 
 
