@@ -295,7 +295,7 @@ def test_any_order_of_drivers_people_and_time(database_url, key_file):
     machine = type("Bound", (Machine,), {"url": database_url, "key_file": key_file})
     sqlite = "://" not in database_url
     run_state_machine_as_test(
-        machine, settings=settings(max_examples=60 if sqlite else 10, stateful_step_count=60, deadline=None)
+        machine, settings=settings(max_examples=30 if sqlite else 10, stateful_step_count=60, deadline=None)
     )
     assert asyncio.run(find_problems(database_url)) == []
 

@@ -71,7 +71,7 @@ class Alone:
         return sum(1 for line in self._trace.read_text().splitlines() if _ADDRESS.search(line))
 
     def before(self, address: str, lines: int = 6) -> str:
-        """Return what was sent last before `address` was tried: who asks, and for what, mostly stands there."""
+        """Return what was sent last before `address` was tried: who asked, and for what, mostly shows."""
         said = [
             line[:300] for line in self._trace.read_text().splitlines() if "send" in line or address in line
         ]

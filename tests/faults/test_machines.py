@@ -118,7 +118,7 @@ def try_some_at_once(gate: Gate, run: Callable[[settings, int], None], short: in
     fault="former drivers, repeats, strangers, lost drivers, pauses, cancels, clocks, in any order",
 )
 def test_executions_do_what_the_reference_says(gate, in_memory):
-    try_histories(gate, Executions, in_memory, 150, 20_000)
+    try_histories(gate, Executions, in_memory, 500, 20_000)
 
 
 @pytest.mark.gate(
@@ -126,7 +126,7 @@ def test_executions_do_what_the_reference_says(gate, in_memory):
     fault="reports, probes that die, hands, clocks that step back, in any order, in three places of one name",
 )
 def test_breakers_do_what_the_reference_says(gate, in_memory):
-    try_histories(gate, Breakers, in_memory, 60, 20_000)
+    try_histories(gate, Breakers, in_memory, 500, 20_000)
 
 
 @pytest.mark.gate(
@@ -134,7 +134,7 @@ def test_breakers_do_what_the_reference_says(gate, in_memory):
     fault="failures, repeats, executions that go on, people and strangers who close and ignore, in any order",
 )
 def test_the_inbox_does_what_the_reference_says(gate, in_memory):
-    try_histories(gate, Inbox, in_memory, 60, 20_000)
+    try_histories(gate, Inbox, in_memory, 500, 20_000)
 
 
 @pytest.mark.gate(
@@ -142,7 +142,7 @@ def test_the_inbox_does_what_the_reference_says(gate, in_memory):
     fault="the same, with effects: intents, results, late reports and decisions of any driver, in any order",
 )
 def test_effects_keep_their_invariants(gate, in_memory):
-    try_histories(gate, EffectsInMemory, in_memory, 30, 20_000)
+    try_histories(gate, EffectsInMemory, in_memory, 500, 20_000)
 
 
 @pytest.mark.gate(
@@ -150,7 +150,7 @@ def test_effects_keep_their_invariants(gate, in_memory):
     fault="grants, holds, charges, refills, refunds, caps and storage in any order, each work run twice",
 )
 def test_the_ledger_does_what_the_model_says(gate, tmp_path):
-    try_ledgers(gate, tmp_path, 5, 20_000)  # more of the short form is in tests/ledger
+    try_ledgers(gate, tmp_path, 400, 20_000)  # a hundred of the short form are in tests/ledger
 
 
 @pytest.mark.planted(bug="What a key has spent is forgotten", gate="test_the_ledger_does_what_the_model_says")

@@ -75,7 +75,7 @@ def test_specs_run_as_an_interpreter_says_whenever_the_server_dies(gate, databas
         gate,
         database_url,
         tmp_path,
-        short=40 if is_file else 10,
+        short=450 if is_file else 50,
         long=15_000 if is_file else 5_000,
     )
 
