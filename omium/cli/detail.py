@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from omium.cli.cells import state
 from omium.cli.table import Column
 from omium.money import format_credits
-from omium.states import Driver, ExecutionStatus, Runner, StepStatus
+from omium.states import Driver, ExecutionStatus, Runner, StepStatus, WaitingReason
 from omium.words import ago, count, now_us, size, span, value
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
             ),
             ("Started", f"{started}, attempt {detail.attempt}" if detail.attempt else f"queued {started}"),
             ("Took", None if detail.started_at_us is None else took(detail, at_us)),
-            ("Wakes", None if detail.wake_at_us is None else ago(detail.wake_at_us, at_us)),
+            ("Wakes", tell_wake(detail, at_us)),
             ("Business key", detail.business_key),
             ("Tags", ", ".join(detail.tags) or None),
             ("Replay of", detail.replay_of),
@@ -99,6 +99,14 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
             ("Cost", None if detail.cost is None else _cost(detail.cost)),
         ]
     )
+
+
+def tell_wake(detail: ExecutionDetail, at_us: int) -> str | None:
+    """Return when it goes on, None where nobody knows; a slot may come before the time that is noted."""
+    if detail.wake_at_us is None:
+        return None
+    wakes = ago(detail.wake_at_us, at_us)
+    return f"when its turn has come, {wakes} at the latest" if detail.reason == WaitingReason.SLOT else wakes
 
 
 def _named(detail: ExecutionDetail) -> str:

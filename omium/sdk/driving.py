@@ -249,8 +249,8 @@ class Driving:
             with self._changed:
                 self._delayed.pop(path, None)
 
-    def leave_if_idle(self, path: str, reason: WaitingReason, what: str) -> None:
-        """Raise `Waits` if nothing runs here but the steps around delayed ones."""
+    def leave_if_idle(self, path: str, reason: WaitingReason, what: str, **detail: str) -> None:
+        """Raise `Waits` if nothing runs here but the steps around delayed ones; `detail` is for people."""
         with self._changed:
             if any(
                 not any(delayed.startswith(f"{running}/") for delayed in self._delayed)
@@ -265,7 +265,7 @@ class Driving:
             reason=reason.value,
             resume_command=self.resume_command,
             wake_at_us=wake_at_us,
-            detail={"step": path},
+            detail={"step": path, **detail},
         )
 
     def pause(self, seconds: float, frame: Frame) -> Flow[None]:

@@ -36,7 +36,7 @@ def take_slot(driving: Driving, frame: Frame, path: str, asked: Concurrency) -> 
             while (state := (yield from driving.write(body)).result.get("slot")) == "waiting":
                 waited_s = (driving.clock.boot_us() - began_us) / US_PER_S
                 if driving.on_worker and (waited_s > LONG_DELAY_S or driving.leaves):
-                    driving.leave_if_idle(path, WaitingReason.SLOT, f"a slot of {asked.key}")
+                    driving.leave_if_idle(path, WaitingReason.SLOT, f"a slot of {asked.key}", key=asked.key)
                 yield from driving.pause(nap_s, frame)
                 yield from wait_out(driving, frame)
                 nap_s = min(2 * nap_s, NAP_S)

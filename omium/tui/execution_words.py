@@ -62,7 +62,8 @@ def _why(detail: ExecutionDetail) -> str:
     if detail.error is not None and detail.status is ExecutionStatus.FAILED:
         return error_words(detail.error)
     if detail.status is ExecutionStatus.WAITING:
-        wakes = f"; wakes {ago(detail.wake_at_us, now_us())}" if detail.wake_at_us is not None else ""
+        latest = ", at the latest" if detail.reason == WaitingReason.SLOT else ""
+        wakes = f"; wakes {ago(detail.wake_at_us, now_us())}{latest}" if detail.wake_at_us is not None else ""
         return f"It waits for {_WAITS.get(detail.reason or '', detail.reason or 'something')}{wakes}."
     if detail.status is ExecutionStatus.PAUSED:
         return _PAUSED.get(detail.reason or "", "It is paused.")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from omium.cli.detail import find_without_step, in_order
+from omium.cli.detail import find_without_step, in_order, tell_wake
 from omium.models.execution import ExecutionDetail, Step
 from omium.models.replay import EffectView
 
@@ -51,3 +51,17 @@ def test_an_effect_is_listed_by_itself_until_its_step_is_recorded(effects, more_
     detail = ExecutionDetail.model_construct(steps=[recorded], steps_next=more_steps)
 
     assert [(each.key, each.state) for each in find_without_step(detail, effects)] == listed
+
+
+@pytest.mark.parametrize(
+    ("reason", "wake_at_us", "told"),
+    [
+        ("timer", 90_000_000, "in 2 min"),
+        ("slot", 90_000_000, "when its turn has come, in 2 min at the latest"),
+        ("signal", None, None),
+    ],
+)
+def test_one_that_waits_for_a_slot_is_not_said_to_sleep(reason, wake_at_us, told):
+    detail = ExecutionDetail.model_construct(reason=reason, wake_at_us=wake_at_us)
+
+    assert tell_wake(detail, 1) == told

@@ -81,7 +81,8 @@ def test_a_worker_gives_the_execution_back_and_keeps_its_place(edge):
         drive(edge, make_call(), on_worker=True)
 
     waits = edge.writes[-1]
-    assert (waits["type"], waits["reason"], waits["detail"]) == ("execution.waits", "slot", {"step": "call"})
+    assert (waits["type"], waits["reason"]) == ("execution.waits", "slot")
+    assert waits["detail"] == {"step": "call", "key": "provider"}
     assert edge.of("slot.returned") == []
     assert caught.value.reason == "slot"
     assert LONG_DELAY_S < (edge.clock.now_us() - began_us) / 1_000_000 < LONG_DELAY_S + 3
