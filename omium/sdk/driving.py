@@ -25,6 +25,7 @@ from omium.sdk.context import Frame, outside
 from omium.sdk.flows import AsyncPorts, Flow, Ports, WriteOutcome, sleep, write
 from omium.sdk.identity import Scope
 from omium.sdk.lease import SYSTEM_CLOCK, Lease
+from omium.sdk.slot_rows import SlotRows
 from omium.states import WaitingReason
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Driving:
         self._waiting: list[str] = []
         self._delayed: dict[str, int] = {}
         """Steps that do not run yet (a later try, a slot), and until when (microseconds UTC)."""
+        self.slot_rows = SlotRows()
         self.leaves = False
         """Set once a branch has ended because the execution waits elsewhere."""
         self.stuck = False

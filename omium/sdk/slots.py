@@ -30,22 +30,36 @@ def take_slot(driving: Driving, frame: Frame, path: str, asked: Concurrency) -> 
     waits elsewhere from now on, and whatever else ends a branch: then its place is given up.
     """
     body: dict[str, object] = {"type": "slot.asked", "path": path, "key": asked.key, "limit": asked.limit}
-    began_us, nap_s = driving.clock.boot_us(), FIRST_NAP_S
+    rows, began_us = driving.slot_rows, driving.clock.boot_us()
+    nap_s, state, has_asked = FIRST_NAP_S, "waiting", False
+    rows.enter(asked.key, path)
     try:
         with driving.delayed(path, driving.clock.now_us() + round(LOOK_S * US_PER_S)):
-            while (state := (yield from driving.write(body)).result.get("slot")) == "waiting":
+            while True:
+                ahead = rows.count_ahead(asked.key, path)
+                if ahead < asked.limit:
+                    has_asked = True
+                    state = (yield from driving.write(body)).result["slot"]
+                    if state != "waiting":
+                        break
+                    nap_s = min(2 * nap_s, NAP_S)
+                else:  # the further behind, the longer it takes until somebody has to look
+                    nap_s = min(FIRST_NAP_S * ahead / asked.limit, NAP_S)
                 waited_s = (driving.clock.boot_us() - began_us) / US_PER_S
                 if driving.on_worker and (waited_s > LONG_DELAY_S or driving.leaves):
                     driving.leave_if_idle(path, WaitingReason.SLOT, f"a slot of {asked.key}", key=asked.key)
                 yield from driving.pause(nap_s, frame)
                 yield from wait_out(driving, frame)
-                nap_s = min(2 * nap_s, NAP_S)
     except Waits:
         raise
     except BaseException:
-        return_slot(driving, path, asked)
+        if has_asked:
+            return_slot(driving, path, asked)
+        else:
+            rows.leave(asked.key, path)
         raise
     if state == "taken":
+        rows.leave(asked.key, path)
         raise SlotsTaken(
             f"{path} has no slot of {asked.key}: {asked.limit} of its kind run, and it may not wait, because "
             "a step around it has a slot of another key. Let another try follow (retry), or give one of them "
@@ -56,4 +70,5 @@ def take_slot(driving: Driving, frame: Frame, path: str, asked: Concurrency) -> 
 
 def return_slot(driving: Driving, path: str, asked: Concurrency) -> None:
     """Let the server know, with the next write, that the step has ended or waits no more."""
+    driving.slot_rows.leave(asked.key, path)
     driving.along({"type": "slot.returned", "path": path, "key": asked.key})

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from omium.ids import child_execution_id
-from omium.server.engine import step_slots
+from omium.server.engine import retention, step_slots
 from omium.server.engine.nodes.sweeps import sweep_nodes
 from omium.server.store import slots
 from omium.states import Environment
@@ -158,6 +158,32 @@ async def test_one_that_has_left_keeps_its_place_and_is_woken_for_its_turn(engin
     assert await ask(late) == "held"
 
 
+async def test_what_was_handed_to_one_step_is_for_whichever_comes_first_when_it_goes_on(engine):
+    holder = await engine.start()
+    await ask(holder)
+    waiting = await engine.worker_run("left")
+    assert [await ask(waiting, "a"), await ask(waiting, "b")] == ["waiting", "waiting"]
+    await waiting.wait("slot", engine.clock.now_us() + 600_000_000)
+    await give_back(holder)
+    await sweep(engine)
+    again = await engine.claim("left")
+
+    assert await ask(again, "b") == "held"
+    assert await ask(again, "a") == "waiting"
+    await give_back(again, "b")
+    assert await ask(again, "a") == "held"
+
+
+async def test_a_slot_handed_over_to_a_step_that_waits_beside_is_its_own(engine):
+    (run,) = await start(engine, 1)
+    assert [await ask(run, path) for path in ("a", "b", "c")] == ["held", "waiting", "waiting"]
+    await give_back(run, "a")
+    await sweep(engine)
+
+    assert await ask(run, "c") == "waiting"
+    assert await ask(run, "b") == "held"
+
+
 async def test_what_was_handed_over_and_is_not_taken_goes_to_the_next(engine):
     holder = await engine.start()
     await ask(holder)
@@ -221,6 +247,16 @@ async def test_a_child_counts_as_inside_of_the_step_that_started_it(engine):
 
     assert await ask(child, key=KEY) == "held"
     assert await ask(child, key="search") == "taken"
+
+
+async def test_what_is_removed_takes_no_slot_along(engine):
+    run, other = await start(engine, 2)
+    await ask(run)
+    await run.complete()
+    row = await engine.row(run.id)
+    await engine.write(lambda tx: retention.remove_portion(tx, row))
+
+    assert await ask(other) == "held"
 
 
 async def test_nodes_of_the_engine_and_steps_wait_in_one_row(engine):

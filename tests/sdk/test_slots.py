@@ -10,6 +10,7 @@ from omium.sdk import runner
 from omium.sdk.calls import Call
 from omium.sdk.driving import LONG_DELAY_S
 from omium.sdk.registry import find_workflow
+from omium.sdk.slot_rows import SlotRows
 from tests.sdk.edge import Edge
 
 ONE = omium.Concurrency("provider", 1)
@@ -167,3 +168,64 @@ def test_a_limit_is_a_number_above_zero_and_a_key_is_a_name():
             omium.Concurrency("k", limit)
     with pytest.raises(InvalidStepName):
         omium.Concurrency("", 1)
+
+
+async def test_of_many_steps_of_one_execution_as_many_ask_as_may_run(edge):
+    running, most = set(), []
+
+    @omium.step(name="call", concurrency=omium.Concurrency("provider", 2))
+    async def call(number):
+        running.add(number)
+        most.append(len(running))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        running.discard(number)
+        return number
+
+    async def flow():
+        return await asyncio.gather(*(call(number) for number in range(30)))
+
+    workflow = find_workflow(omium.workflow(name="w")(flow))
+    assert await runner.adrive(edge.session(), edge.driving(), workflow, Call(flow)) == [*range(30)]
+
+    assert len(edge.of("slot.asked")) == 30  # nobody asked in vain
+    assert max(most) == 2
+    first_back = edge.types_of().index("slot.returned")
+    assert [write["path"] for write in edge.writes[:first_back]] == ["call", "call#2"]
+
+
+def test_rows_are_in_the_order_of_coming_and_those_inside_stand_in_none():
+    rows = SlotRows()
+    for path in ("a", "b", "c", "a"):
+        rows.enter("k", path)
+    rows.enter("k", "b/inner/x")
+    rows.enter("other", "c")
+
+    assert [rows.count_ahead("k", path) for path in ("a", "b", "c", "b/inner/x")] == [0, 1, 2, 0]
+    rows.leave("k", "a")
+    rows.leave("k", "a")
+    rows.leave("k", "b/inner/x")
+    rows.leave("unheard", "a")
+    rows.enter("k", "a")
+    assert [rows.count_ahead("k", path) for path in ("b", "c", "a")] == [0, 1, 2]
+    assert rows.count_ahead("other", "c") == 0
+
+
+async def test_one_that_stops_behind_others_has_nothing_to_give_back(edge):
+    edge.slots = ["waiting"] * 1_000
+    call = omium.step(name="call", concurrency=ONE)(asyncio.sleep)
+
+    async def pause():
+        while len(edge.of("slot.asked")) < 4:  # noqa: ASYNC110  # what is asked is all that one sees
+            await asyncio.sleep(0)
+        edge.group = {"suspend": "operator"}
+
+    async def flow():
+        await asyncio.gather(call(0), call(0), pause())
+
+    workflow = find_workflow(omium.workflow(name="w")(flow))
+    with pytest.raises(Suspended):
+        await runner.adrive(edge.session(), edge.driving(), workflow, Call(flow))
+
+    assert {write["path"] for write in edge.of("slot.asked")} == {"call"}
+    assert [write["path"] for write in edge.of("slot.returned")] == ["call"]

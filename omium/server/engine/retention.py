@@ -17,6 +17,7 @@ from omium.jsonvalue import json_bytes
 from omium.models.account import Retention
 from omium.server.analytics import counting
 from omium.server.db.tx import Tx
+from omium.server.engine import step_slots
 from omium.server.engine.failures import close_in_group
 from omium.server.engine.values import drop_value
 from omium.server.principal import Principal
@@ -75,6 +76,7 @@ def sweep_payloads(tx: Tx) -> int:
 def remove_portion(tx: Tx, row: ExecutionRow) -> None:
     """Remove a portion of what belongs to the ended, locked execution `row`; at last the row itself."""
     if row.reason != store.RETIRED:
+        step_slots.free_slots(tx, row)
         store.retire(tx, row.id)
     left = PORTION_ROWS
     while left > 0 and (removed := store.take_logs(tx, row.id)):

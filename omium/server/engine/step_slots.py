@@ -55,6 +55,10 @@ def ask_slot(tx: Tx, packed: Packed[SlotAsked]) -> Outcome:
         return Outcome(row, slot="held")
     asks = known or _make(tx, row, write)
     asks = replace(asks, epoch=row.epoch, most=write.limit)
+    if (handed := _find_handed(tx, row, write.key)) is not None:
+        step_slots.put_slot(tx, replace(handed, held=0, confirm_us=None))
+        step_slots.put_slot(tx, replace(asks, held=1))
+        return Outcome(row, slot="held")
     return Outcome(row, slot=_take(tx, asks, may_wait=not around))
 
 
@@ -65,6 +69,15 @@ def return_slot(tx: Tx, packed: Packed[SlotReturned]) -> Outcome:
     if known is not None:
         _remove(tx, row, known)
     return Outcome(row)
+
+
+def _find_handed(tx: Tx, row: ExecutionRow, key: str) -> StepSlotRow | None:
+    """Return what was handed to another step while nobody drove: the new driver may begin elsewhere."""
+    held = step_slots.list_held(tx, row.id)
+    return next(
+        (each for each in held if each.key == key and each.confirm_us is not None and each.epoch < row.epoch),
+        None,
+    )
 
 
 def _make(tx: Tx, row: ExecutionRow, write: SlotAsked) -> StepSlotRow:
@@ -127,6 +140,12 @@ def _remove(tx: Tx, row: ExecutionRow, known: StepSlotRow) -> None:
         slots.look_again(tx, *place)  # others may have waited behind it alone
     step_slots.remove_slot(tx, known)
     tx.after_commit(TasksReady(row.tenant_id, row.environment, row.queue, "timer", ""))
+
+
+def free_slots(tx: Tx, row: ExecutionRow) -> None:
+    """Take back whatever steps of an execution have that is about to be removed."""
+    for held in step_slots.list_held(tx, row.id):
+        _remove(tx, row, held)
 
 
 # ---- what happens to those that wait
