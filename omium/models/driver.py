@@ -234,15 +234,20 @@ class SlotAsked(Command):
 
     type: Literal["slot.asked"] = "slot.asked"
     path: Path
+    attempt: Attempt = 1
     key: Name
     limit: Annotated[int, Field(ge=1, le=10_000)]
 
 
 class SlotReturned(Command):
-    """A step's try has ended, or it waits no more: its slot, or its place among those that wait, is free."""
+    """A step's try has ended, or it waits no more: its slot, or its place among those that wait, is free.
+
+    Of an earlier try than the one that asked last it changes nothing.
+    """
 
     type: Literal["slot.returned"] = "slot.returned"
     path: Path
+    attempt: Attempt = 1
     key: Name
 
 

@@ -85,14 +85,18 @@ class Attempt:
         yield from wait_out(self.driving, self.call.frame)
         yield from self.driving.ready(self.call.frame)
         if (asked := self.call.options.concurrency) is not None:
-            yield from take_slot(self.driving, self.call.frame, self.path, asked)
+            yield from take_slot(self.driving, self.call.frame, self.path, self.run.attempt, asked)
             self._has_slot = True
         if (breaker := self.call.options.breaker) is not None:
             yield from self.driving.link.breakers.enter(breaker)
         if self.driving.link.capture:
             self.frame.log = StepLog()
         self.started_us = time.time_ns() // 1000
-        return (yield from self.announce())
+        recorded = yield from self.announce()
+        if recorded is not None:
+            self.return_slot()
+            self._let_go()
+        return recorded
 
     def announce(self) -> Flow[Recorded | None]:
         """Say beforehand what is about to be done: nothing, for a plain step."""
@@ -112,9 +116,12 @@ class Attempt:
 
     def succeed_encoded(self, output: JsonValue) -> Flow[None]:
         """Record a result that is JSON already."""
-        self._return_slot()
+        self.return_slot()
         self._report(None)
-        yield from self.record_success(output)
+        try:
+            yield from self.record_success(output)
+        finally:
+            self._let_go()
         self._note("completed")
 
     def record_success(self, output: JsonValue) -> Flow[None]:
@@ -134,9 +141,10 @@ class Attempt:
     def fail(self, error: Exception, failures: int) -> Flow[float | None]:
         """Record that the try failed; return how long to wait before the next, None if it was the last."""
         self.frame.closed = self.frame.closed or f"The step {self.path} has failed in another branch."
-        self._return_slot()
+        self.return_slot()
         self._report(error)
         if isinstance(error, ConnectionLost):
+            self._let_go()
             return None  # there is nobody to tell
         mark(error, self.driving, self.path)
         if self.frame.still_running is not None:
@@ -151,6 +159,8 @@ class Attempt:
             error.add_note(f"Omium: this failure could not be recorded. {lost}")
             self.driving.away = True
             return None
+        finally:
+            self._let_go()
         self._note("retrying")
         self.driving.book.open_again(self.path, effects_only=True)
         return delay_s
@@ -169,7 +179,8 @@ class Attempt:
 
     def interrupt(self, error: BaseException) -> Flow[None]:  # noqa: ARG002  # an effect describes it
         """Close the try without a record: it was cut off, which is neither a success nor a failure."""
-        self._return_slot()
+        self.return_slot()
+        self._let_go()
         self.frame.closed = self.frame.closed or f"The step {self.path} was interrupted."
         yield from ()
 
@@ -222,10 +233,15 @@ class Attempt:
             return None
         return self.call.options.retry.delay_s(failures, error)
 
-    def _return_slot(self) -> None:
+    def return_slot(self) -> None:
+        """Give back the slot of this try, if it has one: its function has ended."""
         if self._has_slot and (asked := self.call.options.concurrency) is not None:
             self._has_slot = False
-            return_slot(self.driving, self.path, asked)
+            return_slot(self.driving, self.path, self.run.attempt, asked)
+
+    def _let_go(self) -> None:
+        if self.call.options.concurrency is not None:
+            self.driving.let_go(self.path)
 
     def _report(self, error: Exception | None) -> None:
         if self.call.options.breaker is not None:

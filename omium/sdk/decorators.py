@@ -181,6 +181,11 @@ def _wrap_step(function: Callable[..., Any], options: StepOptions) -> Callable[.
             raise ConfigError(
                 f"Step {options.name} is a generator, which cannot be an effect; return instead."
             )
+        if options.concurrency is not None:
+            raise ConfigError(
+                f"Step {options.name} is a generator, which takes no concurrency key: whoever reads it would "
+                "keep the slot for as long as it likes; return instead."
+            )
         return _wrap_stream(function, options)
     if is_async(function):
 

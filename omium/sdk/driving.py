@@ -108,6 +108,10 @@ class Driving:
         self._waiting: list[str] = []
         self._delayed: dict[str, int] = {}
         """Steps that do not run yet (a later try, a slot), and until when (microseconds UTC)."""
+        self._in_row: set[str] = set()
+        """Of these the ones that wait for a slot, whose turn may come before."""
+        self._held: set[str] = set()
+        """Steps that ask for a slot, or have one and are not recorded yet: one does not leave meanwhile."""
         self.slot_rows = SlotRows()
         self.leaves = False
         """Set once a branch has ended because the execution waits elsewhere."""
@@ -241,25 +245,46 @@ class Driving:
                     self.leave_if_idle(path, WaitingReason.RETRY, f"the next try of {path}")
 
     @contextmanager
-    def delayed(self, path: str, due_us: int) -> Iterator[None]:
-        """Note that the step `path` does not run until `due_us`, microseconds UTC, at the latest."""
+    def delayed(self, path: str, due_us: int, *, in_row: bool = False) -> Iterator[None]:
+        """Note that the step `path` does not run until `due_us`, microseconds UTC, at the latest.
+
+        With `in_row` it waits for a slot, and the server may wake the execution earlier.
+        """
         with self._changed:
             self._delayed[path] = due_us
+            if in_row:
+                self._in_row.add(path)
         try:
             yield
         finally:
             with self._changed:
                 self._delayed.pop(path, None)
+                self._in_row.discard(path)
+
+    def hold(self, path: str) -> bool:
+        """Note that the step `path` asks for a slot; False where the execution is left: then it may not."""
+        with self._changed:
+            if not self.leaves:
+                self._held.add(path)
+            return not self.leaves
+
+    def let_go(self, path: str) -> None:
+        """Note that the step `path` has no slot, or is recorded."""
+        with self._changed:
+            self._held.discard(path)
 
     def leave_if_idle(self, path: str, reason: WaitingReason, what: str, **detail: str) -> None:
         """Raise `Waits` if nothing runs here but the steps around delayed ones; `detail` is for people."""
         with self._changed:
-            if any(
+            if not self.leaves and any(
                 not any(delayed.startswith(f"{running}/") for delayed in self._delayed)
-                for running in self._running
+                for running in (*self._running, *self._held)
             ):
                 return
-            wake_at_us = max(self._delayed.values())
+            timers = [due_us for each, due_us in self._delayed.items() if each not in self._in_row]
+            wake_at_us = max(timers or self._delayed.values())
+            if self._in_row:  # what has a place is woken for its turn, and it must not lose that place
+                reason = WaitingReason.SLOT
             self.leaves = True
         raise Waits(
             f"Execution {self.execution_id} waits for {what}.",
@@ -286,16 +311,16 @@ class Driving:
         with self._changed:
             self._along.append(body)
 
-    def pass_along(self) -> Flow[None]:
-        """Hand on what goes along with the next write or heartbeat."""
+    def take_along(self) -> list[dict[str, object]]:
+        """Return what goes along with the next write or heartbeat, once."""
         with self._changed:
             along, self._along = self._along, []
-        for each in along:
-            yield from write(self.lease, each, wait=False)
+        return along
 
     def write(self, body: dict[str, object], *, within_s: float | None = None) -> Flow[WriteOutcome]:
         """Send a driver write and take in what the server says beside its answer."""
-        yield from self.pass_along()
+        for each in self.take_along():
+            yield from write(self.lease, each, wait=False)
         if within_s is None and self.stop_reason is not None:
             within_s = STOPPING_S
         outcome = yield from write(self.lease, body, within_s=within_s)

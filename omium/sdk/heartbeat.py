@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from omium.clock import US_PER_S, Clock
-from omium.errors import OmiumError, Suspension
+from omium.errors import OmiumError, Problem, Suspension
 from omium.sdk.context import outside
 from omium.sdk.driving import Driving
 from omium.sdk.flows import Ports, Write, WriteOutcome, drive_sync
@@ -74,10 +74,15 @@ class Heart(ForkReset):
         """Tell the server that `drivings` live; say for which it answered."""
         answered = dict.fromkeys(drivings, False)
         try:
-            for driving in drivings:
-                drive_sync(driving.pass_along(), self._ports)
-            told = self._ports.write_beside([_heartbeat(driving) for driving in drivings])
-            for driving, each in zip(drivings, told, strict=True):
+            along = [(driving, body) for driving in drivings for body in driving.take_along()]
+            beside = [
+                Write(driving.lease, body, within_s=driving.lease.heartbeat_s) for driving, body in along
+            ]
+            told = self._ports.write_beside([*beside, *(_heartbeat(driving) for driving in drivings)])
+            for (driving, body), each in zip(along, told[: len(along)], strict=True):
+                if not _is_settled(each):
+                    driving.along(body)
+            for driving, each in zip(drivings, told[len(along) :], strict=True):
                 answered[driving] = _take_in(driving, each)
             for breakers in {driving.link.breakers for driving in drivings}:
                 drive_sync(breakers.flush(), self._ports)
@@ -119,6 +124,13 @@ class Heart(ForkReset):
 def _heartbeat(driving: Driving) -> Write:
     body = {"type": "heartbeat", "running": driving.running[:PATHS_MAX]}
     return Write(driving.lease, body, within_s=driving.lease.heartbeat_s)
+
+
+def _is_settled(told: WriteOutcome | BaseException) -> bool:
+    """Say whether the server has taken a write, or has refused it for good."""
+    if isinstance(told, WriteOutcome):
+        return not told.spooled
+    return isinstance(told, Suspension) or (isinstance(told, Problem) and not told.retryable)
 
 
 def _take_in(driving: Driving, told: WriteOutcome | BaseException) -> bool:

@@ -24,7 +24,7 @@ class SlotRows:
     """The rows of one execution, by key; safe to use from several threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a generator that is collected may leave at any point
         self._rows: dict[str, _Row] = {}
 
     def enter(self, key: str, path: str) -> None:

@@ -24,12 +24,12 @@ def watched(engine):
     return engine
 
 
-async def ask(run, path="call", *, key=KEY, limit=1):
-    return (await run.write(type="slot.asked", path=path, key=key, limit=limit)).slot
+async def ask(run, path="call", *, key=KEY, limit=1, attempt=1):
+    return (await run.write(type="slot.asked", path=path, key=key, limit=limit, attempt=attempt)).slot
 
 
-async def give_back(run, path="call", *, key=KEY):
-    await run.write(type="slot.returned", path=path, key=key)
+async def give_back(run, path="call", *, key=KEY, attempt=1):
+    await run.write(type="slot.returned", path=path, key=key, attempt=attempt)
 
 
 async def sweep(engine):
@@ -72,6 +72,16 @@ async def test_asked_and_given_back_twice_is_as_once(engine):
 
     assert await ask(second) == "held"
     assert await ask(first) == "waiting"
+
+
+async def test_what_is_said_late_of_an_earlier_try_changes_nothing(engine):
+    run, other = await start(engine, 2)
+    await ask(run)
+    assert await ask(run, attempt=2) == "held"  # the end of the first try is still on its way
+    await give_back(run)
+    assert await ask(other) == "waiting"
+    await give_back(run, attempt=2)
+    assert await ask(other) == "held"
 
 
 async def test_keys_environments_and_tenants_do_not_know_each_other(engine):
@@ -259,6 +269,29 @@ async def test_what_is_removed_takes_no_slot_along(engine):
     assert await ask(other) == "held"
 
 
+async def test_nodes_of_a_child_share_the_slot_of_the_step_that_started_it(engine):
+    nodes = Nodes(engine)
+    run, other = await start(engine, 2)
+    await ask(run, "crew")
+    await ask(other, key="search")
+    keyed = [
+        function(name) | {"concurrency": {"key": key, "limit": 1}}
+        for name, key in (("a", KEY), ("b", "search"))
+    ]
+    child = await nodes.start(
+        spec(keyed), id=child_execution_id(run.id, "crew/call"), parent_id=run.id, parent_path="crew/call"
+    )
+
+    (task,) = await nodes.claim_all()
+    assert task.path == "a"
+    await nodes.complete(task, 1)
+    await give_back(other, key="search")
+    await sweep(engine)
+    await nodes.complete(await nodes.claim(), 1)
+    assert await nodes.status(child) == ("completed", None)
+    assert await ask(other) == "waiting"  # the step has its slot still
+
+
 async def test_nodes_of_the_engine_and_steps_wait_in_one_row(engine):
     nodes = Nodes(engine)
     document = spec([function(name) | {"concurrency": {"key": KEY, "limit": 1}} for name in ("a", "b")])
@@ -313,6 +346,17 @@ async def test_who_waits_behind_one_with_a_lower_limit_is_woken_when_that_one_go
     await sweep(engine)
 
     assert (await engine.row(waiting.id)).status == "queued"
+
+
+async def test_a_step_that_may_not_wait_any_more_is_in_nobodys_way(engine):
+    run, other, third = await start(engine, 3)
+    await ask(other, key="search")
+    assert await ask(run, "crew/find", key="search") == "waiting"
+    await ask(run, "crew")
+    assert await ask(run, "crew/find", key="search") == "taken"
+    assert await ask(third, key="search") == "waiting"
+    await give_back(other, key="search")
+    assert await ask(third, key="search") == "held"
 
 
 async def test_keys_are_locked_in_one_order(watched):

@@ -150,7 +150,7 @@ def test_effects_keep_their_invariants(gate, in_memory):
     fault="grants, holds, charges, refills, refunds, caps and storage in any order, each work run twice",
 )
 def test_the_ledger_does_what_the_model_says(gate, tmp_path):
-    try_ledgers(gate, tmp_path, 400, 20_000)  # a hundred of the short form are in tests/ledger
+    try_ledgers(gate, tmp_path, 200, 20_000)  # a hundred of the short form are in tests/ledger
 
 
 @pytest.mark.planted(bug="What a key has spent is forgotten", gate="test_the_ledger_does_what_the_model_says")

@@ -5,10 +5,12 @@ import asyncio
 import pytest
 
 import omium
-from omium.errors import Cancelled, InvalidStepName, SlotsTaken, Suspended, Waits
+from omium.errors import Cancelled, ConnectionLost, InvalidStepName, SlotsTaken, Suspended, Waits
 from omium.sdk import runner
 from omium.sdk.calls import Call
 from omium.sdk.driving import LONG_DELAY_S
+from omium.sdk.heartbeat import Heart
+from omium.sdk.life import find_suspension
 from omium.sdk.registry import find_workflow
 from omium.sdk.slot_rows import SlotRows
 from tests.sdk.edge import Edge
@@ -43,8 +45,10 @@ def test_a_step_asks_before_it_runs_and_gives_back_with_its_record(edge):
     assert drive(edge, make_call()) == "called"
 
     assert edge.types_of() == ["slot.asked", "slot.returned", "step.completed", "execution.completed"]
-    assert edge.writes[0] == {"type": "slot.asked", "path": "call", "key": "provider", "limit": 1}
-    assert edge.writes[1] == {"type": "slot.returned", "path": "call", "key": "provider"}
+    assert edge.writes[0] == {
+        "type": "slot.asked", "path": "call", "attempt": 1, "key": "provider", "limit": 1,
+    }  # fmt: skip
+    assert edge.writes[1] == {"type": "slot.returned", "path": "call", "attempt": 1, "key": "provider"}
 
 
 def test_each_try_has_a_slot_of_its_own(edge):
@@ -229,3 +233,112 @@ async def test_one_that_stops_behind_others_has_nothing_to_give_back(edge):
 
     assert {write["path"] for write in edge.of("slot.asked")} == {"call"}
     assert [write["path"] for write in edge.of("slot.returned")] == ["call"]
+
+
+def on_worker(edge, flow):
+    workflow = find_workflow(omium.workflow(name="w")(flow))
+    driving = edge.driving(on_worker=True)
+    return driving, runner.adrive(edge.session(), driving, workflow, Call(flow))
+
+
+async def test_nobody_leaves_while_one_of_them_asks_or_is_recorded(edge):
+    """Those that wait behind others here have no place at the server: nobody would wake the execution."""
+
+    @omium.step(name="call", concurrency=ONE)
+    async def call(number):
+        edge.clock.advance(2 * LONG_DELAY_S)
+        await asyncio.sleep(0)
+        return number
+
+    async def flow():
+        return await asyncio.gather(*(call(number) for number in range(4)))
+
+    _, driven = on_worker(edge, flow)
+    assert await driven == [0, 1, 2, 3]
+    assert edge.of("execution.waits") == []
+
+
+async def test_a_long_retry_beside_a_step_in_the_row_keeps_its_place(edge):
+    edge.slots = ["waiting"] * 1_000
+    later = omium.RetryPolicy(max_attempts=2, initial_delay_s=60, multiplier=1, jitter=False)
+
+    @omium.step(name="flaky", retry=later)
+    async def flaky():
+        raise OSError
+
+    async def flow():
+        await asyncio.gather(omium.step(name="call", concurrency=ONE)(asyncio.sleep)(0), flaky())
+
+    began_us = edge.clock.now_us()
+    _, driven = on_worker(edge, flow)
+    with pytest.raises(Waits):
+        await driven
+
+    assert edge.writes[-1]["reason"] == "slot"
+    assert edge.writes[-1]["wake_at_us"] == pytest.approx(began_us + 60_000_000, abs=5_000_000)
+    assert edge.of("slot.returned") == []
+
+
+async def test_steps_of_a_task_group_keep_their_places_when_the_first_of_them_leaves(edge):
+    edge.slots = ["waiting"] * 1_000
+    call = omium.step(name="call", concurrency=omium.Concurrency("provider", 3))(asyncio.sleep)
+
+    async def flow():
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(call(0))
+
+    _, driven = on_worker(edge, flow)
+    with pytest.raises(BaseException) as caught:
+        await driven
+
+    assert find_suspension(caught.value).reason == "slot"
+    assert edge.types_of()[-1] == "execution.waits"
+    assert edge.of("slot.returned") == []
+
+
+def test_an_effect_that_is_recorded_already_keeps_no_slot(edge):
+    edge.effects = {"call": {"state": "done", "may_call": False, "has_output": True, "output": "before"}}
+
+    assert drive(edge, make_call(effect=True)) == "before"
+    assert edge.types_of()[:3] == ["slot.asked", "effect.intended", "slot.returned"]
+
+
+def test_a_stream_takes_no_key():
+    with pytest.raises(omium.ConfigError, match="generator"):
+
+        @omium.step(concurrency=ONE)
+        def stream():
+            yield 1
+
+
+def test_a_heartbeat_takes_along_what_nobody_else_sends_and_says_it_again_until_it_is_heard(edge):
+    heart, driving = Heart(edge, edge.clock), edge.driving()
+    driving.along({"type": "slot.returned", "path": "call", "attempt": 1, "key": "provider"})
+    edge.refusals = {"slot.returned": ConnectionLost("away")}
+    edge.write_beside = lambda requests: [tried(edge, request) for request in requests]
+    heart.beat(driving)
+    assert edge.types_of() == ["heartbeat"]
+
+    edge.refusals = {}
+    heart.beat(driving)
+    heart.beat(driving)
+    assert edge.types_of() == ["heartbeat", "slot.returned", "heartbeat", "heartbeat"]
+
+
+def test_a_lost_lease_ends_no_heartbeat_of_others(edge):
+    heart, lost, other = Heart(edge, edge.clock), edge.driving(), edge.driving()
+    lost.along({"type": "slot.returned", "path": "call", "attempt": 1, "key": "provider"})
+    lost.lease.lose("Another driver has it.")
+    edge.write_beside = lambda requests: [tried(edge, request) for request in requests]
+
+    assert heart.beat(lost, other) is False
+    assert edge.types_of() == ["heartbeat"]
+    assert lost.take_along() == []
+
+
+def tried(edge, request):
+    try:
+        return edge.write(request)
+    except BaseException as error:
+        return error

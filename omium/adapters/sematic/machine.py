@@ -83,6 +83,7 @@ class PipelineMachine(SilentRunner):  # type: ignore[misc]  # Sematic has no typ
         elif isinstance(outcome, Recorded):
             self._resolve(future, outcome.value)
         elif isinstance(outcome, AbstractFuture):
+            step.return_slot()
             self._open[future.id] = step
             self._nest(future, outcome, created, step.frame)
         else:

@@ -112,6 +112,11 @@ class FunctionStep:
             raise
         self._drive(self._attempt.succeed(form))
 
+    def return_slot(self) -> None:
+        """Give back the slot of its concurrency key: its own code has ended, what it called has steps."""
+        assert self._attempt is not None, "the step has been tried"
+        self._attempt.return_slot()
+
     def leave(self, error: BaseException) -> None:
         """Close a step whose inner functions have failed or were cut off: it may go on where they stopped."""
         assert self._attempt is not None, "the step has been tried"

@@ -36,7 +36,9 @@ from omium.states import ExecutionStatus, WaitingReason
 
 CONFIRM_US: Final = 60 * US_PER_S
 """For how long a slot is kept for whoever waited: a worker has to come and go on to the step."""
-SWEEP_ROWS: Final = 16
+SWEEP_ROWS: Final = 1  # each locks a key
+LOOKED_AT: Final = 16
+"""Slots that are looked at where others hold what came first."""
 
 
 def ask_slot(tx: Tx, packed: Packed[SlotAsked]) -> Outcome:
@@ -48,25 +50,33 @@ def ask_slot(tx: Tx, packed: Packed[SlotAsked]) -> Outcome:
         _remove(tx, row, known)
         known = None
     if known is not None and known.held:
-        step_slots.put_slot(tx, replace(known, epoch=row.epoch, confirm_us=None))
+        step_slots.put_slot(
+            tx, replace(known, epoch=row.epoch, attempt=write.attempt, most=write.limit, confirm_us=None)
+        )
         return Outcome(row, slot="held")
-    around = set(_list_around(tx, row, write.path))
+    around = set(list_around(tx, row, write.path))
     if write.key in around:
         return Outcome(row, slot="held")
     asks = known or _make(tx, row, write)
-    asks = replace(asks, epoch=row.epoch, most=write.limit)
+    if write.limit != asks.most:  # others may wait behind it alone
+        slots.look_again(tx, row.tenant_id, row.environment, write.key)
+    asks = replace(asks, epoch=row.epoch, attempt=write.attempt, most=write.limit)
     if (handed := _find_handed(tx, row, write.key)) is not None:
         step_slots.put_slot(tx, replace(handed, held=0, confirm_us=None))
         step_slots.put_slot(tx, replace(asks, held=1))
+        slots.look_again(tx, row.tenant_id, row.environment, write.key)
         return Outcome(row, slot="held")
-    return Outcome(row, slot=_take(tx, asks, may_wait=not around))
+    state = _take(tx, asks, may_wait=not around)
+    if state == "taken" and known is not None:
+        _remove(tx, row, known)
+    return Outcome(row, slot=state)
 
 
 def return_slot(tx: Tx, packed: Packed[SlotReturned]) -> Outcome:
     """Take back the step's slot, or its place in the row; a step that shares one has neither."""
     row = enter(tx, packed.lease)
     known = step_slots.find_slot(tx, row.id, packed.write.path)
-    if known is not None:
+    if known is not None and known.attempt == packed.write.attempt:
         _remove(tx, row, known)
     return Outcome(row)
 
@@ -89,6 +99,7 @@ def _make(tx: Tx, row: ExecutionRow, write: SlotAsked) -> StepSlotRow:
         key=write.key,
         most=write.limit,
         held=0,
+        attempt=write.attempt,
         epoch=row.epoch,
         asked_us=tx.now_us,
         confirm_us=None,
@@ -116,7 +127,7 @@ def is_first(tx: Tx, asks: StepSlotRow) -> bool:
     return step is None or own <= (step.asked_us, step.execution_id, step.path)
 
 
-def _list_around(tx: Tx, row: ExecutionRow, path: str) -> Iterator[str]:
+def list_around(tx: Tx, row: ExecutionRow, path: str) -> Iterator[str]:
     """Yield the keys of the slots that steps around `path` have, in this execution and those above it."""
     inner: ExecutionRow | None = row
     while inner is not None:
@@ -168,15 +179,14 @@ def hand_over(tx: Tx, row: ExecutionRow, path: str, policy: Policy) -> None:
 
 
 def sweep_void(tx: Tx) -> int:
-    """Take slots and places from those whose driver is gone; return how many."""
-    done = 0
-    for found in step_slots.list_void(tx, tx.lease_now_us, SWEEP_ROWS):
+    """Take a slot, or a place, from one whose driver is gone; return how many."""
+    for found in step_slots.list_void(tx, tx.lease_now_us, LOOKED_AT):
         row = claimable.lock_free(tx, found.tenant_id, found.execution_id)
         known = step_slots.find_slot(tx, found.execution_id, found.path) if row is not None else None
         if row is not None and known is not None and _is_void(tx, row, known):
             _remove(tx, row, known)
-            done += 1
-    return done
+            return 1
+    return 0
 
 
 def restart_slots(tx: Tx) -> int:

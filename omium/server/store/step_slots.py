@@ -23,6 +23,7 @@ class StepSlotRow:
     key: str
     most: int
     held: int
+    attempt: int
     epoch: int
     asked_us: int
     confirm_us: int | None
@@ -35,7 +36,8 @@ FIND = Sql(f"SELECT {COLUMNS} FROM step_slots WHERE execution_id = :execution_id
 PUT = Sql(f"""
     INSERT INTO step_slots ({COLUMNS}) VALUES ({", ".join(f":{name}" for name in _NAMES)})
     ON CONFLICT (execution_id, path) DO UPDATE
-    SET held = excluded.held, epoch = excluded.epoch, confirm_us = excluded.confirm_us, most = excluded.most
+    SET held = excluded.held, attempt = excluded.attempt, epoch = excluded.epoch, most = excluded.most,
+        confirm_us = excluded.confirm_us
 """)
 REMOVE = Sql("DELETE FROM step_slots WHERE execution_id = :execution_id AND path = :path")
 LONGEST_WAITING = Sql(f"""
@@ -43,10 +45,12 @@ LONGEST_WAITING = Sql(f"""
      WHERE tenant_id = :tenant_id AND environment = :environment AND key = :key AND held = 0
      ORDER BY asked_us, execution_id, path LIMIT 1
 """)
-HELD = Sql(f"SELECT {COLUMNS} FROM step_slots WHERE execution_id = :execution_id AND held = 1 ORDER BY path")
+HELD = Sql(
+    f"SELECT {COLUMNS} FROM step_slots WHERE execution_id = :execution_id AND held = 1 ORDER BY key, path"
+)
 VOID = Sql("""
-    SELECT s.execution_id, s.path, s.tenant_id, s.environment, s.key, s.most, s.held, s.epoch, s.asked_us,
-           s.confirm_us
+    SELECT s.execution_id, s.path, s.tenant_id, s.environment, s.key, s.most, s.held, s.attempt, s.epoch,
+           s.asked_us, s.confirm_us
       FROM step_slots s JOIN executions e ON e.id = s.execution_id
      WHERE (s.held = 1 AND s.confirm_us IS NULL AND (e.status <> 'running' OR e.epoch <> s.epoch))
         OR (s.held = 1 AND s.confirm_us < :lease_now_us)

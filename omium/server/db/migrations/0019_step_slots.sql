@@ -9,6 +9,7 @@ CREATE TABLE step_slots (
   key           {text}  NOT NULL,
   most          {int64} NOT NULL,
   held          {int64} NOT NULL,
+  attempt       {int64} NOT NULL,
   epoch         {int64} NOT NULL,
   asked_us      {int64} NOT NULL,
   confirm_us    {int64},

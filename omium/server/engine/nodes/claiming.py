@@ -138,11 +138,11 @@ def begin_task(
     if row.type == undoing.COMPENSATION:
         return work.put(_granted(work, row, None, lease_digest, worker_id), stored=True)
     node = work.definition.node(row.scope, row.node)
-    if not take_slot(work, row):
+    taken = take_slot(work, row)
+    if taken is None:
         wait(work, row, WaitingReason.SLOT, None, stored=True)
         return None
-    if row.concurrency_key is not None:
-        row = replace(row, has_slot=1)
+    row = taken
     retry_us = _ask_breaker(work, row)
     if retry_us is not None:
         row = release_slot(work, row)

@@ -17,22 +17,28 @@ from dataclasses import dataclass, replace
 from omium.server.db.tx import Tx
 from omium.server.engine.live import TasksReady
 from omium.server.engine.nodes.work import NodeWork
+from omium.server.engine.step_slots import list_around
 from omium.server.store import activations, slots, step_slots
 from omium.server.store.activations import ActivationRow
 
 
-def take_slot(work: NodeWork, row: ActivationRow) -> bool:
-    """Take a slot for `row`, which is about to run; False where it has to wait."""
+def take_slot(work: NodeWork, row: ActivationRow) -> ActivationRow | None:
+    """Return `row`, which is about to run, with a slot where it needs one; None where it has to wait.
+
+    It needs none of a key of which a step that has started its execution has one: it shares that.
+    """
     if row.concurrency_key is None or row.has_slot:
-        return True
+        return row
+    if work.row.parent_id is not None and row.concurrency_key in list_around(work.tx, work.row, row.path):
+        return row
     assert row.concurrency_limit is not None
     place = (row.tenant_id, row.environment, row.concurrency_key)
     slots.lock_key(work.tx, *place)
     if slots.find_waiting(work.tx, *place) is not None:  # it stands behind whoever waits already
-        return False
+        return None
     if step_slots.find_waiting(work.tx, *place) is not None:
-        return False
-    return slots.take(work.tx, *place, row.concurrency_limit)
+        return None
+    return replace(row, has_slot=1) if slots.take(work.tx, *place, row.concurrency_limit) else None
 
 
 def release_slot(work: NodeWork, row: ActivationRow) -> ActivationRow:
