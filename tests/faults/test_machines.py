@@ -142,7 +142,7 @@ def test_the_inbox_does_what_the_reference_says(gate, in_memory):
     fault="the same, with effects: intents, results, late reports and decisions of any driver, in any order",
 )
 def test_effects_keep_their_invariants(gate, in_memory):
-    try_histories(gate, EffectsInMemory, in_memory, 500, 20_000)
+    try_histories(gate, EffectsInMemory, in_memory, 250, 20_000)
 
 
 @pytest.mark.gate(
@@ -150,7 +150,7 @@ def test_effects_keep_their_invariants(gate, in_memory):
     fault="grants, holds, charges, refills, refunds, caps and storage in any order, each work run twice",
 )
 def test_the_ledger_does_what_the_model_says(gate, tmp_path):
-    try_ledgers(gate, tmp_path, 200, 20_000)  # a hundred of the short form are in tests/ledger
+    try_ledgers(gate, tmp_path, 100, 20_000)  # a hundred of the short form are in tests/ledger
 
 
 @pytest.mark.planted(bug="What a key has spent is forgotten", gate="test_the_ledger_does_what_the_model_says")

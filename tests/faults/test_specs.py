@@ -75,7 +75,7 @@ def test_specs_run_as_an_interpreter_says_whenever_the_server_dies(gate, databas
         gate,
         database_url,
         tmp_path,
-        short=100 if is_file else 15,
+        short=60 if is_file else 10,
         long=15_000 if is_file else 5_000,
     )
 
