@@ -43,6 +43,12 @@ class StepPolicy:
 
     def options(self, name: str) -> StepOptions:
         """Return the options of the step that stands for `name`."""
+        return self.make_options(name)
+
+    def make_options(
+        self, name: str, *, record: bool = True, match: Literal["name"] | None = None
+    ) -> StepOptions:
+        """Return the same with what an adapter adds; `ConfigError` for what contradicts itself."""
         return make_step_options(
             name,
             retry=self.retry,
@@ -50,6 +56,8 @@ class StepPolicy:
             breaker=self.breaker,
             concurrency=self.concurrency,
             effect=self.effect,
+            record=record,
+            match=match,
         )
 
 

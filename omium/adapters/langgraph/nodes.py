@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import merge_configs, var_child_runnable_config
 from langgraph.errors import GraphBubbleUp
 
 from omium.adapters.langgraph.usage import UsageRecorder
+from omium.adapters.recorded import StepPolicy
 from omium.jsonvalue import input_record
-from omium.retry import RetryPolicy
 from omium.sdk.async_calls import run_async
 from omium.sdk.attempts import StepCall
 from omium.sdk.calling import find_active_frame
@@ -26,7 +26,7 @@ from omium.sdk.calls import Call
 from omium.sdk.context import Frame
 from omium.sdk.flows import drive_async, drive_sync
 from omium.sdk.identity import Scope
-from omium.sdk.options import Concurrency, StepOptions, make_step_options
+from omium.sdk.options import StepOptions
 from omium.sdk.steps import run_step
 
 Levels: TypeAlias = tuple[Mapping[str, str], ...]
@@ -36,34 +36,18 @@ _TASK_ID_LENGTH = 12  # of 32 hex digits: enough to tell the tasks of one node o
 
 
 @dataclass(frozen=True, slots=True)
-class NodePolicy:
+class NodePolicy(StepPolicy):
     """What Omium does for one node; LangGraph's own retry and cache policies stay as they are.
 
-    `retry` is a policy or the most attempts, `timeout_s` ends a try (an async node is cancelled; a sync one
-    runs on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `concurrency`
-    bounds how many run at once under its key, `effect` marks a node that changes the world outside,
-    `record=False` keeps no result and runs the node again on resume.
+    As `StepPolicy`, and `record=False` keeps no result and runs the node again on resume.
     """
 
-    retry: RetryPolicy | int | None = None
-    timeout_s: float | None = None
-    breaker: str | None = None
-    concurrency: Concurrency | None = None
-    effect: bool | Literal["idempotent"] = False
     record: bool = True
 
     def options(self, name: str) -> StepOptions:
         """Return the options of the step that stands for node `name`."""
-        return make_step_options(
-            name,
-            retry=self.retry,
-            timeout_s=self.timeout_s,
-            breaker=self.breaker,
-            concurrency=self.concurrency,
-            effect=self.effect,
-            record=self.record,
-            match="name",  # the task id stands for the input: it follows from the checkpoint that holds it
-        )
+        # The task id stands for the input: it follows from the checkpoint that holds it.
+        return self.make_options(name, record=self.record, match="name")
 
 
 class NodeStep(Runnable[Any, Any]):
