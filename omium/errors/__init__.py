@@ -5,6 +5,7 @@
      ├─ ConfigError               a setting or configuration file is wrong
      ├─ Unserialisable            a value cannot be recorded
      ├─ Undecodable               a recorded value cannot be rebuilt in this process
+     ├─ OutputInvalid             what a step returned is not as its output_schema asks
      ├─ DuplicateStepKey          an explicit step key was used twice in one scope
      ├─ InvalidStepName           a step's name or path is empty, too long or nested too deep
      ├─ AgentCircling             an agent makes the same tool call again and again
@@ -123,6 +124,7 @@ from omium.errors.tree import (
     MigrationChanged,
     NotInBundle,
     OmiumError,
+    OutputInvalid,
     Problem,
     SealBroken,
     StepFailed,
@@ -192,6 +194,7 @@ __all__ = [
     "NoticeTooEarly",
     "OmiumError",
     "OutcomeUnknown",
+    "OutputInvalid",
     "ParentFinal",
     "PasswordsBusy",
     "PayloadTooLarge",

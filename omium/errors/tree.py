@@ -40,6 +40,16 @@ class Undecodable(OmiumError):
         self.path = path
 
 
+class OutputInvalid(OmiumError):
+    """What a step returned is not as its `output_schema` asks; `pointer` is the first place that is not."""
+
+    code = "output-schema"
+
+    def __init__(self, message: str, *, pointer: str = "") -> None:
+        super().__init__(message)
+        self.pointer = pointer
+
+
 class DuplicateStepKey(OmiumError):
     """An explicit `key=` was used twice in the same scope."""
 

@@ -19,6 +19,7 @@ from omium.errors import (
     ConnectionLost,
     EffectNotApplied,
     OmiumError,
+    OutputInvalid,
     RateLimited,
     SlotsTaken,
     StepTimeout,
@@ -33,7 +34,7 @@ from omium.sdk.flows import Flow
 from omium.sdk.identity import Identity
 from omium.sdk.options import StepOptions
 from omium.sdk.pausing import wait_out
-from omium.sdk.results import encode_bounded, encode_result
+from omium.sdk.results import encode_bounded, encode_result, judge_output
 from omium.sdk.slots import return_slot, take_slot
 
 RETRIED = (StepTimeout, BreakerOpen, SlotsTaken, RateLimited, EffectNotApplied)
@@ -109,10 +110,16 @@ class Attempt:
             output = None
             if self.call.options.record:
                 output = encode_bounded(f"Step {self.path}", result, self.call.types)
-        except Unserialisable as error:
+                self.judge(output)
+        except (Unserialisable, OutputInvalid) as error:
             yield from self.fail(error, 0)
             raise
         yield from self.succeed_encoded(output)
+
+    def judge(self, output: JsonValue) -> None:
+        """Raise `OutputInvalid` where a result that is JSON already is not as the step's schema asks."""
+        if (schema := self.call.options.output_schema) is not None:
+            judge_output(f"step {self.path}", output, schema)
 
     def succeed_encoded(self, output: JsonValue) -> Flow[None]:
         """Record a result that is JSON already."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, TypeVar, cast, overload
 
 from omium.errors import ConfigError
@@ -55,6 +55,7 @@ def step(
     key: Key | None = None,
     ignore: Iterable[str] = (),
     record: bool = True,
+    output_schema: Mapping[str, Any] | None = None,
     match: Literal["name"] | None = None,
 ) -> Callable[[F], F]: ...
 def step(
@@ -71,6 +72,7 @@ def step(
     key: Key | None = None,
     ignore: Iterable[str] = (),
     record: bool = True,
+    output_schema: Mapping[str, Any] | None = None,
     match: Literal["name"] | None = None,
 ) -> F | Callable[[F], F]:
     """Record what a function returns, so that a resume does not run it again.
@@ -85,8 +87,9 @@ def step(
     effect_key). `breaker` names a circuit breaker. `concurrency=omium.Concurrency("provider", 4)` lets at
     most so many steps of that key run at once, in all executions. `key`, a text or a function of the
     arguments, identifies a call instead of its number. `ignore` names parameters that say nothing about the
-    input. `record=False` keeps no value and runs again on resume. `match="name"` returns a record whatever
-    its input was.
+    input. `record=False` keeps no value and runs again on resume. `output_schema` is a JSON Schema that
+    what is recorded must fit; else the step fails with `OutputInvalid`, and isn't tried again. `match="name"`
+    returns a record whatever its input was.
     """
 
     def decorate(function: F) -> F:
@@ -103,6 +106,7 @@ def step(
             key=key,
             ignore=ignore,
             record=record,
+            output_schema=output_schema,
             match=match,
         )
         return cast("F", _wrap_step(function, options))

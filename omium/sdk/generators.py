@@ -38,6 +38,7 @@ def stream(prepared: Callable[[Any], StepCall], call: Call, ports: Ports) -> Gen
             drive_sync(attempt.begin(), ports)
             with step.driving.running_path(attempt.path):
                 yield from _pass_through(call, attempt, chunks)
+            attempt.judge(chunks.output)
         except Exception as error:
             failures += 1
             delay_s = drive_sync(attempt.fail(error, chunks.limit(failures)), ports)
@@ -81,6 +82,7 @@ async def stream_async(
                         break
                     chunks.add(chunk)
                     sent = yield chunk
+            attempt.judge(chunks.output)
         except Exception as error:
             failures += 1
             delay_s = await drive_async(attempt.fail(error, chunks.limit(failures)), ports)

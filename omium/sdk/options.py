@@ -6,7 +6,8 @@ the module is imported and not in the middle of a night. Does nothing itself: st
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import copy
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ from omium.errors import ConfigError
 from omium.jsonvalue import JsonValue
 from omium.retry import RetryPolicy
 from omium.sdk.identity import clean_name
+from omium.sdk.results import find_schema_fault
 from omium.states import Durability, Takeover
 
 StepKind = Literal["step", "workflow", "child", "effect"]
@@ -61,6 +63,7 @@ class StepOptions:
     key: Key | None = None
     ignore: frozenset[str] = frozenset()
     record: bool = True
+    output_schema: Mapping[str, Any] | None = None
     match: Match = "input"
     kind: StepKind = "step"
 
@@ -110,6 +113,7 @@ def make_step_options(
     key: Key | None = None,
     ignore: Iterable[str] = (),
     record: bool = True,
+    output_schema: Mapping[str, Any] | None = None,
     match: Literal["name"] | None = None,
     kind: StepKind = "step",
 ) -> StepOptions:
@@ -135,6 +139,7 @@ def make_step_options(
         key=key,
         ignore=frozenset([ignore] if isinstance(ignore, str) else ignore),
         record=record,
+        output_schema=check_output_schema(name, output_schema, record=record),
         match=match or "input",
         kind="effect" if mode else kind,
     )
@@ -152,6 +157,21 @@ def check_timeout(name: str, timeout_s: float | None) -> float | None:
     if timeout_s is not None and not timeout_s > 0:
         raise ConfigError(f"{name}: timeout_s is a positive number of seconds, not {timeout_s!r}.")
     return timeout_s
+
+
+def check_output_schema(
+    name: str, schema: Mapping[str, Any] | None, *, record: bool
+) -> dict[str, Any] | None:
+    """Return a copy of `schema`; `ConfigError` unless it is a JSON Schema that can judge what is recorded."""
+    if schema is None:
+        return None
+    if not record:
+        raise ConfigError(f"Step {name}: `record=False` keeps nothing that an output_schema could judge.")
+    if not isinstance(schema, Mapping):
+        raise ConfigError(f"Step {name}: output_schema is a JSON Schema as a dict, not {schema!r}.")
+    if fault := find_schema_fault(schema := copy.deepcopy(dict(schema))):
+        raise ConfigError(f"Step {name}: its output_schema cannot be used. {fault}")
+    return schema
 
 
 def read_credits(name: str, max_credits: Credits | None) -> int | None:

@@ -1,13 +1,27 @@
 """Results: what a step, a workflow or a handler returned, as the JSON that is recorded of it.
 
-Owns the two reasons for which it cannot be, said with the name of whose result it is. How values become JSON
-is omium/jsonvalue/encode.py.
+Owns the reasons for which it cannot be, said with the name of whose result it is: it has no form, is too
+large, or not as its schema asks. How values become JSON is omium/jsonvalue/encode.py.
 """
 
 from __future__ import annotations
 
-from omium.errors import Unserialisable
-from omium.jsonvalue import MAX_VALUE_BYTES, JsonValue, TypeRegistry, encode, is_surely_small, json_bytes
+from collections.abc import Mapping
+from typing import Any
+
+from omium.errors import OutputInvalid, Unserialisable
+from omium.jsonvalue import (
+    MAX_VALUE_BYTES,
+    JsonValue,
+    TypeRegistry,
+    encode,
+    is_surely_small,
+    json_bytes,
+    plain,
+)
+from omium.later import later
+
+_schemas = later("omium.spec.schemas")  # few steps have one
 
 
 def encode_result(who: str, result: object, types: TypeRegistry) -> JsonValue:
@@ -34,3 +48,25 @@ def encode_bounded(who: str, result: object, types: TypeRegistry) -> JsonValue:
             type_name=type(result).__name__,
         )
     return output
+
+
+def judge_output(who: str, output: JsonValue, schema: Mapping[str, Any]) -> None:
+    """Raise `OutputInvalid`, naming `who`, where what is recorded is not as `schema` asks.
+
+    Values are judged as people see them (`omium executions show --json`): without the tags of their classes.
+    """
+    problems = _schemas().check_value(schema, plain(output))
+    if problems:
+        first, more = problems[0], f" And {len(problems) - 1} more." if problems[1:] else ""
+        at = f"{first.pointer}: " if first.pointer else ""
+        raise OutputInvalid(
+            f"What {who} returned is not as its schema asks: {at}{first.detail}{more}", pointer=first.pointer
+        )
+
+
+def find_schema_fault(schema: Mapping[str, Any]) -> str:
+    """Return why no output can be judged by `schema`, empty if it can be used."""
+    refused = _schemas().check_schema(schema)
+    if refused is None:
+        return ""
+    return f"{refused} (at {refused.pointer})" if refused.pointer else str(refused)

@@ -1,5 +1,8 @@
 """Failures of nodes: retried, handled, unhandled, resumed."""
 
+from decimal import Decimal
+
+from omium.jsonvalue import encode
 from tests.engine.nodes.specs import chain, function, spec
 
 RETRY = {"max_attempts": 3, "initial_delay_s": 10, "jitter": False}
@@ -168,3 +171,14 @@ async def test_a_checkpoint_has_the_shape_that_the_spec_asks(nodes):
     other = await nodes.start("flow")
     assert (await nodes.complete(await nodes.claim_of(other), {})).state == "failed"
     assert (await nodes.engine.events(other))[-1].data["code"] == "checkpoint-schema"
+
+
+async def test_what_a_handler_gave_is_judged_without_the_tags_of_its_classes(nodes):
+    document = chain("a", "b")
+    price = {"type": "object", "properties": {"price": {"type": "string"}}, "required": ["price"]}
+    document["nodes"][0] |= {"outputs": price, "checkpoint": {"payload": price}}
+    run = await nodes.start(document)
+
+    await nodes.complete(await nodes.claim(), encode({"price": Decimal("1.20")}))
+
+    assert await nodes.status(run) == ("running", None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from omium.jsonvalue import JsonValue
+from omium.jsonvalue import JsonValue, plain
 from omium.server.engine.mishaps import PackedError, make_error
 from omium.server.engine.nodes.work import NodeWork
 from omium.server.engine.values import PackedValue, put_value
@@ -15,17 +15,18 @@ from omium.states import EventType
 
 
 def find_fault(node: Node, output: JsonValue) -> PackedError | None:
-    """Return why the output fails the node, or None: another try would give what it asks as little."""
-    problems = check_value(node.outputs, output)
-    if problems:
+    """Return why the output fails the node, or None: another try would give what it asks as little.
+
+    An output is judged as conditions read it, without the tags of its classes; so is a step's by the SDK.
+    """
+    if node.outputs and (problems := check_value(node.outputs, plain(output))):
         text = (
             f"The output of {node.id} is not as its schema asks: {problems[0].pointer} {problems[0].detail}"
         )
         return make_error("OutputInvalid", text, code="output-schema")
-    if node.checkpoint is None or not node.checkpoint.enabled:
+    if node.checkpoint is None or not node.checkpoint.enabled or not node.checkpoint.payload:
         return None
-    problems = check_value(node.checkpoint.payload, output)
-    if problems:
+    if problems := check_value(node.checkpoint.payload, plain(output)):
         text = f"The checkpoint of {node.id} is not as its schema asks: {problems[0].detail}"
         return make_error("CheckpointInvalid", text, code="checkpoint-schema")
     return None
