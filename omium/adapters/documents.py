@@ -78,3 +78,10 @@ def make_schema(schema: object) -> dict[str, JsonValue]:
     except (TypeError, ValueError):
         return {}
     return plain if isinstance(plain, dict) else {}
+
+
+def describe_checkpoint(schema: Mapping[str, Any] | None, *, record: bool) -> dict[str, JsonValue]:
+    """Return what a document says of what a node gives, empty where it is kept as it is."""
+    if not record:
+        return {"enabled": False}
+    return {"payload": dict(schema)} if schema else {}

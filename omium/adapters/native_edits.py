@@ -21,7 +21,7 @@ from omium.sdk.options import Concurrency
 from omium.spec.changes import FieldChange, SpecChange, diff_specs
 from omium.spec.document import Node, Spec
 
-_POLICIES: Final = ("/retry", "/timeout_s", "/concurrency", "/breaker", "/effect", "/checkpoint/enabled")
+_POLICIES: Final = ("/retry", "/timeout_s", "/concurrency", "/breaker", "/effect", "/checkpoint")
 _WORDS: Final = ("/name", "/description", "/version", "/runtime/entrypoint", "/runtime/queue")
 _TOLD_MAX: Final = 5
 _REMEDY: Final = (
@@ -98,8 +98,6 @@ def _is_told(change: SpecChange, field: FieldChange) -> bool:
 
 
 def _is_policy(change: SpecChange, field: FieldChange) -> bool:
-    if change.what == "node" and field.pointer == "/checkpoint":  # it came or went whole
-        return all("payload" not in each for each in (field.before, field.after) if isinstance(each, dict))
     return change.what == "node" and any(
         field.pointer == each or field.pointer.startswith(f"{each}/") for each in _POLICIES
     )
@@ -120,6 +118,7 @@ def asks_policy(node: Node) -> bool:
         node.retry is not None
         or node.timeout_s is not None
         or node.concurrency is not None
+        or node.checkpoint is not None
         or bool(node.breaker or node.effect)
     )
 
@@ -142,12 +141,17 @@ def edit_policies(
 
 def edit_policy(policy: StepPolicy, node: Node) -> StepPolicy:
     """Return `policy` with what `node` of a stored spec says, which wins field by field."""
+    record, schema = policy.record, policy.output_schema
+    if node.checkpoint is not None:
+        record, schema = read_checkpoint(node)
     return StepPolicy(
         retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else policy.retry,
         timeout_s=node.timeout_s if node.timeout_s is not None else policy.timeout_s,
         breaker=node.breaker or policy.breaker,
         concurrency=read_concurrency(node) or policy.concurrency,
         effect=node.effect or policy.effect,
+        record=record,
+        output_schema=schema,
     )
 
 
@@ -156,7 +160,9 @@ def read_concurrency(node: Node) -> Concurrency | None:
     return None if node.concurrency is None else Concurrency(node.concurrency.key, node.concurrency.limit)
 
 
-def refuse_checkpoint(node: Node, who: str, recorded: str) -> None:
-    """Raise `ConfigError` where a checkpoint of `node` is edited, which `who` cannot follow."""
-    if node.checkpoint is not None and (not node.checkpoint.enabled or node.checkpoint.payload):
-        raise ConfigError(f"{node.id} has a checkpoint, which {who} cannot follow: {recorded}. Remove it.")
+def read_checkpoint(node: Node) -> tuple[bool, dict[str, Any] | None]:
+    """Return whether what `node` of a stored spec gives is recorded, and the JSON Schema that it must fit."""
+    if node.checkpoint is None:
+        return True, None
+    is_judged = node.checkpoint.enabled and node.checkpoint.payload
+    return node.checkpoint.enabled, dict(node.checkpoint.payload) if is_judged else None

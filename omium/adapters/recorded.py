@@ -32,7 +32,8 @@ class StepPolicy:
     `retry` is a policy or the most attempts, `timeout_s` ends a try (async work is cancelled; sync work runs
     on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `concurrency` bounds
     how many run at once under its key, `effect` marks what changes the world outside, so that it is never
-    done twice unasked (`"idempotent"`: what may be).
+    done twice unasked (`"idempotent"`: what may be). `record=False` keeps no result and runs the node again
+    on resume; `output_schema` is a JSON Schema that what is recorded must fit, else the node fails.
     """
 
     retry: RetryPolicy | int | None = None
@@ -40,15 +41,11 @@ class StepPolicy:
     breaker: str | None = None
     concurrency: Concurrency | None = None
     effect: bool | Literal["idempotent"] = False
+    record: bool = True
+    output_schema: Mapping[str, Any] | None = None
 
-    def options(self, name: str) -> StepOptions:
-        """Return the options of the step that stands for `name`."""
-        return self.make_options(name)
-
-    def make_options(
-        self, name: str, *, record: bool = True, match: Literal["name"] | None = None
-    ) -> StepOptions:
-        """Return the same with what an adapter adds; `ConfigError` for what contradicts itself."""
+    def options(self, name: str, *, match: Literal["name"] | None = None) -> StepOptions:
+        """Return the options of the step that stands for `name`; `ConfigError` where they contradict."""
         return make_step_options(
             name,
             retry=self.retry,
@@ -56,7 +53,8 @@ class StepPolicy:
             breaker=self.breaker,
             concurrency=self.concurrency,
             effect=self.effect,
-            record=record,
+            record=self.record,
+            output_schema=self.output_schema,
             match=match,
         )
 

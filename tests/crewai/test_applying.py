@@ -153,6 +153,7 @@ def test_policies_of_nodes_are_handed_on():
         ("/nodes/write/breaker", "models"),
         ("/nodes/write/concurrency", {"key": "models", "limit": 3}),
         ("/nodes/research/checkpoint", {"enabled": False}),
+        ("/nodes/write/checkpoint", {"payload": {"required": ["raw"]}}),
         ("/breakers/models", {"min_calls": 3}),
     )
 
@@ -162,6 +163,7 @@ def test_policies_of_nodes_are_handed_on():
     assert (policies["write"].timeout_s, policies["write"].breaker) == (30, "models")
     assert policies["write"].concurrency == Concurrency("models", 3)
     assert (policies["research"].record, policies["write"].record) == (False, True)
+    assert policies["write"].output_schema == {"required": ["raw"]}
 
 
 def test_policies_of_a_flow_are_handed_on_and_its_class_stays():

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 import omium
 from omium.adapters.crew import TaskPolicy, instrument
-from omium.errors import Cancelled, ConfigError
+from omium.errors import Cancelled, ConfigError, OutputInvalid
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -279,6 +279,41 @@ def test_a_tasks_policy_tries_again(server, model):
     assert instrument(crew, name="flaky", nodes={"write": policy}).kickoff({"topic": "x"}).raw == "A text."
     (step,) = [step for step in server.newest()["steps"] if step["key"] == "write"]
     assert step["attempt"] == 3
+
+
+def test_a_task_without_a_record_runs_again_on_resume_and_its_model_is_not_asked_again(server, model):
+    tries, checked = [], []
+
+    def check(output):
+        checked.append(output.raw)
+        return (True, output.raw)
+
+    def fail_once(output):
+        tries.append(output.raw)
+        if len(tries) == 1:
+            raise ConnectionError("the printer is away")
+        return (True, output.raw)
+
+    crew = make_crew(say("research", "Otters.", guardrail=check), say("write", "Out.", guardrail=fail_once))
+    durable = instrument(crew, name="report", nodes={"research": TaskPolicy(record=False)})
+    with pytest.raises(ConnectionError):
+        durable.kickoff({"topic": "otters"})
+
+    assert omium.resume(server.newest()["id"]).raw == "Out."
+    assert checked == ["Otters.", "Otters."]
+    assert model.count()["Otters."] == 1
+
+
+def test_an_output_that_is_not_as_its_schema_asks_fails_its_task(server, model):
+    schema = {"type": "object", "properties": {"raw": {"pattern": "^[0-9]+$"}}}
+    policy = TaskPolicy(output_schema=schema, retry=3)
+    crew = make_crew(say("research", "Otters play."), say("write", "A text."))
+
+    with pytest.raises(OutputInvalid, match=r"step research .*: /raw: "):
+        instrument(crew, name="report", nodes={"research": policy}).kickoff({"topic": "otters"})
+
+    assert model.asked == ["Otters play."]
+    assert server.newest()["status"] == "failed"
 
 
 def test_a_policy_for_a_task_that_is_not_there_is_refused(server):

@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 import omium
 from omium.adapters.langgraph import NodePolicy, OmiumSaver, instrument
-from omium.errors import ConfigError
+from omium.errors import ConfigError, OutputInvalid
 
 
 class State(TypedDict, total=False):
@@ -95,6 +95,40 @@ def test_a_nodes_policy_tries_again(server):
 
     step = server.newest()["steps"][0]
     assert (step["attempt"], step["status"]) == (3, "completed")
+
+
+def test_of_a_node_without_a_record_langgraphs_own_checkpoint_stands_for_it(server):
+    ran = []
+
+    def flaky(state):
+        ran.append(state["x"])
+        if len(ran) == 1:
+            raise ConnectionError("not yet")
+        return {"x": 7}
+
+    graph = instrument(chain(add, flaky), name="unrecorded", nodes={"add": NodePolicy(record=False)})
+    with pytest.raises(ConnectionError):
+        graph.invoke({"x": 1})
+
+    assert omium.resume(server.newest()["id"]) == {"x": 7}
+    assert ran == [2, 2]
+    step = server.newest()["steps"][0]
+    assert (step["name"], step["status"], step["output"]) == ("add", "completed", None)
+
+
+def test_what_a_node_writes_that_is_not_as_its_schema_asks_fails_it(server):
+    def moving(state):
+        return Command(update={"x": "far"}, goto="add")
+
+    schema = {"type": "object", "properties": {"update": {"properties": {"x": {"type": "number"}}}}}
+    builder = StateGraph(State).add_node(moving, destinations=("add",)).add_node(add)
+    graph = instrument(
+        builder.add_edge(START, "moving"), name="judged", nodes={"moving": NodePolicy(output_schema=schema)}
+    )
+
+    with pytest.raises(OutputInvalid, match=": /update/x: "):
+        graph.invoke({"x": 1})
+    assert [step["name"] for step in server.newest()["steps"]] == ["moving"]
 
 
 def test_langgraphs_own_retry_is_kept(server):

@@ -232,6 +232,28 @@ def test_a_concurrency_key_bounds_a_node_over_executions_and_workers(native):
     assert native.ran() == {"plan": 3, "write": 3}
 
 
+def test_what_a_node_writes_is_judged_by_the_schema_of_its_checkpoint(native):
+    native.imported()
+    schema = {"type": "object", "properties": {"log": {"items": {"pattern": "oolong"}}}, "required": ["log"]}
+
+    def ask(document):
+        for id_ in ("plan", "write"):
+            node_of(document, id_)["checkpoint"] = {"payload": schema}
+        give_retry(document, 3)
+
+    native.edit(ask)
+    with native.worker():
+        done = native.ended(native.start())
+
+    assert (done["status"], done["error"]["type"], done["error"]["code"]) == (
+        "failed",
+        "OutputInvalid",
+        "output-schema",
+    )
+    assert "/log/0: " in done["error"]["message"]
+    assert native.ran() == {"plan": 1, "write": 1}
+
+
 def test_a_killed_worker_is_followed_by_another_and_finished_nodes_ran_once(native):
     native.imported()
     (native.folder / "die.txt").touch()

@@ -178,8 +178,14 @@ def test_no_secret_is_exported():
 def test_policies_of_an_instrumented_pipeline_are_in_its_document():
     nodes = {
         "split": StepPolicy(
-            retry=5, timeout_s=7, breaker="disk", concurrency=Concurrency("disk", 2), effect=True
-        )
+            retry=5,
+            timeout_s=7,
+            breaker="disk",
+            concurrency=Concurrency("disk", 2),
+            effect=True,
+            output_schema={"type": "array"},
+        ),
+        "load": StepPolicy(record=False),
     }
     document = check(export_pipeline(instrument(nested.pipeline, name="nightly", nodes=nodes)))
 
@@ -187,13 +193,21 @@ def test_policies_of_an_instrumented_pipeline_are_in_its_document():
     assert (split["retry"]["max_attempts"], split["timeout_s"]) == (5, 7)
     assert (split["breaker"], split["effect"], document["breakers"]) == ("disk", True, {"disk": {}})
     assert split["concurrency"] == {"key": "disk", "limit": 2}
+    assert split["checkpoint"] == {"payload": {"type": "array"}}
+    load = next(node for node in document["nodes"] if node["id"] == "load")
+    assert load["checkpoint"] == {"enabled": False}
     assert document["name"] == "nightly"
 
 
 def test_a_documents_policies_are_put_on_the_pipeline_and_exported_again():
     document = export_pipeline(nested.pipeline(2), trace=True)
     document["nodes"][0]["retry"] = {"max_attempts": 2, "initial_delay_s": 0}
-    document["nodes"][1]["body"]["nodes"][0] |= {"timeout_s": 9, "concurrency": {"key": "cpu", "limit": 2}}
+    document["nodes"][0]["checkpoint"] = {"enabled": False}
+    document["nodes"][1]["body"]["nodes"][0] |= {
+        "timeout_s": 9,
+        "concurrency": {"key": "cpu", "limit": 2},
+        "checkpoint": {"payload": {"type": "number"}},
+    }
 
     applied = apply_spec(nested.pipeline, load_spec(document))
 
@@ -201,6 +215,7 @@ def test_a_documents_policies_are_put_on_the_pipeline_and_exported_again():
     assert applied.policies.keys() == {"load", "total/square"}
     square = applied.policies["total/square"]
     assert (square.timeout_s, square.concurrency) == (9, Concurrency("cpu", 2))
+    assert (applied.policies["load"].record, square.output_schema) == (False, {"type": "number"})
     assert export_pipeline(applied)["nodes"][0]["retry"]["max_attempts"] == 2
 
 
@@ -215,8 +230,8 @@ def test_a_document_cannot_change_what_a_pipeline_calls():
 
 
 def test_what_a_pipeline_cannot_follow_is_refused():
-    document = export_pipeline(nested.pipeline)
+    document = export_pipeline(branching)
     document["nodes"][0]["checkpoint"] = {"enabled": False}
 
-    with pytest.raises(ConfigError, match="load has a checkpoint"):
-        apply_spec(nested.pipeline, load_spec(document))
+    with pytest.raises(ConfigError, match="branching is the pipeline's own function, which is no step"):
+        apply_spec(branching, load_spec(document))

@@ -10,7 +10,7 @@ from sematic.utils.exceptions import TimeoutError as SematicTimeout
 import omium
 from omium.adapters.recorded import StepPolicy
 from omium.adapters.sematic import OmiumRunner, instrument
-from omium.errors import ConfigError, StepTimeout, Unserialisable
+from omium.errors import ConfigError, OutputInvalid, StepTimeout, Unserialisable
 
 RAN = []
 KNOBS = {}
@@ -198,6 +198,35 @@ def test_only_functions_whose_inputs_changed_run_again(server):
 
     assert omium.resume(server.newest()["id"]) == 20
     assert RAN == ["scaled", "last"]
+
+
+def test_a_function_without_a_checkpoint_runs_again_on_resume(server):
+    KNOBS["last"] = 1
+    with pytest.raises(ConnectionError):
+        instrument(pipeline, nodes={"first": StepPolicy(record=False)}).run(3)
+    RAN.clear()
+
+    assert omium.resume(server.newest()["id"]) == 8
+    assert RAN == ["first", "last"]
+
+
+def test_a_value_that_is_not_as_its_schema_asks_fails_its_function(server):
+    policy = StepPolicy(output_schema={"maximum": 7}, retry=3)
+
+    with pytest.raises(OutputInvalid, match=r"scaled.* returned is not as its schema asks: 8 "):
+        instrument(pipeline, nodes={"scaled": policy}).run(3)
+
+    assert RAN == ["first", "scaled"]
+    assert server.newest()["status"] == "failed"
+
+
+def test_a_function_that_calls_others_is_judged_by_their_last_value(server):
+    policy = StepPolicy(output_schema={"type": "string"})
+
+    with pytest.raises(OutputInvalid, match=r"group.* returned is not"):
+        instrument(grouped, nodes={"group": policy}).run(3)
+
+    assert server.newest()["status"] == "failed"
 
 
 def test_a_failure_inside_a_function_leaves_what_its_others_returned(server):

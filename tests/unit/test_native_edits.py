@@ -2,7 +2,8 @@
 
 import pytest
 
-from omium.adapters.native_edits import refuse_other_code, refuse_unfollowed
+from omium.adapters.native_edits import edit_policy, refuse_other_code, refuse_unfollowed
+from omium.adapters.recorded import StepPolicy
 from omium.errors import ConfigError
 from omium.spec.check import load_spec
 
@@ -43,6 +44,7 @@ EXPORTED = load_spec(document())
         {"timeout_s": 3},
         {"effect": True},
         {"checkpoint": {"enabled": False}},
+        {"checkpoint": {"payload": {"type": "string"}}},
         {"name": "Write it", "description": "for people"},
         {"x-colour": "green"},
         {"ref": {"ref": "tea:write", "source": "another text of the same code"}},
@@ -65,14 +67,6 @@ def test_a_prompt_is_looked_for_in_the_copy():
     with pytest.raises(
         ConfigError, match="the node write cannot be given another parameters/description by a spec"
     ):
-        refuse_unfollowed(EXPORTED, edited, "tea version 2")
-
-
-def test_a_shape_that_nobody_would_check_is_no_policy():
-    edited = with_node(1, checkpoint={"payload": {"type": "string"}})
-
-    assert refuse_other_code(EXPORTED, edited, "tea version 2") is True
-    with pytest.raises(ConfigError, match="the node write cannot be given another checkpoint"):
         refuse_unfollowed(EXPORTED, edited, "tea version 2")
 
 
@@ -109,6 +103,16 @@ def test_where_a_framework_takes_no_policies_they_are_refused_too():
     refuse_unfollowed(EXPORTED, edited, "tea version 2")
     with pytest.raises(ConfigError, match="the node write cannot be given another retry"):
         refuse_unfollowed(EXPORTED, edited, "tea version 2", policies=True)
+
+
+def test_the_document_wins_field_by_field_over_what_instrument_was_given():
+    given = StepPolicy(breaker="models", record=False)
+
+    assert edit_policy(given, EXPORTED.nodes[1]) == given
+    edited = with_node(1, checkpoint={"payload": {"type": "string"}}).nodes[1]
+    assert edit_policy(given, edited) == StepPolicy(breaker="models", output_schema={"type": "string"})
+    unjudged = with_node(1, checkpoint={"enabled": False, "payload": {"type": "string"}}).nodes[1]
+    assert edit_policy(StepPolicy(output_schema={}), unjudged) == StepPolicy(record=False)
 
 
 def test_only_the_first_differences_are_told():

@@ -20,13 +20,13 @@ from omium.adapters.crew.export_texts import AGENT_TEXTS, TASK_TEXTS
 from omium.adapters.crew.naming import is_flow
 from omium.adapters.crew.policy import TaskPolicy
 from omium.adapters.crew.subjects import get_subject
-from omium.adapters.native_edits import read_concurrency
+from omium.adapters.native_edits import read_checkpoint, read_concurrency
 from omium.errors import ConfigError
 from omium.redact import REDACTED
 from omium.retry import RetryPolicy
 from omium.spec.changes import FieldChange, SpecChange, diff_specs
 from omium.spec.check import load_spec
-from omium.spec.document import Spec
+from omium.spec.document import Node, Spec
 from omium.spec.problems import join_pointer
 
 _POLICIES: Final = ("retry", "timeout_s", "concurrency", "breaker", "checkpoint")
@@ -75,16 +75,22 @@ def apply_spec(obj: object, spec: Spec) -> Applied:
 def list_policies(spec: Spec) -> dict[str, TaskPolicy]:
     """Return what the document says about retries, timeouts, slots, breakers and checkpoints, by node."""
     return {
-        node.id: TaskPolicy(
-            retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else None,
-            timeout_s=node.timeout_s,
-            breaker=node.breaker,
-            concurrency=read_concurrency(node),
-            record=node.checkpoint is None or node.checkpoint.enabled,
-        )
+        node.id: _read_policy(node)
         for node in spec.nodes
         if node.retry or node.timeout_s is not None or node.concurrency or node.breaker or node.checkpoint
     }
+
+
+def _read_policy(node: Node) -> TaskPolicy:
+    record, schema = read_checkpoint(node)
+    return TaskPolicy(
+        retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else None,
+        timeout_s=node.timeout_s,
+        breaker=node.breaker,
+        concurrency=read_concurrency(node),
+        record=record,
+        output_schema=schema,
+    )
 
 
 def _list_fields(change: SpecChange) -> Iterator[FieldChange]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
+from omium.adapters.documents import describe_checkpoint
 from omium.jsonvalue import JsonValue
 from omium.sdk.options import make_policy
 
@@ -28,7 +29,7 @@ def add_policies(parts: dict[str, JsonValue], policies: Mapping[str, TaskPolicy]
         if policy.breaker is not None:
             node["breaker"] = policy.breaker
             breakers[policy.breaker] = {}
-        if not policy.record:
-            node["checkpoint"] = {"enabled": False}
+        if checkpoint := describe_checkpoint(policy.output_schema, record=policy.record):
+            node["checkpoint"] = checkpoint
     if breakers:
         parts["breakers"] = breakers

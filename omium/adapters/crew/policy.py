@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from omium.retry import RetryPolicy
 from omium.sdk.options import Concurrency, StepOptions, make_step_options
@@ -16,6 +17,7 @@ class TaskPolicy:
     `retry` is a policy or the most attempts, `timeout_s` ends a try (async work is cancelled; sync work runs
     on in its thread, and the next try waits for it), `breaker` names a circuit breaker, `concurrency` bounds
     how many run at once under its key, `record=False` keeps no result and runs the task again on resume.
+    `output_schema` is a JSON Schema that what is recorded must fit, else the task fails.
     """
 
     retry: RetryPolicy | int | None = None
@@ -23,6 +25,7 @@ class TaskPolicy:
     breaker: str | None = None
     concurrency: Concurrency | None = None
     record: bool = True
+    output_schema: Mapping[str, Any] | None = None
 
     def options(self, name: str, *, match: Literal["name"] | None = None) -> StepOptions:
         """Return the options of the step that stands for the node `name`."""
@@ -33,5 +36,6 @@ class TaskPolicy:
             breaker=self.breaker,
             concurrency=self.concurrency,
             record=self.record,
+            output_schema=self.output_schema,
             match=match,
         )

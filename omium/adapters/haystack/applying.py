@@ -1,8 +1,9 @@
 """apply_spec: the policies of an exported workflow, put onto the pipeline that it was exported from.
 
-Owns which edits have a place in a pipeline: retries, time limits, breakers and effects of its components.
-What a component was made with and what it is connected to are code. Whatever else a spec says otherwise than
-the pipeline is refused with a sentence, never ignored. What a policy does is wrapping.py's and agents.py's.
+Owns which edits have a place in a pipeline: retries, time limits, slots, breakers, effects and checkpoints of
+its components. What a component was made with and what it is connected to are code. Whatever else a spec says
+otherwise than the pipeline is refused with a sentence, never ignored. What a policy does is wrapping.py's and
+agents.py's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from haystack.components.agents import Agent
 from omium.adapters.haystack.applied import AppliedPipeline, find_applied
 from omium.adapters.haystack.export import export_workflow
 from omium.adapters.haystack.naming import name_nodes
-from omium.adapters.native_edits import edit_policies, refuse_checkpoint, refuse_other_code, refuse_unfollowed
+from omium.adapters.native_edits import edit_policies, refuse_other_code, refuse_unfollowed
 from omium.errors import ConfigError
 from omium.spec.check import load_spec
 from omium.spec.document import Node, Spec
@@ -44,7 +45,6 @@ def apply_spec(pipeline: Any, spec: Spec) -> AppliedPipeline:
 
 def _refuse(node: Node, *, is_agent: bool) -> None:
     """Refuse a policy that has no place in a pipeline."""
-    refuse_checkpoint(node, "a component of Haystack's", "what it gives is always recorded, as it is")
     if is_agent and (node.timeout_s is not None or node.effect):
         named = "a time limit" if node.timeout_s is not None else "an effect"
         raise ConfigError(

@@ -22,7 +22,7 @@ from omium.adapters.langgraph.instrument import InstrumentedGraph
 from omium.adapters.langgraph.naming import ids_of, name_tasks
 from omium.adapters.langgraph.nodes import NodePolicy
 from omium.adapters.langgraph.prebuilt import is_agent, why_not_edited
-from omium.adapters.native_edits import read_concurrency
+from omium.adapters.native_edits import read_checkpoint, read_concurrency
 from omium.errors import ConfigError
 from omium.redact import REDACTED
 from omium.retry import RetryPolicy
@@ -148,9 +148,8 @@ class _Applying:
             case "effect":
                 before = replace(before, effect=node.effect)
             case _:
-                if node.checkpoint is not None and node.checkpoint.payload:
-                    raise _refusal(pointer, "what a node of a graph writes is not judged by a schema")
-                before = replace(before, record=node.checkpoint is None or node.checkpoint.enabled)
+                record, schema = read_checkpoint(node)
+                before = replace(before, record=record, output_schema=schema)
         before.options(subject.place[-1])  # policies that contradict each other are told here
         self.policies[subject.place] = before
         if subject.kind == "node":

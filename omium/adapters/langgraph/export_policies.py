@@ -12,6 +12,7 @@ from typing import Any
 
 from langgraph.types import CachePolicy, RetryPolicy
 
+from omium.adapters.documents import describe_checkpoint
 from omium.adapters.langgraph.nodes import NodePolicy
 from omium.adapters.langgraph.reading_code import Code
 from omium.jsonvalue import JsonValue
@@ -62,8 +63,8 @@ def _own(policy: NodePolicy) -> dict[str, JsonValue]:
         made["breaker"] = policy.breaker
     if policy.effect:
         made["effect"] = policy.effect
-    if not policy.record:
-        made["checkpoint"] = {"enabled": False}
+    if checkpoint := describe_checkpoint(policy.output_schema, record=policy.record):
+        made["checkpoint"] = checkpoint
     return made
 
 

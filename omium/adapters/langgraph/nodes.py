@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableConfig
 from langchain_core.runnables.config import merge_configs, var_child_runnable_config
@@ -37,17 +37,12 @@ _TASK_ID_LENGTH = 12  # of 32 hex digits: enough to tell the tasks of one node o
 
 @dataclass(frozen=True, slots=True)
 class NodePolicy(StepPolicy):
-    """What Omium does for one node; LangGraph's own retry and cache policies stay as they are.
+    """As `StepPolicy`, for one node; LangGraph's own retry and cache policies stay as they are."""
 
-    As `StepPolicy`, and `record=False` keeps no result and runs the node again on resume.
-    """
-
-    record: bool = True
-
-    def options(self, name: str) -> StepOptions:
+    def options(self, name: str, *, match: Literal["name"] | None = "name") -> StepOptions:
         """Return the options of the step that stands for node `name`."""
         # The task id stands for the input: it follows from the checkpoint that holds it.
-        return self.make_options(name, record=self.record, match="name")
+        return StepPolicy.options(self, name, match=match)
 
 
 class NodeStep(Runnable[Any, Any]):

@@ -1,8 +1,8 @@
 """apply_spec: the policies of an exported workflow, put onto the workflow that it was exported from.
 
-Owns which edits have a place in a workflow: retries, time limits, breakers and effects of its steps. What a
-step does, which events it takes and gives, and LlamaIndex's own retries are code. Whatever else a spec says
-otherwise than the workflow is refused with a sentence, never ignored.
+Owns which edits have a place in a workflow: retries, time limits, slots, breakers, effects and checkpoints of
+its steps. What a step does, which events it takes and gives, and LlamaIndex's own retries are code. Whatever
+else a spec says otherwise than the workflow is refused with a sentence, never ignored.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from omium.adapters.llama_index.applied import AppliedWorkflow, find_applied
 from omium.adapters.llama_index.export import export_workflow
-from omium.adapters.native_edits import edit_policies, refuse_checkpoint, refuse_other_code, refuse_unfollowed
+from omium.adapters.native_edits import edit_policies, refuse_other_code, refuse_unfollowed
 from omium.errors import ConfigError
 from omium.spec.check import load_spec
 from omium.spec.document import Spec
@@ -31,7 +31,5 @@ def apply_spec(workflow: Any, spec: Spec) -> AppliedWorkflow:
     exported = load_spec(fresh)
     refuse_other_code(exported, spec, spec.name)
     refuse_unfollowed(exported, spec, spec.name)
-    for node in spec.nodes:
-        refuse_checkpoint(node, "a step of LlamaIndex's", "what it gives is always recorded, as it is")
     policies = edit_policies(before, ((node, (node.id,)) for node in spec.nodes))
     return replace(before, policies=policies)

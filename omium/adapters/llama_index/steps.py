@@ -67,7 +67,7 @@ class StepRun:
             "workflow": workflow, "bound_events": bound_events, "retry": self._retry,
         }  # fmt: skip
         turns = self._run.turns
-        turns.begin(self._id)
+        turns.begin(self._id, is_recorded=self._options.record)
         form: Form[list[Any]] = Form(self._dump, self._load)
         try:
             outputs = await record_async(self._options, self._describe(), self._run_step, form)

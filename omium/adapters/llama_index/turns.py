@@ -70,14 +70,17 @@ class Turns:
         self._failure: BaseException | None = None
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._needs: dict[str, int] = {}
+        self._unrecorded: set[str] = set()
         self._held: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
         self._let_go: set[str] = set()
 
-    def begin(self, invocation: str) -> None:
+    def begin(self, invocation: str, *, is_recorded: bool) -> None:
         """Note that the task that calls does this run of a step, and what came before it."""
         task = asyncio.current_task()
         assert task is not None, "steps run in tasks"
         self._tasks[invocation] = task
+        if not is_recorded:
+            self._unrecorded.add(invocation)
         self._needs[invocation] = self._entries
 
     def fail(self, failure: BaseException) -> None:
@@ -227,9 +230,9 @@ class Turns:
             raise self._failure
 
     def _dump(self, entry: Entry) -> list[Any]:
-        """Return an entry as JSON; with the event itself, where the step that sent it has not ended yet."""
-        emission = getattr(entry.mail, "emission", None)
-        if emission is None or emission.invocation_id not in self._tasks:
+        """Return an entry as JSON; with the event itself, where no record of a step has it (yet)."""
+        sender = getattr(getattr(entry.mail, "emission", None), "invocation_id", None)
+        if sender not in self._tasks and sender not in self._unrecorded:
             return [entry.position, entry.key]
         return [entry.position, entry.key, self._codec.dump_tick(entry.mail)]
 

@@ -15,7 +15,6 @@ from agents import Agent
 
 from omium.adapters.native_edits import (
     edit_policies,
-    refuse_checkpoint,
     refuse_other_code,
     refuse_redacted,
     refuse_unfollowed,
@@ -102,7 +101,6 @@ def _describe_tools(made: Agent[Any], exported: Spec, spec: Spec, id_: str) -> N
 
 def _refuse(node: Node) -> None:
     """Refuse a policy that has no place in an agent."""
-    refuse_checkpoint(node, "an agent", "its answers are always recorded, as they are")
     if node.effect:
         raise ConfigError(
             f"{node.id} has an effect, which an agent cannot follow: its tools are what changes anything."

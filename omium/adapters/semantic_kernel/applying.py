@@ -17,7 +17,6 @@ from semantic_kernel.agents import ChatCompletionAgent
 
 from omium.adapters.native_edits import (
     edit_policies,
-    refuse_checkpoint,
     refuse_other_code,
     refuse_redacted,
     refuse_unfollowed,
@@ -129,7 +128,6 @@ def _with_text(template: Any, text: str) -> Any:
 
 def _refuse(node: Node) -> None:
     """Refuse a policy that has no place in an agent."""
-    refuse_checkpoint(node, "an agent", "its answers are always recorded, as they are")
     if node.effect:
         raise ConfigError(
             f"{node.id} has an effect, which an agent cannot follow: its functions are what changes anything."

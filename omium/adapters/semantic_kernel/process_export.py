@@ -19,7 +19,6 @@ from omium.adapters.documents import ANYTHING, make_document, make_ref, without_
 from omium.adapters.native_edits import (
     asks_policy,
     edit_policies,
-    refuse_checkpoint,
     refuse_other_code,
     refuse_unfollowed,
 )
@@ -96,7 +95,6 @@ def apply_to_process(value: Any, spec: Spec) -> AppliedProcess:
     refuse_unfollowed(exported, spec, spec.name)
     nodes = list(_list_nodes(spec, ""))
     for place, node in nodes:
-        refuse_checkpoint(node, "a step of a process", "what it gives is always recorded, as it is")
         if node.body is not None and asks_policy(node):
             raise ConfigError(
                 f"{place} is a process of its own and no step: give the policy to the steps in its body."

@@ -1,8 +1,8 @@
 """apply_spec: the policies of an exported workflow, put onto the pipeline that it was exported from.
 
-Owns which edits have a place in a pipeline: the retries, timeouts, slots, breakers and effects of its
-functions. What a function does and what it calls are code. Whatever else a spec says otherwise than the
-pipeline is refused with a sentence, never ignored.
+Owns which edits have a place in a pipeline: the retries, timeouts, slots, breakers, effects and checkpoints
+of its functions. What a function does and what it calls are code. Whatever else a spec says otherwise than
+the pipeline is refused with a sentence, never ignored.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omium.adapters.native_edits import asks_policy, read_concurrency
+from omium.adapters.native_edits import asks_policy, read_checkpoint, read_concurrency
 from omium.adapters.recorded import StepPolicy
 from omium.adapters.sematic.naming import join_path, name_nodes
 from omium.adapters.sematic.subjects import AppliedPipeline, find_policies, get_function
@@ -73,26 +73,24 @@ def _list_policies(nodes: tuple[Node, ...], place: str) -> Iterator[tuple[str, S
 
 
 def _read_policy(node: Node) -> StepPolicy:
+    record, schema = read_checkpoint(node)
     return StepPolicy(
         retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else None,
         timeout_s=node.timeout_s,
         breaker=node.breaker,
         concurrency=read_concurrency(node),
         effect=bool(node.effect),
+        record=record,
+        output_schema=schema,
     )
 
 
 def _refuse(node: Node, place: str) -> None:
     """Refuse what has no place in a pipeline."""
-    if node.checkpoint is not None and (not node.checkpoint.enabled or node.checkpoint.payload):
-        raise ConfigError(
-            f"{place or node.id} has a checkpoint, which a function of Sematic's cannot follow: what it "
-            "returns is always recorded, as its type says. Remove it."
-        )
-    if place == "" and (node.concurrency or node.breaker or node.effect):
+    if place == "" and (node.concurrency or node.breaker or node.effect or node.checkpoint):
         raise ConfigError(
             f"{node.id} is the pipeline's own function, which is no step: give a breaker, a concurrency "
-            "key or an effect to the functions that it calls."
+            "key, an effect or a checkpoint to the functions that it calls."
         )
 
 

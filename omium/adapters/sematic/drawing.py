@@ -14,6 +14,7 @@ from typing import Any
 
 from sematic.abstract_future import AbstractFuture
 
+from omium.adapters.documents import describe_checkpoint
 from omium.adapters.recorded import StepPolicy
 from omium.adapters.sematic.modules import name_module
 from omium.adapters.sematic.naming import (
@@ -82,6 +83,7 @@ class Drawing:
             "concurrency": policy.concurrency.to_json() if policy.concurrency is not None else None,
             "breaker": policy.breaker,
             "effect": policy.effect,
+            "checkpoint": describe_checkpoint(policy.output_schema, record=policy.record),
             "cache": {"enabled": True} if props.cache else None,
             "x-standalone": props.standalone,
             "x-tags": props.tags,

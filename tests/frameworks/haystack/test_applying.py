@@ -13,11 +13,11 @@ import omium
 from omium import Concurrency
 from omium.adapters.haystack import StepPolicy, apply_spec, export_workflow, instrument
 from omium.adapters.native import adopt
-from omium.errors import ConfigError
+from omium.errors import ConfigError, OutputInvalid
 from omium.sdk.registry import PinnedVersion
 from omium.spec.check import load_spec
 from tests.frameworks.haystack import report
-from tests.frameworks.scripted import say
+from tests.frameworks.scripted import ask, say
 
 AT_ONCE = {"max_attempts": 2, "initial_delay_s": 0, "jitter": False}
 AWAY = (500, "", {"error": {"message": "overloaded"}})
@@ -133,11 +133,49 @@ def test_what_instrument_was_given_stays_but_for_what_the_spec_says(server):
     assert mine.applied.policies == nodes
 
 
+def test_a_component_without_a_checkpoint_runs_again_on_resume(server):
+    pipeline = make_pipeline()
+    first = pipeline.get_component("first")
+
+    durable = instrument(apply_spec(pipeline, edited(pipeline, first={"checkpoint": {"enabled": False}})))
+    with pytest.raises(PipelineRuntimeError, match="second"):
+        durable.run(given())
+
+    assert omium.resume(server.newest()["id"])["second"] == {"text": "hi"}
+    assert (first.tries, pipeline.get_component("second").tries) == (2, 2)
+
+
+def test_an_output_that_is_not_as_the_checkpoint_asks_fails_its_component(server):
+    pipeline = make_pipeline()
+    schema = {"type": "object", "properties": {"text": {"maxLength": 5}}}
+    policy = {"checkpoint": {"payload": schema}, "retry": AT_ONCE}
+
+    durable = instrument(apply_spec(pipeline, edited(pipeline, first=policy)))
+    with pytest.raises(OutputInvalid, match=r"step first .*: /text: "):
+        durable.run(given("far too long"))
+
+    assert [pipeline.get_component(name).tries for name in ("first", "second")] == [1, 0]
+    assert server.newest()["status"] == "failed"
+
+
+def test_a_checkpoint_of_an_agent_holds_for_the_answers_of_its_model(server, model, monkeypatch):
+    monkeypatch.chdir(server.folder)
+    pipeline = report.make_pipeline()
+    model.script = [say("Otters."), ask(("c1", "publish", {"title": "Otters"})), AWAY]
+
+    spec = edited(pipeline, publishing_agent={"checkpoint": {"enabled": False}})
+    durable = instrument(apply_spec(pipeline, spec))
+    with pytest.raises(PipelineRuntimeError):
+        durable.run({"draft": {"topic": "otters"}})
+    model.script = [ask(("c1", "publish", {"title": "Otters"})), say("It is out.")]
+
+    assert omium.resume(server.newest()["id"])["say"] == {"text": "It is out."}
+    assert model.script == [], "its first answer was asked for again"
+
+
 @pytest.mark.parametrize(
     ("edit", "sentence"),
     [
-        (lambda at: at["draft"].update(checkpoint={"enabled": False}), "draft has a checkpoint"),
-        (lambda at: at["draft"].update(checkpoint={"payload": {"type": "object"}}), "checkpoint"),
         (lambda at: at["publishing-agent"].update(timeout_s=3), "publishing-agent has a time limit"),
         (lambda at: at["publishing-agent"].update(effect=True), "publishing-agent has an effect"),
         (

@@ -4,13 +4,13 @@ import asyncio
 from types import ModuleType
 
 import pytest
-from workflows import Workflow, step
+from workflows import Context, Workflow, step
 from workflows.events import Event, StartEvent, StopEvent
 
 import omium
 from omium.adapters.llama_index import apply_spec, export_workflow, instrument
 from omium.adapters.native import adopt
-from omium.errors import ConfigError
+from omium.errors import ConfigError, OutputInvalid
 from omium.sdk.registry import PinnedVersion
 from omium.spec.check import load_spec
 
@@ -21,12 +21,20 @@ class Found(Event):
     text: str
 
 
+class Question(Event):
+    number: int
+
+
+class Answer(Event):
+    number: int
+
+
 class Two(Workflow):
     """Fails the first `failing` times, or hangs."""
 
     def __init__(self, failing=0, hanging=0):
         super().__init__(timeout=30)
-        self.failing, self.hanging, self.tries = failing, hanging, [0]
+        self.failing, self.hanging, self.showing, self.tries = failing, hanging, 0, [0]
 
     @step
     async def find(self, ev: StartEvent) -> Found:
@@ -39,6 +47,9 @@ class Two(Workflow):
 
     @step
     async def show(self, ev: Found) -> StopEvent:
+        if self.showing:
+            self.showing -= 1
+            raise ConnectionError("away")
         return StopEvent(result=ev.text)
 
 
@@ -70,12 +81,81 @@ def test_a_time_limit_of_the_spec_ends_a_try(server):
     assert flow.tries == [2]
 
 
+def test_a_step_without_a_checkpoint_runs_again_on_resume(server):
+    flow = Two()
+    flow.showing = 1
+
+    with pytest.raises(ConnectionError):
+        instrument(apply_spec(flow, edited(flow, find={"checkpoint": {"enabled": False}}))).run_sync(
+            text="hi"
+        )
+
+    assert omium.resume(server.newest()["id"]) == "hi"
+    assert flow.tries == [2]
+
+
+def test_what_a_step_without_a_checkpoint_sent_keeps_its_place_in_the_order(server):
+    """Its events come before its record, so the order has to hold them itself."""
+    ran = []
+
+    class Sending(Workflow):
+        failing = 1
+
+        @step
+        async def plan(self, ctx: Context, ev: StartEvent) -> Question | None:
+            ran.append("plan")
+            for number in (2, 0, 1):
+                ctx.send_event(Question(number=number))
+            await asyncio.sleep(0)
+            return None
+
+        @step(num_workers=3)
+        async def answer(self, ev: Question) -> Answer:
+            ran.append(f"answer {ev.number}")
+            await asyncio.sleep(0.05 * ev.number)
+            return Answer(number=ev.number)
+
+        @step
+        async def gather(self, ctx: Context, ev: Answer) -> StopEvent | None:
+            answers = ctx.collect_events(ev, [Answer] * 3)
+            if answers is None:
+                return None
+            if self.failing:
+                type(self).failing -= 1
+                raise ConnectionError("away")
+            return StopEvent(result=[each.number for each in answers])
+
+    flow = Sending(timeout=30)
+    durable = instrument(apply_spec(flow, edited(flow, plan={"checkpoint": {"enabled": False}})))
+    with pytest.raises(ConnectionError):
+        durable.run_sync()
+    assert ran == ["plan", "answer 2", "answer 0", "answer 1"]
+
+    assert omium.resume(server.newest()["id"]) == [0, 1, 2]
+    assert ran[4:] == ["plan"], "what has a record does not run again"
+
+
+def test_an_output_that_is_not_as_the_checkpoint_asks_ends_the_run(server):
+    flow = Two()
+    schema = {"not": {"type": "object"}}
+    policy = {"checkpoint": {"payload": schema}, "retry": AT_ONCE}
+
+    with pytest.raises(OutputInvalid, match="step find "):
+        instrument(apply_spec(flow, edited(flow, find=policy))).run_sync(text="hi")
+
+    assert flow.tries == [1]
+    assert server.newest()["status"] == "failed"
+
+
 @pytest.mark.parametrize(
     ("edit", "sentence"),
     [
         (lambda document: document["edges"].pop(), "is in the code that is served here"),
         (lambda document: document["nodes"][0].update(type="wait"), "of another type"),
-        (lambda document: document["nodes"][0].update(checkpoint={"enabled": False}), "Remove it"),
+        (
+            lambda document: document["nodes"][0].update(checkpoint={"enabled": False}, effect=True),
+            "an effect is always recorded",
+        ),
         (lambda document: document["runtime"].update(mode="engine"), "without LlamaIndex"),
     ],
     ids=["edge", "type", "checkpoint", "engine"],

@@ -5,12 +5,12 @@ from types import ModuleType
 
 import pytest
 from agents import Agent, OpenAIChatCompletionsModel, function_tool, handoff
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, InternalServerError
 
 import omium
 from omium.adapters.native import adopt
 from omium.adapters.openai_agents import apply_spec, export_workflow, instrument
-from omium.errors import ConfigError
+from omium.errors import ConfigError, OutputInvalid
 from omium.sdk.registry import PinnedVersion
 from omium.spec.check import load_spec
 from tests.frameworks.scripted import ask, say
@@ -90,6 +90,33 @@ def test_edited_prompts_models_and_descriptions_are_what_the_model_is_asked_with
     assert lookup.description == "Look an order up."
 
 
+def test_answers_without_a_checkpoint_are_asked_for_again_on_resume(server, model):
+    triage = make_agents(model.base_url)
+    document = edit(triage)
+    document["nodes"][0]["checkpoint"] = {"enabled": False}
+    model.script = [ask(("c1", "transfer_to_billing", {})), ask(("c2", "lookup", {"order": "7"})), AWAY]
+
+    with pytest.raises(InternalServerError):
+        instrument(apply_spec(triage, load_spec(document))).run_sync("hi")
+    model.script = [ask(("c1", "transfer_to_billing", {})), say("Fine.")]
+
+    assert omium.resume(server.newest()["id"]) == "Fine."
+    assert model.script == [], "of the two agents' answers only those of the first were asked for again"
+
+
+def test_an_answer_that_is_not_as_the_checkpoint_asks_fails_the_execution(server, model):
+    triage = make_agents(model.base_url)
+    document = edit(triage)
+    one_item = {"type": "object", "properties": {"output": {"type": "array", "maxItems": 0}}}
+    document["nodes"][0] |= {"checkpoint": {"payload": one_item}, "retry": AT_ONCE}
+    model.script = [say("Fine."), say("Again.")]
+
+    with pytest.raises(OutputInvalid, match=r"step triage .*: /output: "):
+        instrument(apply_spec(triage, load_spec(document))).run_sync("hi")
+
+    assert (len(model.requests), server.newest()["status"]) == (1, "failed")
+
+
 def test_a_retry_of_the_spec_holds_for_the_answers_of_its_agent(server, model):
     triage = make_agents(model.base_url)
     document = edit(triage)
@@ -127,7 +154,6 @@ def test_what_was_instrumented_keeps_its_options_where_a_spec_says_nothing(serve
         (lambda document: document["agents"]["triage"].update(goal="Use [redacted]."), "stands for a secret"),
         (lambda document: document["agents"]["triage"].update({"x-handoff-description": 1}), "is a text"),
         (lambda document: document["nodes"][0].update(effect=True), "has an effect"),
-        (lambda document: document["nodes"][0].update(checkpoint={"enabled": False}), "has a checkpoint"),
         (lambda document: document["edges"].pop(), "is in the code that is served here"),
     ],
 )

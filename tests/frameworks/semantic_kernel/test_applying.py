@@ -8,13 +8,14 @@ from openai import AsyncOpenAI
 from semantic_kernel import Kernel
 from semantic_kernel.agents import ChatCompletionAgent
 from semantic_kernel.connectors.ai.open_ai import OpenAIChatCompletion
+from semantic_kernel.exceptions import ServiceResponseException
 from semantic_kernel.functions import KernelArguments, KernelFunctionFromPrompt, kernel_function
 from semantic_kernel.prompt_template import PromptTemplateConfig
 
 import omium
 from omium.adapters.native import adopt
 from omium.adapters.semantic_kernel import apply_spec, export_workflow, instrument
-from omium.errors import ConfigError
+from omium.errors import ConfigError, OutputInvalid
 from omium.sdk.registry import PinnedVersion
 from omium.spec.check import load_spec
 from tests.frameworks.scripted import ask, say
@@ -103,6 +104,32 @@ def test_a_retry_of_the_spec_holds_for_the_answers_of_the_agent(server, model):
     assert durable.applied.terms["queue"] == "slow"
 
 
+def test_answers_without_a_checkpoint_are_asked_for_again_on_resume(server, model):
+    clerk = make_agent(model.base_url)
+    document = edit(clerk)
+    document["nodes"][0]["checkpoint"] = {"enabled": False}
+    model.script = [ask(("c1", "bank-lookup", {"order": "7"})), AWAY]
+
+    with pytest.raises(ServiceResponseException):
+        instrument(apply_spec(clerk, load_spec(document))).get_response_sync("order 7")
+    model.script = [ask(("c1", "bank-lookup", {"order": "7"})), say("Done.")]
+
+    assert omium.resume(server.newest()["id"]) == "Done."
+    assert model.script == []
+
+
+def test_an_answer_that_is_not_as_the_checkpoint_asks_fails_the_execution(server, model):
+    clerk = make_agent(model.base_url)
+    document = edit(clerk)
+    document["nodes"][0] |= {"checkpoint": {"payload": {"type": "array", "maxItems": 0}}, "retry": AT_ONCE}
+    model.script = [say("Fine."), say("Again.")]
+
+    with pytest.raises(OutputInvalid, match="step clerk "):
+        instrument(apply_spec(clerk, load_spec(document))).get_response_sync("hi")
+
+    assert (len(model.requests), server.newest()["status"]) == (1, "failed")
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -113,7 +140,6 @@ def test_a_retry_of_the_spec_holds_for_the_answers_of_the_agent(server, model):
         (lambda document: document["tools"]["texts-write"].update({"x-prompt": 1}), "it is a text"),
         (lambda document: document["tools"]["texts-write"].update({"x-prompt": "{{$more}}"}), "input_schema"),
         (lambda document: document["nodes"][0].update(effect=True), "has an effect"),
-        (lambda document: document["nodes"][0].update(checkpoint={"enabled": False}), "has a checkpoint"),
         (lambda document: document["tools"].pop("texts-write"), "texts-write"),
     ],
 )

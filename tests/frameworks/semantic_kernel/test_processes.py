@@ -22,7 +22,7 @@ from omium.adapters.semantic_kernel import (
     instrument,
     instrument_process,
 )
-from omium.errors import ConfigError, Unserialisable
+from omium.errors import ConfigError, OutputInvalid, Unserialisable
 from omium.spec.check import check_spec, load_spec
 from tests.frameworks.scripted import say, usage_of
 from tests.frameworks.semantic_kernel import shipping
@@ -38,9 +38,9 @@ def ran(server):
     return Counter((server.folder / "ran.txt").read_text().split())
 
 
-def make_flaky(failures, tell=False):
+def make_flaky(failures, tell=False, told_fails=0):
     """A process of one step that fails so often, and of one that takes its error, if it is told."""
-    calls, told = [], []
+    calls, told, failing = [], [], [None] * told_fails
 
     class Fetch(KernelProcessStep):
         @kernel_function
@@ -54,6 +54,9 @@ def make_flaky(failures, tell=False):
     class Note(KernelProcessStep):
         @kernel_function
         async def note(self, what: str):
+            if failing:
+                failing.pop()
+                raise ConnectionError("the pen is empty")
             told.append(what)
             return "noted"
 
@@ -229,6 +232,30 @@ async def test_edited_policies_hold_for_the_steps_and_the_process_stays_as_it_wa
     assert "retry" not in export_workflow(process)["nodes"][0]
 
 
+async def test_a_step_without_a_checkpoint_runs_again_on_resume(server):
+    process, calls, told = make_flaky(0, told_fails=1)
+    document = export_workflow(process)
+    document["nodes"][0]["checkpoint"] = {"enabled": False}
+
+    with pytest.raises(ConnectionError, match="the pen is empty"):
+        await instrument(apply_spec(process, load_spec(document)), name="edited").start("Begin", data="u")
+    await omium.aresume(server.newest()["id"])
+
+    assert (len(calls), told) == (2, ["2", "u"])
+
+
+async def test_an_output_that_is_not_as_the_checkpoint_asks_ends_the_execution(server):
+    process, calls, told = make_flaky(0)
+    document = export_workflow(process)
+    schema = {"type": "object", "properties": {"events": {"type": "array", "maxItems": 1}}}
+    document["nodes"][0] |= {"checkpoint": {"payload": schema}, "retry": {"max_attempts": 3}}
+
+    with pytest.raises(OutputInvalid, match=r"step Fetch .*: /events: "):
+        await instrument(apply_spec(process, load_spec(document)), name="edited").start("Begin", data="u")
+
+    assert (len(calls), told, server.newest()["status"]) == (1, [], "failed")
+
+
 def test_policies_inside_of_a_process_have_their_place():
     document = export_workflow(shipping.shipping)
     deliver = next(each for each in document["nodes"] if each["id"] == "deliver")
@@ -240,6 +267,10 @@ def test_policies_inside_of_a_process_have_their_place():
     deliver["timeout_s"] = 9.0
     with pytest.raises(ConfigError, match="deliver is a process"):
         apply_spec(shipping.shipping, load_spec(document))
+    del deliver["timeout_s"]
+    deliver["checkpoint"] = {"enabled": False}
+    with pytest.raises(ConfigError, match="deliver is a process"):
+        apply_spec(shipping.shipping, load_spec(document))
 
 
 @pytest.mark.parametrize(
@@ -247,9 +278,8 @@ def test_policies_inside_of_a_process_have_their_place():
     [
         lambda document: document["edges"].pop(),
         lambda document: document["nodes"].append({"id": "more", "type": "function"}),
-        lambda document: document["nodes"][0].update(checkpoint={"enabled": False}),
     ],
-    ids=["edge", "node", "checkpoint"],
+    ids=["edge", "node"],
 )
 def test_an_edit_without_a_place_is_refused(edit):
     document = export_workflow(shipping.shipping)
