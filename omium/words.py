@@ -166,6 +166,11 @@ def spent_in_a_minute(
     return ", ".join(told)
 
 
+def slot_words(key: str, limit: int) -> str:
+    """Return what somebody waits for whose concurrency key has no free slot."""
+    return f"a slot of {key} ({limit:,} at once)"
+
+
 def json_text(plain: object, *, indent: int | None = None) -> str:
     """Return JSON of what a terminal would obey nothing: control and direction characters are escaped."""
     text = json.dumps(plain, ensure_ascii=False, indent=indent)

@@ -44,6 +44,7 @@ COMMANDS: Final = (
     Place("run", "worker:run", "Run a workflow on a worker, or from a file here."),
     Place("worker", "worker:worker", "Serve workflows and handlers until stopped."),
     Place("workers", "workers:list_workers", "List the workers, and what they serve."),
+    Place("slots", "workers:list_slots", "List who runs under a concurrency key, and who waits."),
     Place(
         "export", "framework_export:export_found", "Export a crew, graph, pipeline or agent as a workflow."
     ),

@@ -10,7 +10,7 @@ from omium.cli.cells import state
 from omium.cli.table import Column
 from omium.money import format_credits
 from omium.states import Driver, ExecutionStatus, Runner, StepStatus, WaitingReason
-from omium.words import ago, count, now_us, size, span, value
+from omium.words import ago, count, now_us, size, slot_words, span, value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from omium.cli.output import Output
     from omium.models.execution import Cost, Execution, ExecutionDetail, Step
     from omium.models.replay import EffectView
+    from omium.models.slot import Slot
 
 _FRAMES_MAX = 8
 _OMIUM = "/omium/sdk/"  # frames of what is around a step say nothing about its failure
@@ -80,6 +81,7 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
             ),
             ("Started", f"{started}, attempt {detail.attempt}" if detail.attempt else f"queued {started}"),
             ("Took", None if detail.started_at_us is None else took(detail, at_us)),
+            ("Waits for", tell_slot(detail.awaited_slot)),
             ("Wakes", tell_wake(detail, at_us)),
             ("Business key", detail.business_key),
             ("Tags", ", ".join(detail.tags) or None),
@@ -99,6 +101,13 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
             ("Cost", None if detail.cost is None else _cost(detail.cost)),
         ]
     )
+
+
+def tell_slot(slot: Slot | None) -> str | None:
+    """Return the slot that an execution waits for, None where it waits for none."""
+    if slot is None:
+        return None
+    return f"{slot_words(slot.key, slot.limit)}: omium slots {shlex.quote(slot.key)}"
 
 
 def tell_wake(detail: ExecutionDetail, at_us: int) -> str | None:

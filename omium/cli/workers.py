@@ -1,4 +1,4 @@
-"""`omium workers`, `omium breakers list|reset|open|limit`: who serves, and which calls are held back."""
+"""`omium workers`, `omium slots`, `omium breakers ...`: who serves, who has a slot, what is held back."""
 
 from __future__ import annotations
 
@@ -60,6 +60,39 @@ def _worker_state(worker: Worker) -> Cell:
     if worker.stopped_at_us is not None:
         return state("stopped")
     return state("active" if worker.seen else "silent")
+
+
+@for_server
+def list_slots(
+    common: Common,
+    key: Annotated[str, typer.Argument(metavar="[KEY]", help="Only of this concurrency key.")] = "",
+) -> None:
+    """List who runs under a concurrency key, and who waits.
+
+    \b
+    omium slots
+    omium slots provider:openai --json
+    """
+    with common.client() as client:
+        found = list(client.each(client.list_slots, key=key, limit=200))
+    if common.output.as_json:
+        common.output.json(found)
+        return
+    at_us = now_us()
+    none = f"Nothing runs or waits under the key {key}." if key else "Nothing runs or waits under a key."
+    common.output.table(
+        [
+            Column("KEY", lambda s: s.key, give="cut", width_min=12),
+            Column("STATE", lambda s: state("waiting" if s.state == "waiting" else "running")),
+            Column("SINCE", lambda s: ago(s.asked_at_us, at_us)),
+            Column("EXECUTION", lambda s: s.execution_id, give="id"),
+            Column("STEP", lambda s: s.path, give="cut", width_min=8),
+            Column("AT ONCE", lambda s: str(s.limit), align="right", spare=2),
+            Column("ENVIRONMENT", lambda s: s.environment, spare=1),
+        ],
+        found,
+        empty=f"{none} Keys come with @omium.step(concurrency=...) and `concurrency` of a node.",
+    )
 
 
 @app.command("list")

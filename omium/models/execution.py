@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from omium.models.slot import Slot
 from omium.models.wire import Amount, Command, Count, Digest, Json, Name, Path, Reply, TimestampUs
 from omium.states import CancelOutcome, Driver, Durability, ExecutionStatus, Runner, StepStatus, Takeover
 
@@ -277,6 +278,8 @@ class ExecutionDetail(ListedExecution):
     cost: Cost | None = None
     """None where it is not metered."""
     runner: RunnerAnswer
+    awaited_slot: Slot | None = None
+    """The slot of a concurrency key that it has waited for longest, where its reason is `slot`."""
 
 
 class CancelExecution(Command):

@@ -12,7 +12,7 @@ from omium.money import format_credits
 from omium.states import Driver, ExecutionStatus, PausedReason, Runner, WaitingReason
 from omium.tui.content import cell, safe, state
 from omium.tui.execution_panes import error_words
-from omium.words import ago, count, now_us, span
+from omium.words import ago, count, now_us, slot_words, span
 
 
 def describe(detail: ExecutionDetail, *, acts: bool = True) -> list[Text]:
@@ -64,10 +64,16 @@ def _why(detail: ExecutionDetail) -> str:
     if detail.status is ExecutionStatus.WAITING:
         latest = ", at the latest" if detail.reason == WaitingReason.SLOT else ""
         wakes = f"; wakes {ago(detail.wake_at_us, now_us())}{latest}" if detail.wake_at_us is not None else ""
-        return f"It waits for {_WAITS.get(detail.reason or '', detail.reason or 'something')}{wakes}."
+        return f"It waits for {_awaited(detail)}{wakes}."
     if detail.status is ExecutionStatus.PAUSED:
         return _PAUSED.get(detail.reason or "", "It is paused.")
     return ""
+
+
+def _awaited(detail: ExecutionDetail) -> str:
+    if (slot := detail.awaited_slot) is not None:
+        return slot_words(slot.key, slot.limit)
+    return _WAITS.get(detail.reason or "", detail.reason or "something")
 
 
 _WAITS: Mapping[str, str] = {

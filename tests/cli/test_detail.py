@@ -2,9 +2,10 @@
 
 import pytest
 
-from omium.cli.detail import find_without_step, in_order, tell_wake
+from omium.cli.detail import find_without_step, in_order, tell_slot, tell_wake
 from omium.models.execution import ExecutionDetail, Step
 from omium.models.replay import EffectView
+from omium.models.slot import Slot
 
 
 def step(key, started_us, seq):
@@ -65,3 +66,10 @@ def test_one_that_waits_for_a_slot_is_not_said_to_sleep(reason, wake_at_us, told
     detail = ExecutionDetail.model_construct(reason=reason, wake_at_us=wake_at_us)
 
     assert tell_wake(detail, 1) == told
+
+
+def test_an_execution_that_waits_for_a_slot_names_the_key_and_the_command_that_lists_who_has_it():
+    slot = Slot.model_construct(key="provider: a b", limit=4)
+
+    assert tell_slot(slot) == "a slot of provider: a b (4 at once): omium slots 'provider: a b'"
+    assert tell_slot(None) is None

@@ -51,3 +51,35 @@ def test_what_waits_is_decided_and_told_by_name(cli, running_server, tmp_path):
     assert (again.json["fresh"], again.json["taken_by"]) == (False, "paid")
     shown = cli("executions", "show", execution_id, "--json").json
     assert shown["output"] == {"one": "approved", "two": "rejected", "paid": {"amount": 90}}
+
+
+LOOKING = """
+import subprocess, sys
+import omium
+
+
+@omium.step(concurrency=omium.Concurrency("provider: a", 2))
+def look():
+    for more in ([], ["provider: a", "--json"]):
+        subprocess.run([sys.executable, "-m", "omium", "slots", *more], check=True)
+
+
+@omium.workflow
+def looking():
+    look()
+
+
+looking()
+"""
+
+
+def test_who_runs_under_a_key_is_listed_while_it_does(cli, running_server):
+    done = cli.python(LOOKING)
+    table, _, listed = done.out.partition("[")
+
+    assert done.code == 0, done.err
+    assert ("running" in table, "provider: a" in table, "look" in table) == (True, True, True)
+    (slot,) = json.loads(f"[{listed}")
+    assert (slot["execution_id"], slot["path"], slot["state"]) == (cli.newest("looking"), "look", "held")
+    assert "Nothing runs or waits under a key." in cli("slots").err
+    assert "under the key other" in cli("slots", "other").err

@@ -207,6 +207,7 @@ ARGUMENTS: dict[str, Callable[[Ids], Asked]] = {
     "replay_failure": lambda ids: Asked((ids.failure,), {}),
     "report_calls": lambda ids: Asked(body={"name": ids.breaker, "want_permission": True}),
     "list_breakers": lambda ids: Asked(),
+    "list_slots": lambda ids: Asked(query={"key": PRIVATE}),
     "get_breaker": lambda ids: Asked((ids.breaker,)),
     "limit_breaker": lambda ids: Asked((ids.breaker,), {"tokens_per_minute": 100}),
     "set_breaker": lambda ids: Asked((ids.breaker,), {"state": "closed"}),

@@ -266,6 +266,10 @@ def test_a_key_runs_one_at_a_time_over_workers_and_costs_no_place(server, serve,
     assert begun.wait(TIMEOUT_S)
     waiting = wait_until(lambda: [each for each in ids if server.detail(each)["status"] == "waiting"] or None)
     assert {server.detail(each)["reason"] for each in waiting} == {"slot"}
+    assert server.detail(waiting[0])["awaited_slot"]["key"] == "provider"
+    slots = server.get("/v1/slots?key=provider")["items"]
+    assert [each["state"] for each in slots].count("held") == 1
+    assert {each["execution_id"] for each in slots} >= set(waiting)
 
     assert omium.run_workflow("doubled", {"xs": [1]}) == [2]  # places that wait for a slot are free
 

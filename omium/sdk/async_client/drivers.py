@@ -1,4 +1,4 @@
-"""Calls of processes that run user code, and about them: writes, claims, workers, usage.
+"""Calls of processes that run user code, and about them: writes, claims, workers, slots, usage.
 
 `omium.workflow` and `omium worker` write through a leaner way (transport/ports.py); these are for programs
 that bring their own driver.
@@ -16,6 +16,7 @@ from omium.models.driver import (
     WriteAnswer,
     WriteBatch,
 )
+from omium.models.slot import Slot
 from omium.models.usage import RecordUsage, UsageRecord
 from omium.models.wire import Page
 from omium.sdk.async_client.core import AsyncCore, segment
@@ -41,6 +42,13 @@ class AsyncDrivers(AsyncCore):
     async def stop_worker(self, command: StopWorker) -> None:
         """Say that a worker takes no more work."""
         await self._send("POST", "/v1/workers/stop", None, command)
+
+    async def list_slots(
+        self, *, key: str = "", execution_id: str = "", limit: int = 50, after: str | None = None
+    ) -> Page[Slot]:
+        """Return one page of who has a slot of a concurrency key, and who waits for one."""
+        query = {"key": key or None, "execution_id": execution_id or None, "limit": limit, "after": after}
+        return await self._get("/v1/slots", Page[Slot], query)
 
     async def list_workers(self, *, limit: int = 50, after: str | None = None) -> Page[Worker]:
         """Return one page of workers."""

@@ -1,4 +1,4 @@
-"""Calls of processes that run user code, and about them: writes, claims, workers, usage.
+"""Calls of processes that run user code, and about them: writes, claims, workers, slots, usage.
 
 Generated from omium/sdk/async_client by tools/generate_sync_client.py: edit there.
 
@@ -18,6 +18,7 @@ from omium.models.driver import (
     WriteAnswer,
     WriteBatch,
 )
+from omium.models.slot import Slot
 from omium.models.usage import RecordUsage, UsageRecord
 from omium.models.wire import Page
 from omium.sdk.sync_client.core import SyncCore, segment
@@ -43,6 +44,13 @@ class SyncDrivers(SyncCore):
     def stop_worker(self, command: StopWorker) -> None:
         """Say that a worker takes no more work."""
         self._send("POST", "/v1/workers/stop", None, command)
+
+    def list_slots(
+        self, *, key: str = "", execution_id: str = "", limit: int = 50, after: str | None = None
+    ) -> Page[Slot]:
+        """Return one page of who has a slot of a concurrency key, and who waits for one."""
+        query = {"key": key or None, "execution_id": execution_id or None, "limit": limit, "after": after}
+        return self._get("/v1/slots", Page[Slot], query)
 
     def list_workers(self, *, limit: int = 50, after: str | None = None) -> Page[Worker]:
         """Return one page of workers."""

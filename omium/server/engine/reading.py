@@ -26,18 +26,30 @@ from omium.server.engine.views import (
     view_error,
     view_execution,
     view_process,
+    view_slot,
     view_step,
     view_whole,
 )
-from omium.server.store import checkpoints, details, effects, engine_runs, execution_lists, labels, steps
+from omium.server.store import (
+    checkpoints,
+    details,
+    effects,
+    engine_runs,
+    execution_lists,
+    labels,
+    slot_lists,
+    steps,
+)
 from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.details import DetailsRow
 from omium.server.store.executions import ExecutionRow, get_execution
+from omium.server.store.slot_lists import ListedSlot
 from omium.server.store.steps import StepRow
-from omium.states import StepStatus
+from omium.states import StepStatus, WaitingReason
 
 DETAIL_STEPS = 100
 DETAIL_CHECKPOINTS = 100
+AWAITED_SLOTS = 100
 StepKey = tuple[int, str, int, int]
 
 
@@ -65,6 +77,7 @@ class _Detail:
     runner: RunnerAnswer
     labels: labels.LabelsRow | None
     run: engine_runs.RunRow | None
+    slot: ListedSlot | None
 
 
 async def read_detail(
@@ -90,10 +103,19 @@ async def read_detail(
             runner=find_runner(tx, row, parts.policy),
             labels=labels.find_labels(tx, row.id),
             run=engine_runs.find_run(tx, row.id),
+            slot=_find_awaited_slot(tx, row),
         )
 
     found = await parts.db.read(read)
     return _view_detail(parts, found), found.page.following
+
+
+def _find_awaited_slot(tx: Tx, row: ExecutionRow) -> ListedSlot | None:
+    """Return the slot for which an execution has waited longest, where it waits for one."""
+    if row.reason != WaitingReason.SLOT:
+        return None
+    found = slot_lists.list_slots(tx, row.tenant_id, execution_id=row.id, limit=AWAITED_SLOTS)
+    return min((each for each in found if each.waits), key=lambda each: each.asked_us, default=None)
 
 
 def _view_detail(parts: EngineParts, found: _Detail) -> ExecutionDetail:
@@ -114,6 +136,7 @@ def _view_detail(parts: EngineParts, found: _Detail) -> ExecutionDetail:
         usage=found.usage,
         cost=found.cost,
         runner=found.runner,
+        awaited_slot=view_slot(found.slot) if found.slot is not None else None,
         tags=found.labels.list_tags() if found.labels else [],
         business_key=found.labels.business_key if found.labels else None,
     )

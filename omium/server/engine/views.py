@@ -17,12 +17,14 @@ from omium.models.execution import (
     Step,
     StepAttempt,
 )
+from omium.models.slot import Slot
 from omium.server.engine.values import StoredValue, Vault
 from omium.server.store.attempts import AttemptRow
 from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.events import EventRow
 from omium.server.store.execution_lists import ListedRow
 from omium.server.store.executions import ExecutionRow
+from omium.server.store.slot_lists import ListedSlot
 from omium.server.store.steps import StepRow
 from omium.server.store.workers import WorkerRow
 from omium.states import (
@@ -82,6 +84,19 @@ def _execution_fields(row: ExecutionRow) -> dict[str, object]:
         "updated_at_us": row.updated_us,
         "wake_at_us": row.wake_us,
     }
+
+
+def view_slot(row: ListedSlot) -> Slot:
+    """Return who has a slot of a concurrency key, or waits for one."""
+    return Slot(
+        key=row.key,
+        environment=row.environment,
+        state="waiting" if row.waits else "held",
+        execution_id=row.execution_id,
+        path=row.path,
+        limit=row.most,
+        asked_at_us=row.asked_us,
+    )
 
 
 def view_value(vault: Vault, tenant_id: str, values: Values, column: bytes | None) -> JsonValue:
