@@ -1,0 +1,49 @@
+"""How an execution's page says why it stands."""
+
+import pytest
+
+from omium.models.execution import ExecutionDetail, RunnerAnswer, Usage
+from omium.models.slot import Slot
+from omium.states import Driver, ExecutionStatus
+from omium.tui.execution_words import describe
+
+SLOT = Slot.model_construct(key="provider:openai", limit=4)
+
+
+def waiting(reason, slot=None):
+    return ExecutionDetail.model_construct(
+        status=ExecutionStatus.WAITING,
+        reason=reason,
+        awaited_slot=slot,
+        workflow="report",
+        environment="dev",
+        driver=Driver.WORKER,
+        runner=RunnerAnswer.model_construct(),
+        usage=Usage(),
+        cancelling=False,
+        silent=False,
+        error=None,
+        version=None,
+        started_at_us=None,
+        created_at_us=1,
+        ended_at_us=None,
+        steps_completed=0,
+        attempt=1,
+        interruptions=0,
+        wake_at_us=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "slot", "told"),
+    [
+        ("slot", SLOT, "It waits for a slot of provider:openai (4 at once)."),
+        ("slot", None, "It waits for others of its kind to end."),  # of a server that is older
+        ("timer", None, "It waits for a time."),
+        ("something new", None, "It waits for something new."),
+    ],
+)
+def test_an_execution_that_waits_says_for_what(reason, slot, told):
+    _, why, *_ = describe(waiting(reason, slot))
+
+    assert str(why) == told
