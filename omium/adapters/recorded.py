@@ -6,11 +6,11 @@ a failure of it. The step itself is the SDK's; which calls are steps is each ada
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from omium.jsonvalue import input_record
+from omium.jsonvalue import JsonValue, input_record
 from omium.retry import RetryPolicy
 from omium.sdk.async_calls import run_async
 from omium.sdk.attempts import StepCall
@@ -19,7 +19,8 @@ from omium.sdk.calling import find_active_frame
 from omium.sdk.calls import Call
 from omium.sdk.context import Frame
 from omium.sdk.flows import drive_async, drive_sync
-from omium.sdk.options import Concurrency, StepOptions, make_step_options
+from omium.sdk.options import Concurrency, StepOptions, check_output_schema, make_step_options
+from omium.sdk.results import take_whole
 from omium.sdk.steps import look_up, recall, run_step
 
 T = TypeVar("T")
@@ -44,6 +45,9 @@ class StepPolicy:
     record: bool = True
     output_schema: Mapping[str, Any] | None = None
 
+    def __post_init__(self) -> None:
+        check_output_schema("of this policy", self.output_schema, record=self.record)
+
     def options(self, name: str, *, match: Literal["name"] | None = None) -> StepOptions:
         """Return the options of the step that stands for `name`; `ConfigError` where they contradict."""
         return make_step_options(
@@ -65,10 +69,14 @@ def _same(value: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Form(Generic[T]):
-    """How values of a framework are recorded: `dump` gives something with a JSON form, `load` the value."""
+    """How values of a framework are recorded: `dump` gives something with a JSON form, `load` the value.
+
+    `judged` gives what of that an output schema judges, where it is not all of it.
+    """
 
     dump: Callable[[T], object] = _same
     load: Callable[[Any], T] = _same
+    judged: Callable[[JsonValue], Iterable[JsonValue]] = take_whole
 
 
 def shorten_messages(messages: object) -> object:
@@ -111,7 +119,7 @@ async def record_async(
     def invoke(inner: Frame) -> Coroutine[Any, Any, Any]:
         return run_async(Call(node), inner, options.timeout_s, options.name)
 
-    call = _prepare(frame, options, inputs, invoke)
+    call = _prepare(frame, options, inputs, invoke, form.judged)
     try:
         recorded = await drive_async(run_step(call), frame.driving.link.async_ports())
     except _Passing as carried:
@@ -143,7 +151,7 @@ def record_sync(
     def invoke(inner: Frame) -> object:
         return Call(node).run(inner, options.timeout_s, options.name)
 
-    call = _prepare(frame, options, inputs, invoke)
+    call = _prepare(frame, options, inputs, invoke, form.judged)
     try:
         recorded = drive_sync(run_step(call), frame.driving.link.ports)
     except _Passing as carried:
@@ -178,13 +186,18 @@ class LateRecord:
 
 
 def _prepare(
-    frame: Frame, options: StepOptions, inputs: Mapping[str, object], invoke: Callable[[Frame], object]
+    frame: Frame,
+    options: StepOptions,
+    inputs: Mapping[str, object],
+    invoke: Callable[[Frame], object],
+    judged: Callable[[JsonValue], Iterable[JsonValue]] = take_whole,
 ) -> StepCall:
     """Allot the identity now, before any await: numbers follow the calls."""
     frame.driving.lease.require()
     types = frame.driving.link.types
     recorded = input_record(inputs, types=types)
-    return StepCall(frame, options, frame.scope.allot(options.name), recorded, frame.in_order, types, invoke)
+    identity = frame.scope.allot(options.name)
+    return StepCall(frame, options, identity, recorded, frame.in_order, types, invoke, judged)
 
 
 class _Passing(BaseException):

@@ -40,8 +40,11 @@ class Undecodable(OmiumError):
         self.path = path
 
 
-class OutputInvalid(OmiumError):
-    """What a step returned is not as its `output_schema` asks; `pointer` is the first place that is not."""
+class OutputInvalid(OmiumError, ValueError):
+    """What a step returned is not as its `output_schema` asks; `pointer` is the first place that is not.
+
+    A `ValueError`, which frameworks do not try again unless they are told to.
+    """
 
     code = "output-schema"
 

@@ -7,7 +7,7 @@ traceback is told. An effect writes more (effects.py); the order of things is st
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -34,7 +34,7 @@ from omium.sdk.flows import Flow
 from omium.sdk.identity import Identity
 from omium.sdk.options import StepOptions
 from omium.sdk.pausing import wait_out
-from omium.sdk.results import encode_bounded, encode_result, judge_output
+from omium.sdk.results import encode_bounded, encode_result, judge_output, take_whole
 from omium.sdk.slots import return_slot, take_slot
 
 RETRIED = (StepTimeout, BreakerOpen, SlotsTaken, RateLimited, EffectNotApplied)
@@ -60,6 +60,8 @@ class StepCall:
     types: TypeRegistry
     invoke: Callable[[Frame], object]
     """Runs the user's function in a frame; in async code it returns an awaitable."""
+    judged: Callable[[JsonValue], Iterable[JsonValue]] = take_whole
+    """What of an output the step's schema judges: a framework records more than what a node gave."""
 
     @property
     def driving(self) -> Driving:
@@ -119,7 +121,8 @@ class Attempt:
     def judge(self, output: JsonValue) -> None:
         """Raise `OutputInvalid` where a result that is JSON already is not as the step's schema asks."""
         if (schema := self.call.options.output_schema) is not None:
-            judge_output(f"step {self.path}", output, schema)
+            for value in self.call.judged(output):
+                judge_output(f"step {self.path}", value, schema)
 
     def succeed_encoded(self, output: JsonValue) -> Flow[None]:
         """Record a result that is JSON already."""

@@ -16,6 +16,7 @@ from omium.errors import (
     EffectUnavailable,
     EffectUnresolved,
     LimitReached,
+    OutputInvalid,
     Unserialisable,
 )
 from omium.jsonvalue import JsonValue, decode
@@ -23,6 +24,8 @@ from omium.retry import may_retry
 from omium.sdk.attempts import Attempt, Recorded
 from omium.sdk.flows import Flow
 
+RETURNED = (OutputInvalid, Unserialisable)
+"""What says that the function has returned, though nothing that is recorded: the effect may have happened."""
 LAST_WORD_S = 5.0  # for the report of an effect that was interrupted: nobody wants to wait
 
 
@@ -72,7 +75,7 @@ class EffectAttempt(Attempt):
         if self._was_not_applied(error):
             yield from self._end("not_applied", error=error, delay_s=delay_s)
             return delay_s
-        if self.call.options.effect == "once" or isinstance(error, Unserialisable):
+        if self.call.options.effect == "once" or isinstance(error, RETURNED):
             delay_s = None
         yield from self._end("unknown", error=error, delay_s=delay_s)
         if delay_s is not None:
@@ -94,6 +97,8 @@ class EffectAttempt(Attempt):
             return
 
     def _was_not_applied(self, error: Exception) -> bool:
+        if isinstance(error, RETURNED):
+            return False
         policy = self.call.options.retry
         return isinstance(error, EffectNotApplied) or (bool(policy.retry_on) and may_retry(policy, error))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from omium.errors import OutputInvalid, Unserialisable
+from omium.errors import OmiumError, OutputInvalid, Unserialisable
 from omium.jsonvalue import (
     MAX_VALUE_BYTES,
     JsonValue,
@@ -50,12 +50,14 @@ def encode_bounded(who: str, result: object, types: TypeRegistry) -> JsonValue:
     return output
 
 
-def judge_output(who: str, output: JsonValue, schema: Mapping[str, Any]) -> None:
-    """Raise `OutputInvalid`, naming `who`, where what is recorded is not as `schema` asks.
+def take_whole(output: JsonValue) -> tuple[JsonValue, ...]:
+    """Return what a schema judges of an output: all of it, as people see it, without the tags of classes."""
+    return (plain(output),)
 
-    Values are judged as people see them (`omium executions show --json`): without the tags of their classes.
-    """
-    problems = _schemas().check_value(schema, plain(output))
+
+def judge_output(who: str, output: JsonValue, schema: Mapping[str, Any]) -> None:
+    """Raise `OutputInvalid`, naming `who`, where `output` is not as `schema` asks."""
+    problems = _schemas().check_value(schema, output)
     if problems:
         first, more = problems[0], f" And {len(problems) - 1} more." if problems[1:] else ""
         at = f"{first.pointer}: " if first.pointer else ""
@@ -66,7 +68,10 @@ def judge_output(who: str, output: JsonValue, schema: Mapping[str, Any]) -> None
 
 def find_schema_fault(schema: Mapping[str, Any]) -> str:
     """Return why no output can be judged by `schema`, empty if it can be used."""
-    refused = _schemas().check_schema(schema)
+    try:
+        refused = _schemas().check_schema(schema)
+    except (OmiumError, TypeError, ValueError) as error:
+        return f"A schema is JSON, and this is none: {error}"
     if refused is None:
         return ""
     return f"{refused} (at {refused.pointer})" if refused.pointer else str(refused)

@@ -233,6 +233,18 @@ def test_a_workflow_of_the_engine_has_no_crew_to_edit():
         apply_spec(crew, load_spec(export_workflow(crew)))
 
 
+def test_a_crew_whose_outputs_are_judged_is_crewais_to_run():
+    schema = {"required": ["raw"]}
+    mine = instrument(pair(), name="mine", nodes={"write": TaskPolicy(output_schema=schema)})
+
+    document = export_workflow(mine)
+
+    assert document["runtime"]["mode"] == "native"
+    assert document["x-native-because"] == ["The output of write is judged by a schema, as CrewAI gives it."]
+    assert document["nodes"][1]["checkpoint"] == {"payload": schema}
+    assert apply_spec(mine, load_spec(document)).policies["write"].output_schema == schema
+
+
 def test_what_was_instrumented_is_exported_with_its_policies_and_keeps_its_settings(server):
     mine = instrument(
         pair(),

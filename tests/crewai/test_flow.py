@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 import omium
 from omium.adapters.crew import TaskPolicy, instrument
-from omium.errors import ConfigError
+from omium.errors import ConfigError, OutputInvalid
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -133,6 +133,21 @@ def test_a_methods_policy_tries_again(server):
 
     assert flow.kickoff() in (12, 22)
     assert {step["key"]: step["attempt"] for step in server.newest()["steps"]} == {"first": 1, "second": 2}
+
+
+@pytest.mark.parametrize(("type_", "ends"), [("integer", "completed"), ("string", "failed")])
+def test_what_a_method_returned_is_judged_by_its_schema(server, type_, ends):
+    policy = TaskPolicy(output_schema={"type": type_}, retry=2)
+    flow = instrument(
+        make_flow([], dict), name="judged", nodes={"first": policy, "second": TaskPolicy(retry=2)}
+    )
+
+    if ends == "completed":
+        flow.kickoff()
+    else:
+        with pytest.raises(OutputInvalid, match=r"step first returned .* 1 is not of type"):
+            flow.kickoff()
+    assert server.newest()["status"] == ends
 
 
 def test_another_flow_is_left_alone(server):

@@ -8,7 +8,7 @@ from collections import Counter
 
 from tests.builtin.model_server import ScriptedModel, say
 
-__all__ = ["INPUT_TOKENS", "OUTPUT_TOKENS", "ask", "cached_of", "open_scripted", "say", "usage_of"]
+__all__ = ["INPUT_TOKENS", "OUTPUT_TOKENS", "ask", "cached_of", "open_scripted", "say", "stream", "usage_of"]
 
 INPUT_TOKENS, OUTPUT_TOKENS = 11, 7  # of every answer
 
@@ -21,6 +21,20 @@ def ask(*calls):
     ]
     message = {"role": "assistant", "content": None, "tool_calls": tool_calls}
     return {"message": message, "finish_reason": "tool_calls"}
+
+
+def stream(*texts):
+    """An answer that comes in parts."""
+    chunk = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "tiny-1"}
+    usage = {"prompt_tokens": INPUT_TOKENS, "completion_tokens": OUTPUT_TOKENS}
+    usage["total_tokens"] = sum(usage.values())
+    parts = [
+        *({**chunk, "choices": [{"index": 0, "delta": {"content": text}}]} for text in texts),
+        {**chunk, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {**chunk, "choices": [], "usage": usage},
+    ]
+    body = "".join(f"data: {json.dumps(part)}\n\n" for part in parts) + "data: [DONE]\n\n"
+    return (200, "content-type: text/event-stream\r\n", body.encode())
 
 
 @contextlib.contextmanager

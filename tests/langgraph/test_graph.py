@@ -117,11 +117,15 @@ def test_of_a_node_without_a_record_langgraphs_own_checkpoint_stands_for_it(serv
 
 
 def test_what_a_node_writes_that_is_not_as_its_schema_asks_fails_it(server):
+    ran = []
+
     def moving(state):
+        ran.append(1)
         return Command(update={"x": "far"}, goto="add")
 
     schema = {"type": "object", "properties": {"update": {"properties": {"x": {"type": "number"}}}}}
-    builder = StateGraph(State).add_node(moving, destinations=("add",)).add_node(add)
+    own = RetryPolicy(max_attempts=3, initial_interval=0.01)  # LangGraph tries no ValueError again
+    builder = StateGraph(State).add_node(moving, destinations=("add",), retry_policy=own).add_node(add)
     graph = instrument(
         builder.add_edge(START, "moving"), name="judged", nodes={"moving": NodePolicy(output_schema=schema)}
     )
@@ -129,6 +133,7 @@ def test_what_a_node_writes_that_is_not_as_its_schema_asks_fails_it(server):
     with pytest.raises(OutputInvalid, match=": /update/x: "):
         graph.invoke({"x": 1})
     assert [step["name"] for step in server.newest()["steps"]] == ["moving"]
+    assert ran == [1]
 
 
 def test_langgraphs_own_retry_is_kept(server):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 import omium
+from omium.adapters.recorded import StepPolicy
 from omium.errors import ConfigError, OutputInvalid, Suspended
 from omium.jsonvalue import input_record
 from tests.sdk.edge import Edge, entered, record
@@ -105,8 +106,10 @@ async def test_an_async_stream_is_judged_the_same_way(edge):
     assert [write["type"] for write in edge.writes] == ["step.completed", "step.attempt_failed"]
 
 
-def test_of_an_effect_nobody_can_tell_then_whether_it_happened(edge):
-    bill = make_step(effect=True, retry=3)
+@pytest.mark.parametrize("effect", [True, "idempotent"])
+@pytest.mark.parametrize("retry", [3, omium.RetryPolicy(max_attempts=3, retry_on=(Exception,))])
+def test_of_an_effect_nobody_can_tell_then_whether_it_happened(edge, effect, retry):
+    bill = make_step(effect=effect, retry=retry)
 
     with entered(edge.driving()), pytest.raises(Suspended, match="unknown after OutputInvalid"):
         bill("much")
@@ -133,6 +136,7 @@ def test_outside_an_execution_nothing_is_recorded_and_nothing_judged():
         ({"output_schema": {"type": "thing"}}, "Step bill: its output_schema cannot be used. .*valid.*/type"),
         ({"output_schema": {"$ref": "https://127.0.0.1:9/bill.json"}}, "nothing is fetched"),
         ({"output_schema": "object"}, "a JSON Schema as a dict, not 'object'"),
+        ({"output_schema": {"const": {1, 2}}}, "A schema is JSON, and this is none"),
         ({"output_schema": TOTAL, "record": False}, "keeps nothing that an output_schema could judge"),
     ],
 )
@@ -148,3 +152,10 @@ def test_a_schema_that_its_owner_changes_later_judges_as_it_did(edge):
 
     with entered(edge.driving()):
         assert bill() == {"total": 7}
+
+
+def test_a_policy_of_an_adapter_is_judged_where_it_is_made():
+    with pytest.raises(ConfigError, match="its output_schema cannot be used"):
+        StepPolicy(output_schema={"type": "thing"})
+    with pytest.raises(ConfigError, match="keeps nothing"):
+        StepPolicy(output_schema=TOTAL, record=False)

@@ -235,3 +235,8 @@ def test_what_a_pipeline_cannot_follow_is_refused():
 
     with pytest.raises(ConfigError, match="branching is the pipeline's own function, which is no step"):
         apply_spec(branching, load_spec(document))
+
+    document = export_pipeline(nested.pipeline)
+    document["nodes"][0] |= {"effect": True, "checkpoint": {"enabled": False}}
+    with pytest.raises(ConfigError, match="load: an effect is always recorded"):
+        apply_spec(nested.pipeline, load_spec(document))

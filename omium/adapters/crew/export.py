@@ -31,6 +31,7 @@ from omium.spec.limits import NAME_CHARACTERS_MAX
 Mode = Literal["engine", "native"]
 _FLOW: Final = "The methods of a flow are Python code, and CrewAI chooses which of them follow."
 _WANTED: Final = "It was exported for CrewAI, though Omium's engine could run it."
+_JUDGED: Final = "The output of {} is judged by a schema, as CrewAI gives it."
 _UNNAMED: Final = "crew"
 """What CrewAI calls a crew that nobody named."""
 
@@ -54,6 +55,10 @@ def export_workflow(
         crew = read_crew(subject, obj.agents if isinstance(obj, Applied) else None)
         called, owners = _name_crew(subject, entrypoint), [subject, *crew.agents.values()]
         because = explain_native(subject, crew.tasks, crew.agents) if crew.tasks else []
+        policies = find_policies(obj)
+        because += [
+            _JUDGED.format(id_) for id_ in crew.tasks if id_ in policies and policies[id_].output_schema
+        ]
         if not because and mode == "native":
             because = [_WANTED]
         parts = export_crew(crew) if because else export_engine(crew)

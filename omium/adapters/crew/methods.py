@@ -18,7 +18,7 @@ from omium.adapters.crew.naming import make_id
 from omium.adapters.crew.plain import make_plain
 from omium.adapters.crew.runs import Part, Run, arecord, find_place
 from omium.errors import Unserialisable
-from omium.jsonvalue import TypeRegistry, encode, json_bytes
+from omium.jsonvalue import JsonValue, TypeRegistry, encode, json_bytes, plain
 
 Execute = Callable[..., Coroutine[Any, Any, tuple[Any, str | None]]]
 _MISSING = object()
@@ -65,7 +65,8 @@ async def run_method(
     # By its name and number: what it is given follows from the methods before it, and may hold random ids.
     options = run.policy_of(name).options(name, match="name")
     given = {"arguments": make_plain([*args, *kwargs.values()])}
-    done: _Done = await arecord(place, Part(options, given, _dump, load), node)
+    part = Part(options, given, _dump, load, judged=_list_returned)
+    done: _Done = await arecord(place, part, node)
     return done.answer
 
 
@@ -79,6 +80,11 @@ def _is_crewais_own(class_: type) -> bool:
 
 def _dump(done: _Done) -> dict[str, Any]:
     return done.form
+
+
+def _list_returned(recorded: JsonValue) -> list[JsonValue]:
+    """Return what the method itself returned."""
+    return [plain(recorded["result"])] if isinstance(recorded, dict) else []
 
 
 def read_state(flow: Any, types: TypeRegistry) -> dict[str, bytes]:

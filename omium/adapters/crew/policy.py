@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from omium.retry import RetryPolicy
-from omium.sdk.options import Concurrency, StepOptions, make_step_options
+from omium.sdk.options import Concurrency, StepOptions, check_output_schema, make_step_options
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,9 @@ class TaskPolicy:
     concurrency: Concurrency | None = None
     record: bool = True
     output_schema: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        check_output_schema("of this policy", self.output_schema, record=self.record)
 
     def options(self, name: str, *, match: Literal["name"] | None = None) -> StepOptions:
         """Return the options of the step that stands for the node `name`."""

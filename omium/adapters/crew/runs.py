@@ -18,7 +18,7 @@ from typing import Any
 from omium.adapters.crew.naming import find_id, make_id, name_nodes
 from omium.adapters.crew.policy import TaskPolicy
 from omium.errors import Suspension
-from omium.jsonvalue import input_record
+from omium.jsonvalue import JsonValue, input_record
 from omium.sdk.async_calls import run_async
 from omium.sdk.attempts import StepCall
 from omium.sdk.calling import find_active_frame
@@ -26,6 +26,7 @@ from omium.sdk.calls import Call
 from omium.sdk.context import Frame
 from omium.sdk.flows import drive_async, drive_sync
 from omium.sdk.options import StepOptions
+from omium.sdk.results import take_whole
 from omium.sdk.steps import run_step
 
 
@@ -148,6 +149,8 @@ class Part:
     dump: Callable[[Any], object]
     load: Callable[[Any], Any]
     key: str | None = None
+    judged: Callable[[JsonValue], Iterable[JsonValue]] = take_whole
+    """What of the record an output schema judges."""
 
 
 def record(place: tuple[Run, Frame], part: Part, work: Callable[[], Any]) -> Any:
@@ -211,4 +214,5 @@ def _make_step(frame: Frame, part: Part, invoke: Callable[[Frame], object]) -> S
         frame.in_order,
         types,
         invoke,
+        part.judged,
     )

@@ -44,17 +44,29 @@ class Run:
         self._is_alone = ALONE.get()
         self._frame = frame
         self._limit_s = workflow._timeout  # noqa: SLF001  # it has no public name
-        self.turns = Turns(LoopClock(), self.codec, self._make_late, self._deliver)
+        self.turns = Turns(
+            LoopClock(),
+            self.codec,
+            self._make_late,
+            self._deliver,
+            has_records=frame.driving.book.has_records,
+        )
         self.store = RecordedStore(queues.state_store, self.codec)
         queues.receive_queue = self.turns.mailbox
         self._streamed: defaultdict[str, list[Event]] = defaultdict(list)
         self._noted: dict[str, tuple[dict[str, Any], str, bool]] = {}
+        self._left_out: set[str] = set()
 
     def note(self, invocation: str, recorded: dict[str, Any], digest: str, *, again: bool) -> None:
         """Keep what is recorded of a step until it is its turn."""
         kept = ("state", "state_number", "writes")
         state: dict[str, Any] = {name: recorded[name] for name in kept if name in recorded}
         self._noted[invocation] = (state, digest, again)
+
+    def leave_out(self, invocation: str) -> None:
+        """Let nothing depend on what a step gave that has no record: it runs again, and may give another."""
+        self._left_out.add(invocation)
+        self.take_streamed(invocation)
 
     def stream(self, event: Event) -> None:
         """Note what a step streams, for its record."""
@@ -71,6 +83,8 @@ class Run:
         return self._streamed.pop(invocation, [])
 
     async def _deliver(self, invocation: str) -> str:
+        if invocation in self._left_out:
+            return ""
         state, digest, again = self._noted.pop(invocation, ({}, "", False))
         await self.store.deliver(invocation, state, again=again)
         return digest

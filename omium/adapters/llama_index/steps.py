@@ -35,7 +35,7 @@ from omium.adapters.llama_index.usage import metered
 from omium.adapters.llama_index.values import show_event
 from omium.adapters.recorded import Form, record_async
 from omium.errors import OmiumError
-from omium.jsonvalue import input_record
+from omium.jsonvalue import JsonValue, input_record, plain
 from omium.sdk.attempts import RETRIED
 from omium.sdk.current import capture_failure
 from omium.sdk.options import StepOptions
@@ -68,7 +68,7 @@ class StepRun:
         }  # fmt: skip
         turns = self._run.turns
         turns.begin(self._id, is_recorded=self._options.record)
-        form: Form[list[Any]] = Form(self._dump, self._load)
+        form: Form[list[Any]] = Form(self._dump, self._load, _list_returned)
         try:
             outputs = await record_async(self._options, self._describe(), self._run_step, form)
         except asyncio.CancelledError:
@@ -164,6 +164,9 @@ class StepRun:
 
     def _dump(self, outputs: list[Any]) -> dict[str, Any]:
         run = self._run
+        if not self._options.record:
+            run.leave_out(self._id)
+            return {}
         told = run.codec.dump_outputs(self._call["step_name"], outputs)
         streamed = [run.codec.dump_event(each) for each in run.take_streamed(self._id)]
         recorded = {**told, **run.store.record(self._id)} | ({"streamed": streamed} if streamed else {})
@@ -193,3 +196,10 @@ class StepRun:
                 self._run.turns.mailbox.put_nowait(
                     TickAddEvent(event=sent.event, step_id=sent.step_id, recovery_counts=counts, emission=key)
                 )
+
+
+def _list_returned(recorded: JsonValue) -> list[JsonValue]:
+    """Return the event that a step returned, by its fields; none where it failed, collects or waits."""
+    results = recorded["results"] if isinstance(recorded, dict) else []
+    returned = [each.get("result") for each in results if each.get("type") == "result"]  # type: ignore[union-attr]
+    return [plain(each["value"]) for each in returned if isinstance(each, dict)]

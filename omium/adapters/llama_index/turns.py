@@ -42,7 +42,10 @@ class Entry:
 
 
 class Turns:
-    """The order of one run. `late` makes the record of its next part, `deliver` is told whose turn it is."""
+    """The order of one run. `late` makes the record of its next part, `deliver` is told whose turn it is.
+
+    `has_records` says whether anything of the execution is recorded: without that, nothing is waited for.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,8 @@ class Turns:
         codec: EventCodec,
         late: Callable[[int, str], LateRecord],
         deliver: Deliver,
+        *,
+        has_records: bool,
     ) -> None:
         self._codec = codec
         self.clock = clock
@@ -71,6 +76,9 @@ class Turns:
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._needs: dict[str, int] = {}
         self._unrecorded: set[str] = set()
+        self._leading: set[str] = set()
+        """Runs of steps without a record behind which there may be records: these come back first."""
+        self._has_records = has_records
         self._held: defaultdict[str, list[asyncio.Event]] = defaultdict(list)
         self._let_go: set[str] = set()
 
@@ -81,6 +89,7 @@ class Turns:
         self._tasks[invocation] = task
         if not is_recorded:
             self._unrecorded.add(invocation)
+            self._leading |= {invocation} if self._has_records else set()
         self._needs[invocation] = self._entries
 
     def fail(self, failure: BaseException) -> None:
@@ -200,17 +209,18 @@ class Turns:
             if self.clock.is_due:
                 return TIME
             if not self._settled and self.mailbox.is_empty and all(map(self._is_waiting, workers)):
-                self._settled = True
-                for name in list(self._held):
+                leading = self._leading.intersection(self._held)
+                self._settled = not leading
+                for name in leading or list(self._held):
                     self._release(name)
             await self._await_change([*(each.task for each in workers), pull], within_s=self.clock.left_s)
 
     def _is_waiting(self, worker: WorkerTask) -> bool:
-        """Say whether nothing recorded can come from this step: it waits to run, or runs already."""
+        """Say whether nothing recorded can come of this step: it waits to run, or runs already."""
         if worker.task.done():
             return True
         names = {name for name, task in self._tasks.items() if task is worker.task}
-        return bool(names & (set(self._held) | self._let_go))
+        return bool(names & (set(self._held) | (self._let_go - self._leading)))
 
     def _release(self, invocation: str) -> None:
         self._let_go.add(invocation)

@@ -6,7 +6,8 @@ answer, not the request: messages are shown as the step's input, headers and fur
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from agents import Model, ModelProvider, ModelResponse, ModelSettings
@@ -17,6 +18,8 @@ from pydantic import TypeAdapter
 
 from omium.adapters.circling import CIRCLING, refuse_circles
 from omium.adapters.recorded import Form, record_async, shorten_messages
+from omium.jsonvalue import JsonValue, plain
+from omium.sdk.attempts import StepCall
 from omium.sdk.calling import find_active_frame, prepare
 from omium.sdk.calls import Call
 from omium.sdk.current import record_usage
@@ -121,7 +124,12 @@ class RecordedModel(Model):  # type: ignore[misc]  # the framework is not instal
                 yield event
             return
         call = Call(node, (), _describe(*asked))
-        chunks = stream_async(prepare(frame, self._options, call), call, frame.driving.link.async_ports)
+        prepared = prepare(frame, self._options, call)
+
+        def make(invoke: Callable[[Any], object]) -> StepCall:
+            return replace(prepared(invoke), judged=_list_responses)
+
+        chunks = stream_async(make, call, frame.driving.link.async_ports)
         async for event in chunks:
             yield event
 
@@ -193,6 +201,22 @@ def _dump(response: ModelResponse) -> object:
         "response_id": response.response_id,
         "request_id": getattr(response, "request_id", None),
     }
+
+
+def _list_responses(chunks: JsonValue) -> list[JsonValue]:
+    """Return the answer that a stream has told at its end, in the form of one that was not streamed."""
+    told = [plain(each) for each in chunks] if isinstance(chunks, list) else []
+    answers = [each["response"] for each in told if isinstance(each, dict) and each.get("response")]
+    if not answers or not isinstance(answers[-1], dict):
+        return []
+    return [
+        {
+            "output": answers[-1].get("output"),
+            "usage": answers[-1].get("usage"),
+            "response_id": answers[-1].get("id"),
+            "request_id": None,
+        }
+    ]
 
 
 def _load(recorded: Mapping[str, Any]) -> ModelResponse:

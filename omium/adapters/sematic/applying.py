@@ -67,7 +67,9 @@ def _list_policies(nodes: tuple[Node, ...], place: str) -> Iterator[tuple[str, S
         here = "" if _says(node, _PIPELINE) else join_path(place, node.id)
         _refuse(node, here)
         if asks_policy(node):
-            yield here, _read_policy(node)
+            policy = _read_policy(node)
+            policy.options(node.id)  # what contradicts each other is told here
+            yield here, policy
         if node.body is not None:
             yield from _list_policies(node.body.nodes, here)
 

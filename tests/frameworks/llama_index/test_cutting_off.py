@@ -13,7 +13,7 @@ from workflows import Context, Workflow, step
 from workflows.events import Event, StartEvent, StopEvent
 
 import omium
-from omium.adapters.llama_index import instrument
+from omium.adapters.llama_index import StepPolicy, instrument
 
 ROUNDS, WIDTH = 3, 4
 
@@ -103,13 +103,20 @@ class Weaving(Workflow):
         return StopEvent(result=[state.counted, state.order])
 
 
-@pytest.mark.parametrize("seed", [3, 4, 7, 121])
-def test_a_workflow_cut_off_anywhere_ends_as_if_it_had_run_through(server, seed):
+@pytest.mark.parametrize(
+    ("seed", "unrecorded"),
+    [(3, ()), (4, ()), (7, ()), (121, ())]
+    + [(seed, (name,)) for name in ("begin", "collect", "turn") for seed in (1, 2)]
+    + [(5, ("begin", "judge", "turn"))],
+)
+def test_a_workflow_cut_off_anywhere_ends_as_if_it_had_run_through(server, seed, unrecorded):
+    """Also where some steps have no records, and run again on every resume."""
     chance = random.Random(seed)
     flow = type("Weaving", (Weaving,), {"chance": chance, "left": chance.randrange(1, 40), "told": []})(
         timeout=60
     )
-    durable = instrument(flow, name="weaving")
+    nodes = {name: StepPolicy(record=False) for name in unrecorded}
+    durable = instrument(flow, name="weaving", nodes=nodes)
     result = execution = None
     for _ in range(40):
         try:
@@ -128,6 +135,37 @@ def test_a_workflow_cut_off_anywhere_ends_as_if_it_had_run_through(server, seed)
     # What was decided once was decided so ever after, and is what the end is made of.
     assert set(flow.told) == {(at, tuple(order[at * WIDTH :][:WIDTH])) for at in range(ROUNDS)}
     assert Counter(each for each, _ in flow.told)[0] < 40
+
+
+class Fanning(Workflow):
+    """A step without a record, behind which one has a record and the other has not."""
+
+    away = True
+
+    @step
+    async def begin(self, ev: StartEvent) -> Whole:
+        return Whole(round=0, numbers=[])
+
+    @step
+    async def note(self, ctx: Context, ev: Whole) -> None:
+        async with ctx.store.edit_state() as state:
+            state.seen = ["note"]
+
+    @step
+    async def look(self, ctx: Context, ev: Whole) -> StopEvent:
+        if self.away:
+            await asyncio.sleep(0.2)
+            type(self).away = False
+            raise ConnectionError("away")
+        return StopEvent(result=(await ctx.store.get_state()).get("seen"))
+
+
+def test_what_has_to_run_waits_for_records_behind_a_step_that_has_none(server):
+    durable = instrument(Fanning(timeout=30), nodes={"begin": StepPolicy(record=False)})
+    with pytest.raises(ConnectionError):
+        durable.run_sync()
+
+    assert omium.resume(server.newest()["id"]) == ["note"]
 
 
 class Waiting(Workflow):

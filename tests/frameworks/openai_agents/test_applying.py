@@ -4,7 +4,7 @@ import asyncio
 from types import ModuleType
 
 import pytest
-from agents import Agent, OpenAIChatCompletionsModel, function_tool, handoff
+from agents import Agent, OpenAIChatCompletionsModel, Runner, function_tool, handoff
 from openai import AsyncOpenAI, InternalServerError
 
 import omium
@@ -13,7 +13,7 @@ from omium.adapters.openai_agents import apply_spec, export_workflow, instrument
 from omium.errors import ConfigError, OutputInvalid
 from omium.sdk.registry import PinnedVersion
 from omium.spec.check import load_spec
-from tests.frameworks.scripted import ask, say
+from tests.frameworks.scripted import ask, say, stream
 
 AT_ONCE = {"max_attempts": 2, "initial_delay_s": 0, "jitter": False}
 AWAY = (500, "", {"error": {"message": "overloaded"}})
@@ -115,6 +115,30 @@ def test_an_answer_that_is_not_as_the_checkpoint_asks_fails_the_execution(server
         instrument(apply_spec(triage, load_spec(document))).run_sync("hi")
 
     assert (len(model.requests), server.newest()["status"]) == (1, "failed")
+
+
+@pytest.mark.parametrize(("items_max", "ends"), [(1, "completed"), (0, "failed")])
+async def test_an_answer_that_is_streamed_is_judged_like_one_that_is_not(server, model, items_max, ends):
+    triage = make_agents(model.base_url)
+    document = edit(triage)
+    items = {"type": "object", "properties": {"output": {"type": "array", "maxItems": items_max}}}
+    document["nodes"][0]["checkpoint"] = {"payload": items}
+    durable = instrument(apply_spec(triage, load_spec(document)))
+    model.script = [stream("Fi", "ne.")]
+
+    @omium.workflow(name="streaming")
+    async def streaming():
+        result = Runner.run_streamed(durable.agent, "hi")
+        async for _ in result.stream_events():
+            pass
+        return result.final_output
+
+    if ends == "completed":
+        assert await streaming() == "Fine."
+    else:
+        with pytest.raises(OutputInvalid, match=r": /output: "):
+            await streaming()
+    assert server.newest()["status"] == ends
 
 
 def test_a_retry_of_the_spec_holds_for_the_answers_of_its_agent(server, model):

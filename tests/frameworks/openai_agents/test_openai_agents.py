@@ -17,7 +17,7 @@ from omium.adapters.openai_agents import StepPolicy, export_workflow, instrument
 from omium.errors import ConfigError
 from omium.spec.check import check_spec
 from tests.frameworks.openai_agents import support
-from tests.frameworks.scripted import ask, cached_of, say, usage_of
+from tests.frameworks.scripted import ask, cached_of, say, stream, usage_of
 
 SCRIPT = Path(support.__file__)
 ANSWERS = [
@@ -161,14 +161,7 @@ async def test_inside_a_workflow_of_ones_own_turns_are_steps_of_that(server, mod
 
 
 async def test_a_stream_is_recorded_and_streamed_again(server, model):
-    chunk = {"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "tiny-1"}
-    parts = [
-        {**chunk, "choices": [{"index": 0, "delta": {"role": "assistant", "content": "Hel"}}]},
-        {**chunk, "choices": [{"index": 0, "delta": {"content": "lo"}, "finish_reason": "stop"}]},
-        {**chunk, "choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}},
-    ]
-    body = "".join(f"data: {json.dumps(part)}\n\n" for part in parts) + "data: [DONE]\n\n"
-    model.script = [(200, "content-type: text/event-stream\r\n", body.encode())]
+    model.script = [stream("Hel", "lo")]
     agent = instrument(support.expert, name="streaming")
     seen = []
 
