@@ -41,6 +41,7 @@ from omium.sdk.registry import ATTRIBUTE, REGISTRY, PinnedVersion, Workflow, fin
 from omium.sdk.session import current_session
 from omium.spec.check import load_spec, restore_spec
 from omium.spec.document import Spec
+from omium.spec.reading_order import in_reading_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -148,13 +149,15 @@ class Served:
         return made
 
     def _make(self, version: PinnedVersion) -> Workflow:
-        spec = restore_spec(version.document)
+        # As `omium workflows export` prints it: what is refused is named by its place in there.
+        document = in_reading_order(version.document)
+        spec = restore_spec(document)
         told = f"{version.workflow} version {version.number}"
         framework = self._subject.framework
         exported = self._export(self._subject.value, spec)
         # What only a run of the object can tell is not exported without one.
         without_trace = find_part(framework, "applying", "without_trace")
-        compared = restore_spec(without_trace(version.document)) if without_trace is not None else spec
+        compared = restore_spec(without_trace(document)) if without_trace is not None else spec
         changed = refuse_other_code(exported, compared, told)
         apply_spec = find_part(framework, "applying", "apply_spec")
         if apply_spec is None:

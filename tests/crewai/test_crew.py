@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from crewai import LLM, Agent, BaseLLM, Crew, Task
@@ -103,6 +104,18 @@ def test_a_crew_beside_an_instrumented_one_is_left_alone(server, model):
     assert own.kickoff({"topic": "otters"}).raw == "A text."
     assert outer() == "A text."
     assert server.newest()["steps"] == []
+
+
+def test_runs_of_one_crew_beside_each_other_have_their_own_inputs(server, model):
+    """Each with the texts as they were written, also behind a run that has filled them in."""
+    durable = instrument(make_crew(say("research", "On {topic}.")), name="report")
+    assert durable.kickoff({"topic": "tea"}).raw == "On tea."
+    topics = [f"topic {number}" for number in range(6)]
+
+    with ThreadPoolExecutor(len(topics)) as pool:
+        outputs = list(pool.map(lambda topic: durable.kickoff({"topic": topic}).raw, topics))
+
+    assert outputs == [f"On {topic}." for topic in topics]
 
 
 def test_a_crew_inside_a_workflow_is_a_scope_of_its_execution(server, model):

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,8 @@ writer = Agent(role="Writer of {topic}", goal="Write", backstory="Writes.", llm=
 find = Task(name="find", description="Find {topic}. [[say: Tea is old.]]", expected_output="a", agent=finder)
 write = Task(name="write", description="Write. [[say: A text.]]", expected_output="b", agent=writer)
 crew = Crew(name="papers", agents=[finder, writer], tasks=[find, write])
+letter = Task(name="to", description="Write. [[say: Dear {customer}.]]", expected_output="c", agent=writer)
+letters = Crew(name="letters", agents=[writer], tasks=[letter])
 print("a module that prints when it is imported")
 
 
@@ -99,10 +102,14 @@ class Native:
                 process.kill()
                 process.wait(TIMEOUT_S)
 
-    def run(self, name, **inputs):
+    def start(self, name, **inputs):
         body = {"workflow": name, "driver": "worker", "input": inputs, "input_digest": "0" * 64}
-        execution = self.server.post("/v1/executions", body)["id"]
+        return self.server.post("/v1/executions", body)["id"]
 
+    def run(self, name, **inputs):
+        return self.ended(self.start(name, **inputs))
+
+    def ended(self, execution):
         def look():
             detail = self.server.detail(execution)
             return detail if detail["status"] in ("completed", "failed", "paused", "cancelled") else None
@@ -143,3 +150,14 @@ def test_what_was_imported_runs_on_a_worker_in_crewais_own_order_and_as_edited(n
     assert keys[0] == keys[1] == ["find", "find/model", "write", "write/model"]
     assert keys[2:] == [["judge", "decide", "lengthen"], ["judge", "decide", "shorten"]]
     assert [each["output"] for each in (few, many)] == ["lengthened", "shortened"]
+
+
+def test_executions_of_one_crew_on_one_worker_have_their_own_inputs(native, model):
+    native.omium("export", "crew.py:letters", "--import", "--mode", "native")
+    customers = ["Alice", "Bob", "Carol", "Dave", "Erin", "Frank"]
+    with native.worker("crew.py:letters"):
+        started = [native.start("letters", topic="tea", customer=customer) for customer in customers]
+        done = [native.ended(each) for each in started]
+
+    said = [re.findall(r'"raw": "([^"]+)"', json.dumps(each["output"]))[0] for each in done]
+    assert said == [f"Dear {customer}." for customer in customers]

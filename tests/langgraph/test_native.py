@@ -11,9 +11,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from langgraph.graph import START, StateGraph
 
 import omium
+from omium.adapters.langgraph import export_graph
 from omium.adapters.native import adopt
+from omium.errors import ConfigError
+from omium.sdk.registry import PinnedVersion
 from tests.sdk.served import TIMEOUT_S, wait_until
 
 GRAPH = """
@@ -373,3 +377,17 @@ def test_of_a_file_what_cannot_be_served_under_its_name_is_left_out_and_said(ser
     assert sorted(adopt("mine.py:chai", module, module.chai)) == ["chai"]
     assert sorted(adopt("mine.py:make", module, lambda: module.other)) == ["tea"]
     assert adopt("mine.py:make_chai", module, module.make_chai) == {}
+
+
+def test_a_refused_edit_is_named_by_its_place_in_what_an_export_prints():
+    """A stored document is sorted by ids; nobody sees it like that."""
+    module = ModuleType("tea")
+    builder = StateGraph(dict).add_node("zest", lambda state: state).add_node("add", lambda state: state)
+    module.graph = builder.add_edge(START, "zest").add_edge("zest", "add").compile(name="tea")
+    (served,) = adopt("tea.py:graph", module, module.graph).values()
+    document = export_graph(module.graph, entrypoint="tea.py:graph")
+    document["nodes"].sort(key=lambda node: node["id"])
+    node_of(document, "zest")["defer"] = True
+
+    with pytest.raises(ConfigError, match="/nodes/0/defer cannot be edited"):
+        served.versions.make(PinnedVersion("tea", 2, "digest", document))

@@ -168,8 +168,9 @@ def _point(edit: _Edit, spec: Spec) -> str:
 
 
 def _refuse(edit: _Edit, spec: Spec) -> ConfigError:
+    whose = f" ({edit.change.what} {edit.change.id})" if edit.change.id else ""
     did = {"added": "is not in there", "removed": "is only in there", "changed": "is another in there"}
     return ConfigError(
-        f"{_point(edit, spec)} cannot be applied to the code that is served: it {did[edit.change.kind]}."
-        " Change the code and export it again, or take the edit back."
+        f"{_point(edit, spec)} cannot be applied to the code that is served: it {did[edit.change.kind]}"
+        f"{whose}. Change the code and export it again, or take the edit back."
     )

@@ -7,9 +7,11 @@ agents of one crew; a model that is edited becomes another one.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeAlias
+from uuid import uuid4
 
-from omium.adapters.crew.export_crew import CrewParts
+from omium.adapters.crew.export_crew import CrewParts, read_crew
 from omium.adapters.crew.naming import find_id
 
 _LLM_DERIVED: Final = (
@@ -20,6 +22,12 @@ _LLM_DERIVED: Final = (
     "supports_tools",
 )
 """Fields that a model works out from its name when it is made."""
+_TASK_TEXTS: Final = ("description", "expected_output", "output_file")
+_AGENT_TEXTS: Final = ("role", "goal", "backstory")
+"""What a kickoff fills with its inputs."""
+
+Texts: TypeAlias = Mapping[int, Mapping[str, Any]]
+"""Texts by field, of each task and agent by its `id()`."""
 
 
 def copy_crew(parts: CrewParts) -> CrewParts:
@@ -50,6 +58,48 @@ def copy_crew(parts: CrewParts) -> CrewParts:
     if lead is not None:
         crew.__dict__["manager_agent"] = agents[str(find_id(parts.agents, lead))]
     return CrewParts(crew, tasks, agents, parts.manager)
+
+
+def read_texts(crew: Any) -> Texts:
+    """Return the texts of a crew's tasks and agents as they were written, before its last kickoff.
+
+    Right only while no kickoff works with the crew: it writes into these texts one after another.
+    """
+    return {
+        id(part): {field: _read_text(part, field) for field in fields}
+        for parts, fields in _list_parts(crew)
+        for part in parts
+    }
+
+
+def copy_for_run(crew: Any, texts: Texts) -> Any:
+    """Return a copy of the crew with these texts (`read_texts`), which its next kickoff fills with inputs.
+
+    CrewAI's own `copy()` keeps what the last kickoff has filled in, so a run would be given another one's.
+    """
+    parts = read_crew(crew)
+    copied = copy_crew(parts)
+    pairs = [(task, copied.tasks[id_]) for id_, task in parts.tasks.items()]
+    pairs += [(agent, copied.agents[id_]) for id_, agent in parts.agents.items()]
+    for part, made in pairs:
+        made.__dict__["id"] = uuid4()
+        for field, text in texts.get(id(part), {}).items():
+            made.__dict__[field] = text
+            (made.__pydantic_private__ or {})[f"_original_{field}"] = None
+    for id_, task in parts.tasks.items():
+        copied.tasks[id_].__dict__["name"] = task.name
+    copied.crew.__dict__["id"] = uuid4()
+    return copied.crew
+
+
+def _list_parts(crew: Any) -> list[tuple[list[Any], tuple[str, ...]]]:
+    agents = [*crew.agents, *(task.agent for task in crew.tasks), crew.manager_agent]
+    return [(list(crew.tasks), _TASK_TEXTS), ([each for each in agents if each is not None], _AGENT_TEXTS)]
+
+
+def _read_text(part: Any, field: str) -> Any:
+    written = (part.__pydantic_private__ or {}).get(f"_original_{field}")
+    return getattr(part, field) if written is None else written
 
 
 def set_text(part: Any, field: str, text: str) -> None:

@@ -19,6 +19,7 @@ from crewai import Crew, Flow
 from crewai.flow.async_feedback import HumanFeedbackPending
 
 from omium.adapters.crew.applied import Applied
+from omium.adapters.crew.applying_copies import Texts, copy_for_run, read_texts
 from omium.adapters.crew.codec import register_codecs
 from omium.adapters.crew.naming import make_id, name_nodes
 from omium.adapters.crew.policy import TaskPolicy
@@ -222,6 +223,11 @@ def _check(run: Run, output: Any) -> Any:
 class InstrumentedCrew(_Instrumented):
     """A crew under Omium. What is not named here is the crew's own: `tasks`, `agents`, ..."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._copying = threading.Lock()
+        self._texts: Texts = {}
+        super().__init__(*args, **kwargs)
+
     def kickoff(self, inputs: dict[str, Any] | None = None, **options: Any) -> Any:
         """Run the crew and return its output, as CrewAI does."""
         return self._call("kickoff", inputs, options)
@@ -248,14 +254,20 @@ class InstrumentedCrew(_Instrumented):
 
     @contextmanager
     def _taken(self) -> Iterator[Any]:
-        """Give the crew itself, or a copy while it works: one crew cannot do two things at a time."""
-        if self._busy.acquire(blocking=False):
-            try:
-                yield self.subject
-            finally:
+        """Give the crew itself, or a copy while it works: one crew cannot do two things at a time.
+
+        A worker's executions have nothing to do with each other, so each of them has a copy.
+        """
+        with self._copying:
+            is_mine = not _is_served() and self._busy.acquire(blocking=False)
+            if is_mine or not self._busy.locked():
+                self._texts = read_texts(self.subject)
+            taken = self.subject if is_mine else copy_for_run(self.subject, self._texts)
+        try:
+            yield taken
+        finally:
+            if is_mine:
                 self._busy.release()
-        else:
-            yield self.subject.copy()
 
 
 class InstrumentedFlow(_Instrumented):
@@ -292,8 +304,10 @@ class InstrumentedFlow(_Instrumented):
             yield flow
             return
         if not self._busy.acquire(blocking=False):
+            name = type(self.subject).__name__
             raise ConfigError(
-                "This flow runs already, and one object can do one run at a time: instrument its class."
+                "This flow runs already, and one object can do one run at a time: instrument its class, or"
+                f" let a worker serve that (PATH.py:{name})."
             )
         try:
             self.subject._state = copy.deepcopy(self._state_at_first)  # noqa: SLF001  # `state` is a proxy
@@ -301,6 +315,12 @@ class InstrumentedFlow(_Instrumented):
             yield self.subject
         finally:
             self._busy.release()
+
+
+def _is_served() -> bool:
+    """Say whether this is a worker's execution of what is instrumented, and no part of a larger workflow."""
+    frame = find_active_frame()
+    return frame is not None and frame.driving.on_worker and frame.scope.path == ""
 
 
 def _stamp(flow: Any) -> None:
