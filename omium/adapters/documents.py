@@ -12,8 +12,8 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
+from omium.adapters.masking import mask_document, mask_source
 from omium.jsonvalue import JsonValue
-from omium.redact import redact
 from omium.spec.limits import TEXT_CHARACTERS_MAX
 
 ANYTHING: Final[dict[str, JsonValue]] = {"type": ["string", "array", "object"]}
@@ -41,8 +41,7 @@ def make_document(
         "runtime": runtime,
         "x-native-because": because,
     }
-    masked, _ = redact(cast("JsonValue", without_empty(whole)))
-    return cast("dict[str, JsonValue]", masked)
+    return mask_document(without_empty(whole))
 
 
 def without_empty(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,17 +57,16 @@ def make_ref(function: Callable[..., Any] | None) -> dict[str, str] | None:
     if function is None or not module or not name:
         return None
     return {"ref": f"{module}:{name}"[:500]} | (
-        {"source": source} if (source := read_source(function)) else {}
+        {"source": source[:TEXT_CHARACTERS_MAX]} if (source := mask_source(read_source(function))) else {}
     )
 
 
 def read_source(code: object) -> str:
     """Return the source text, empty where there is none to read."""
     try:
-        text = textwrap.dedent(inspect.getsource(cast("Callable[..., Any]", code)))
+        return textwrap.dedent(inspect.getsource(cast("Callable[..., Any]", code)))
     except (OSError, TypeError):
         return ""
-    return text[:TEXT_CHARACTERS_MAX]
 
 
 def make_schema(schema: object) -> dict[str, JsonValue]:

@@ -79,9 +79,7 @@ def export_workflow(
     }
     if because:
         document["x-native-because"] = list[JsonValue](because)
-    masked = withhold(document, owners)
-    assert isinstance(masked, dict)
-    return masked
+    return withhold(document, owners)
 
 
 def _name_crew(crew: Any, entrypoint: str | None) -> str:

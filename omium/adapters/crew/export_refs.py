@@ -7,6 +7,7 @@ import textwrap
 from functools import partial
 from typing import Any, Final
 
+from omium.adapters.masking import mask_source
 from omium.jsonvalue import JsonValue
 
 SOURCE_CHARACTERS_MAX: Final = 20_000
@@ -30,7 +31,7 @@ def find_source(code: Any) -> str:
     """Return the source text of `code`, empty where there is no file to read it from, as in a prompt."""
     named = code if hasattr(code, "__qualname__") else type(code)
     try:
-        text = textwrap.dedent(inspect.getsource(named))
+        text = mask_source(textwrap.dedent(inspect.getsource(named)))
     except (OSError, TypeError, ValueError, IndentationError):
         return ""
     return text if len(text) <= SOURCE_CHARACTERS_MAX else f"{text[:SOURCE_CHARACTERS_MAX]}\n# ..."

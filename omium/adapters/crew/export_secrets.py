@@ -8,14 +8,14 @@ is masked by omium.redact. The exporters write no field that is made for secrets
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel
 
+from omium.adapters.masking import mask_document
 from omium.jsonvalue import JsonValue
-from omium.redact import redact
 from omium.redact.names import Strength, judge_name
 
 _HOLDERS: Final = ("headers", "default_headers", "extra_headers", "cookies", "default_query", "query_params")
@@ -25,12 +25,12 @@ _BUILT_IN: Final = ("builtins", "crewai")
 """Modules whose plain objects hold no secrets of a user's: numbers, locks, loggers."""
 
 
-def withhold(document: JsonValue, owners: Iterable[Any]) -> JsonValue:
+def withhold(document: Mapping[str, JsonValue], owners: Iterable[Any]) -> dict[str, JsonValue]:
     """Return the document with `[redacted]` for each secret that `owners` hold, and what looks like one."""
     secrets = {*_list_environment()}
     for owner in owners:
         secrets.update(_list_values(owner, "", 0, {}))
-    return redact(document, secrets)[0]
+    return mask_document(document, secrets)
 
 
 def _list_environment() -> Iterator[str]:

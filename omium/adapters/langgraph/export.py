@@ -18,8 +18,8 @@ from omium.adapters.langgraph.export_nodes import Own, describe_graph
 from omium.adapters.langgraph.export_state import input_schema_of, state_of
 from omium.adapters.langgraph.export_tools import Beside
 from omium.adapters.langgraph.instrument import InstrumentedGraph
-from omium.adapters.langgraph.masking import mask_document
 from omium.adapters.langgraph.naming import START
+from omium.adapters.masking import mask_document
 from omium.errors import ConfigError
 from omium.jsonvalue import JsonValue
 

@@ -14,10 +14,10 @@ from typing import Any
 from langgraph.pregel import Pregel
 
 from omium.adapters.langgraph.destinations import Destinations, read_commands, read_router
-from omium.adapters.langgraph.masking import mask_source
 from omium.adapters.langgraph.naming import END, START
 from omium.adapters.langgraph.prebuilt import list_tools
 from omium.adapters.langgraph.reading_code import Code
+from omium.adapters.masking import mask_source
 from omium.jsonvalue import JsonValue
 
 ENTRY = START

@@ -17,18 +17,12 @@ from typing import Any
 
 from langchain_core.runnables import Runnable, RunnableBinding, RunnableSequence
 
+from omium.adapters.masking import parse
+
 SOURCE_CHARACTERS_MAX = 20_000
 """Of what is shown."""
 _LAMBDA_CHARACTERS_MAX = 2_000
 _WRAPPERS_MAX = 100
-
-
-def parse(source: str) -> ast.Module | None:
-    """Return the tree of a program's text, or None where it is none."""
-    try:
-        return ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: too deep for the parser
-        return None
 
 
 @dataclass(frozen=True, slots=True)
