@@ -19,8 +19,8 @@ except ImportError:  # younger than LangGraph 1.1
 
 import omium
 from omium.adapters.langgraph import NodePolicy, apply_spec, export_graph, instrument
-from omium.adapters.masking import mask_source
 from omium.adapters.langgraph.naming import ids_of, name_nodes
+from omium.adapters.masking import mask_source
 from omium.errors import ConfigError
 from omium.spec.check import check_spec, load_spec
 from tests.langgraph import kinds
