@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from uuid import uuid4
 
 from omium.adapters.crew.export_crew import CrewParts, read_crew
+from omium.adapters.crew.export_texts import AGENT_TEXTS, TASK_TEXTS, get_text
 from omium.adapters.crew.naming import find_id
 
 _LLM_DERIVED: Final = (
@@ -22,11 +23,7 @@ _LLM_DERIVED: Final = (
     "supports_tools",
 )
 """Fields that a model works out from its name when it is made."""
-_TASK_TEXTS: Final = ("description", "expected_output", "output_file")
-_AGENT_TEXTS: Final = ("role", "goal", "backstory")
-"""What a kickoff fills with its inputs."""
-
-Texts: TypeAlias = Mapping[int, Mapping[str, Any]]
+Texts: TypeAlias = Mapping[int, Mapping[str, str]]
 """Texts by field, of each task and agent by its `id()`."""
 
 
@@ -65,11 +62,13 @@ def read_texts(crew: Any) -> Texts:
 
     Right only while no kickoff works with the crew: it writes into these texts one after another.
     """
-    return {
-        id(part): {field: _read_text(part, field) for field in fields}
-        for parts, fields in _list_parts(crew)
-        for part in parts
-    }
+    agents = [*crew.agents, *(task.agent for task in crew.tasks), crew.manager_agent]
+    texts = {id(agent): _read(agent, AGENT_TEXTS) for agent in agents if agent is not None}
+    return texts | {id(task): _read(task, (*TASK_TEXTS, "output_file")) for task in crew.tasks}
+
+
+def _read(part: Any, fields: tuple[str, ...]) -> dict[str, str]:
+    return {field: get_text(part, field) for field in fields if getattr(part, field) is not None}
 
 
 def copy_for_run(crew: Any, texts: Texts) -> Any:
@@ -84,22 +83,11 @@ def copy_for_run(crew: Any, texts: Texts) -> Any:
     for part, made in pairs:
         made.__dict__["id"] = uuid4()
         for field, text in texts.get(id(part), {}).items():
-            made.__dict__[field] = text
-            (made.__pydantic_private__ or {})[f"_original_{field}"] = None
+            set_text(made, field, text)
     for id_, task in parts.tasks.items():
         copied.tasks[id_].__dict__["name"] = task.name
     copied.crew.__dict__["id"] = uuid4()
     return copied.crew
-
-
-def _list_parts(crew: Any) -> list[tuple[list[Any], tuple[str, ...]]]:
-    agents = [*crew.agents, *(task.agent for task in crew.tasks), crew.manager_agent]
-    return [(list(crew.tasks), _TASK_TEXTS), ([each for each in agents if each is not None], _AGENT_TEXTS)]
-
-
-def _read_text(part: Any, field: str) -> Any:
-    written = (part.__pydantic_private__ or {}).get(f"_original_{field}")
-    return getattr(part, field) if written is None else written
 
 
 def set_text(part: Any, field: str, text: str) -> None:

@@ -8,14 +8,14 @@ the pipeline is refused with a sentence, never ignored.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
-from omium.adapters.native_edits import asks_policy, read_checkpoint, read_concurrency
+from omium.adapters.native_edits import asks_policy, edit_policy
 from omium.adapters.recorded import StepPolicy
 from omium.adapters.sematic.naming import join_path, name_nodes
 from omium.adapters.sematic.subjects import AppliedPipeline, find_policies, get_function
 from omium.errors import ConfigError
-from omium.retry import RetryPolicy
 from omium.spec.document import Node, Spec
 
 _TRACED = "x-traced"
@@ -67,24 +67,11 @@ def _list_policies(nodes: tuple[Node, ...], place: str) -> Iterator[tuple[str, S
         here = "" if _says(node, _PIPELINE) else join_path(place, node.id)
         _refuse(node, here)
         if asks_policy(node):
-            policy = _read_policy(node)
+            policy = replace(edit_policy(StepPolicy(), node), effect=bool(node.effect))
             policy.options(node.id)  # what contradicts each other is told here
             yield here, policy
         if node.body is not None:
             yield from _list_policies(node.body.nodes, here)
-
-
-def _read_policy(node: Node) -> StepPolicy:
-    record, schema = read_checkpoint(node)
-    return StepPolicy(
-        retry=RetryPolicy.from_json(node.retry.form()) if node.retry is not None else None,
-        timeout_s=node.timeout_s,
-        breaker=node.breaker,
-        concurrency=read_concurrency(node),
-        effect=bool(node.effect),
-        record=record,
-        output_schema=schema,
-    )
 
 
 def _refuse(node: Node, place: str) -> None:
