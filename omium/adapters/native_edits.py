@@ -9,7 +9,7 @@ silently.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from omium.adapters.applied import Applied
@@ -23,6 +23,8 @@ from omium.spec.document import Node, Spec
 
 _POLICIES: Final = ("/retry", "/timeout_s", "/concurrency", "/breaker", "/effect", "/checkpoint")
 _WORDS: Final = ("/name", "/description", "/version", "/runtime/entrypoint", "/runtime/queue")
+_INPUTS: Final = "/inputs"
+"""What a start is judged by is the server's, as the engine does it: the object is given what fits."""
 _TOLD_MAX: Final = 5
 _REMEDY: Final = (
     "Change the code and export it again (omium export PATH.py:OBJECT --import), or undo the edit."
@@ -92,7 +94,7 @@ def _is_told(change: SpecChange, field: FieldChange) -> bool:
     """Say whether a field means something for what runs, and is no policy."""
     if change.what == "breaker" or "/x-" in field.pointer or field.pointer.endswith("/source"):
         return False
-    if _is_policy(change, field):
+    if _is_policy(change, field) or is_of_inputs(change, field):
         return False
     return not (change.what in ("spec", "node") and field.pointer in _WORDS)
 
@@ -103,13 +105,23 @@ def _is_policy(change: SpecChange, field: FieldChange) -> bool:
     )
 
 
+def is_of_inputs(change: SpecChange, field: FieldChange) -> bool:
+    """Say whether a field is of the schema that inputs are judged by when an execution starts."""
+    return change.what == "spec" and (field.pointer == _INPUTS or field.pointer.startswith(f"{_INPUTS}/"))
+
+
 def _thing(change: SpecChange) -> str:
     return f"the {change.what} {change.id}".rstrip() if change.what != "spec" else "the workflow"
 
 
 def _refusal(told: str, found: list[str]) -> ConfigError:
+    return ConfigError(f"{told} cannot be run: {name_all(found)}. {_REMEDY}")
+
+
+def name_all(found: Sequence[str]) -> str:
+    """Return the sentences of differences as one: the first five, and how many there are beside them."""
     more = f"; and {len(found) - _TOLD_MAX} more" if len(found) > _TOLD_MAX else ""
-    return ConfigError(f"{told} cannot be run: {'; '.join(found[:_TOLD_MAX])}{more}. {_REMEDY}")
+    return f"{'; '.join(found[:_TOLD_MAX])}{more}"
 
 
 def asks_policy(node: Node) -> bool:

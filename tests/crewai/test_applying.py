@@ -189,7 +189,7 @@ REFUSED = [
     ("/nodes/-", {"id": "more", "type": "function"}, "/nodes/2"),
     ("/edges/-", {"from": "write", "to": "research"}, "/edges/write->research"),
     ("/process", "hierarchical", "/process"),
-    ("/inputs/title", "Other", "/inputs/title"),
+    ("/inputs/title", "Other", None),
 ]
 
 
@@ -201,12 +201,22 @@ def test_an_edit_that_has_no_place_in_crewai_is_refused_with_its_pointer(pointer
     else:
         spec = edit(crew, (pointer, value))
 
-    if told is None:  # an `x-` field of one's own means nothing to anybody
+    if told is None:  # an `x-` field of one's own means nothing to anybody, and inputs are judged at a start
         apply_spec(crew, spec)
         return
     with pytest.raises(ConfigError) as refused:
         apply_spec(crew, spec)
     assert str(refused.value).startswith(f"{told} cannot be applied to the code that is served")
+
+
+def test_each_edit_that_has_no_place_is_named():
+    crew = pair()
+
+    with pytest.raises(ConfigError) as refused:
+        apply_spec(crew, edit(crew, ("/process", "hierarchical"), ("/nodes/write/agent", "Researcher")))
+    told = [part.split()[0] for part in str(refused.value).split("; ")]
+    assert sorted(told) == ["/nodes/1/agent", "/process"]
+    assert str(refused.value).count("export it again") == 1
 
 
 def test_a_flow_has_no_prompts_to_edit():

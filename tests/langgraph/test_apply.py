@@ -246,6 +246,31 @@ def turn(document, nodes):
     document["edges"][0].update({"from": "write", "to": "plan"})
 
 
+def test_each_edit_without_a_place_is_named():
+    graph = KINDS["chain"]().graph
+
+    def edit(document, nodes):
+        set_fields("plan", join="any")(document, nodes)
+        set_fields("write", ref={"ref": "other:function"})(document, nodes)
+
+    with pytest.raises(ConfigError) as refused:
+        apply_spec(graph, edited(graph, edit))
+    assert [part.split()[0] for part in str(refused.value).split("; ")] == [
+        "/nodes/0/join",
+        "/nodes/1/ref/ref",
+    ]
+    assert str(refused.value).count("export the graph again") == 1
+
+
+def test_another_schema_of_the_inputs_is_none_of_the_graph():
+    """A start is judged by it before a worker hears of it."""
+    graph = KINDS["chain"]().graph
+
+    applied = apply_spec(graph, edited(graph, lambda document, _: document.update(inputs={"type": "object"})))
+
+    assert applied.policies == {}
+
+
 @pytest.mark.parametrize(
     ("kind", "edit", "pointer"),
     [
@@ -255,7 +280,6 @@ def turn(document, nodes):
         ("chain", set_fields("plan", outputs={"type": "string"}), "/nodes/0/outputs"),
         ("chain", set_fields("plan", join="any"), "/nodes/0/join"),
         ("chain", set_fields("write", ref={"ref": "other:function"}), "/nodes/1/ref/ref"),
-        ("chain", lambda document, _: document["inputs"]["properties"].pop("count"), "/inputs"),
         ("chain", lambda document, _: document.update(state={}), "/state"),
         ("subgraph", set_fields("team", retry={"max_attempts": 2}), "/nodes/2/retry"),
         ("subgraph", set_fields("team", checkpoint={"enabled": False}), "/nodes/2/checkpoint"),

@@ -7,7 +7,7 @@ be worse. Policies of nodes are no edits of the crew: `list_policies` gives them
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from omium.adapters.crew.export_texts import AGENT_TEXTS, TASK_TEXTS
 from omium.adapters.crew.naming import is_flow
 from omium.adapters.crew.policy import TaskPolicy
 from omium.adapters.crew.subjects import get_subject
-from omium.adapters.native_edits import read_checkpoint, read_concurrency
+from omium.adapters.native_edits import is_of_inputs, name_all, read_checkpoint, read_concurrency
 from omium.errors import ConfigError
 from omium.redact import REDACTED
 from omium.retry import RetryPolicy
@@ -52,7 +52,7 @@ def apply_spec(obj: object, spec: Spec) -> Applied:
 
     What may be edited: an agent's role, goal, backstory, most turns, delegation, model and its parameters; a
     task's description, expected output and whether it asks a person; the policies of nodes. Raises
-    `ConfigError` that names the pointer for any other difference, and for a spec that Omium's engine runs.
+    `ConfigError` that names the pointer of each other difference, and for a spec that Omium's engine runs.
     """
     if spec.runtime.mode != "native":
         raise ConfigError("/runtime/mode is engine: this workflow runs on the server, without a crew.")
@@ -61,14 +61,11 @@ def apply_spec(obj: object, spec: Spec) -> Applied:
     changes = [_Edit(change, field) for change in diff_specs(before, spec) for field in _list_fields(change)]
     edits = [edit for edit in changes if not _says_nothing(edit)]
     if is_flow(subject):
-        for edit in edits:
-            raise _refuse(edit, spec)
+        _refuse(edits, spec)
         return Applied(subject, list_policies(spec), origin=obj)
     parts = read_crew(subject)
     copied = copy_crew(parts)
-    for edit in edits:
-        if not _apply(copied, edit, spec):
-            raise _refuse(edit, spec)
+    _refuse([edit for edit in edits if not _apply(copied, edit, spec)], spec)
     return Applied(copied.crew, list_policies(spec), copied.agents, origin=obj)
 
 
@@ -104,6 +101,8 @@ def _says_nothing(edit: _Edit) -> bool:
     """Say whether a difference is none to CrewAI: a name, code as text, a policy, an `x-` of one's own."""
     change, field, name = edit.change, edit.field, edit.place[0]
     if change.what == "breaker" or edit.place[-1] == "source" or name == "x-native-because":
+        return True
+    if is_of_inputs(change, field):
         return True
     if name.startswith("x-"):
         return field.before is None or field.after is None
@@ -167,10 +166,19 @@ def _point(edit: _Edit, spec: Spec) -> str:
     return join_pointer(f"/{change.what}s", *(here or [change.id])) + edit.field.pointer
 
 
-def _refuse(edit: _Edit, spec: Spec) -> ConfigError:
+def _refuse(edits: Sequence[_Edit], spec: Spec) -> None:
+    """Raise `ConfigError` that names each of `edits`; returns where there is none."""
+    if edits:
+        raise ConfigError(
+            f"{name_all([_tell(edit, spec) for edit in edits])}. Change the code and export it again, or take"
+            " the edit back."
+        )
+
+
+def _tell(edit: _Edit, spec: Spec) -> str:
     whose = f" ({edit.change.what} {edit.change.id})" if edit.change.id else ""
     did = {"added": "is not in there", "removed": "is only in there", "changed": "is another in there"}
-    return ConfigError(
-        f"{_point(edit, spec)} cannot be applied to the code that is served: it {did[edit.change.kind]}"
-        f"{whose}. Change the code and export it again, or take the edit back."
+    return (
+        f"{_point(edit, spec)} cannot be applied to the code that is served:"
+        f" it {did[edit.change.kind]}{whose}"
     )

@@ -129,9 +129,17 @@ def _find_state(flow: Any) -> Any:
 
 
 def _make_inputs(state: Any) -> dict[str, JsonValue]:
-    """Return the schema of a kickoff's inputs: fields of the state, none of them required."""
+    """Return the schema of a kickoff's inputs: fields of the state, none of them required.
+
+    A name that the state does not have is refused where CrewAI would drop its value without a word.
+    """
     schema = make_schema(state)
     schema.pop("required", None)
+    fields, known = schema.get("properties"), getattr(state, "model_fields", {})
+    drops = getattr(state, "model_config", {}).get("extra") in (None, "ignore")
+    if isinstance(fields, dict) and drops and fields.keys() <= known.keys():  # or else by other names, too
+        schema["properties"] = {"id": {"type": "string"}, **fields}  # an `id` names a persisted state
+        schema["additionalProperties"] = False
     return schema or {"type": "object"}
 
 

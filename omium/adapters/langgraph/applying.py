@@ -22,7 +22,7 @@ from omium.adapters.langgraph.instrument import InstrumentedGraph
 from omium.adapters.langgraph.naming import ids_of, name_tasks
 from omium.adapters.langgraph.nodes import NodePolicy
 from omium.adapters.langgraph.prebuilt import is_agent, why_not_edited
-from omium.adapters.native_edits import read_checkpoint, read_concurrency
+from omium.adapters.native_edits import is_of_inputs, name_all, read_checkpoint, read_concurrency
 from omium.errors import ConfigError
 from omium.redact import REDACTED
 from omium.retry import RetryPolicy
@@ -40,8 +40,8 @@ _NUMBERS: Final = ("max_attempts", "initial_delay_s", "multiplier", "max_delay_s
 def apply_spec(graph: Graph, spec: Spec) -> AppliedGraph:
     """Return a copy of `graph` with the edits of `spec`, for `instrument`; the given graph is not changed.
 
-    Raises `ConfigError` that names the pointer of what cannot be edited, and for a spec that Omium's engine
-    runs.
+    Raises `ConfigError` that names the pointer of each edit that has no place, and for a spec that Omium's
+    engine runs.
     """
     if spec.runtime.mode != "native":
         raise ConfigError("/runtime/mode is engine: this workflow runs on the server, without a graph.")
@@ -49,8 +49,17 @@ def apply_spec(graph: Graph, spec: Spec) -> AppliedGraph:
     subjects = {subject.place: subject for subject in _list_subjects(compiled, (), own)}
     fresh = export_graph(graph, name=spec.name, entrypoint=spec.runtime.entrypoint)
     applying = _Applying(spec, subjects)
+    unplaced: list[str] = []
     for change in diff_specs(load_spec(fresh), spec):
-        applying.take(change)
+        for edit in _list_edits(change):
+            try:
+                applying.take(change, edit)
+            except _Unplaced as refused:
+                unplaced.append(str(refused))
+    if unplaced:
+        raise ConfigError(
+            f"{name_all(unplaced)}. Change the code and export the graph again, or undo the edit."
+        )
     kept = {place: subject.own for place, subject in subjects.items() if subject.own is not None}
     options = graph.options if isinstance(graph, InstrumentedGraph) else {}
     return AppliedGraph(copy_graph(compiled, applying.edits), kept | applying.policies, options)
@@ -95,24 +104,17 @@ class _Applying:
     edits: dict[Place, NodeEdit] = field(default_factory=dict)
     policies: dict[Place, NodePolicy] = field(default_factory=dict)
 
-    def take(self, change: SpecChange) -> None:
-        """Note what a change asks for; raises `ConfigError` where it has no place."""
-        if change.what == "breaker":
-            return  # limits of a breaker are the server's
-        if change.kind != "changed":
+    def take(self, change: SpecChange, edit: FieldChange | None) -> None:
+        """Note what an edit asks for; raises `_Unplaced` where it has no place, None for a whole thing."""
+        if edit is None:
             word = (
                 "is not in the graph" if change.kind == "added" else "is in the graph, and was taken out here"
             )
-            raise _refusal(self.point(change, ""), f"the {change.what} {change.id} {word}")
-        for each in change.fields:
-            if not _says_nothing(change, each):
-                self.take_field(change, each)
-
-    def take_field(self, change: SpecChange, edit: FieldChange) -> None:
+            raise _unplaced(self.point(change, ""), f"the {change.what} {change.id} {word}")
         pointer, name = self.point(change, edit.pointer), edit.pointer.split("/")[1]
         subject = self.subjects.get(tuple(change.id.split("/"))) if change.what == "node" else None
         if subject is None:
-            raise _refusal(
+            raise _unplaced(
                 pointer, f"this of the {change.what} {change.id} is decided by the code".replace("  ", " ")
             )
         node = _find_node(self.spec, subject.place)
@@ -121,15 +123,15 @@ class _Applying:
         elif edit.pointer == "/parameters/system" or (name == "parameters" and is_agent(subject.work)):
             self.take_prompt(subject, node, pointer)
         else:
-            raise _refusal(pointer, f"this of the node {change.id} is decided by the code")
+            raise _unplaced(pointer, f"this of the node {change.id} is decided by the code")
 
     def take_policy(self, subject: _Subject, node: Node, name: str, pointer: str) -> None:
         """Note another policy of a node."""
         if subject.kind in ("subgraph", "entrypoint"):
             inside = "its own nodes are" if subject.kind == "subgraph" else "its tasks are"
-            raise _refusal(pointer, f"{subject.place[-1]} is no step, {inside}: give them the policy")
+            raise _unplaced(pointer, f"{subject.place[-1]} is no step, {inside}: give them the policy")
         if subject.kind == "task" and name in ("retry", "timeout_s") and _has_own(subject.spec, name):
-            raise _refusal(pointer, f"the @task {subject.place[-1]} says it in the code, and would do both")
+            raise _unplaced(pointer, f"the @task {subject.place[-1]} says it in the code, and would do both")
         before = self.policies.get(subject.place, subject.own or NodePolicy())
         edit = self.edits.get(subject.place, NodeEdit())
         match name:
@@ -158,14 +160,14 @@ class _Applying:
     def take_prompt(self, subject: _Subject, node: Node, pointer: str) -> None:
         """Note another prompt of a prebuilt agent."""
         if not is_agent(subject.work):
-            raise _refusal(pointer, f"the prompt of {subject.place[-1]} is in its code")
+            raise _unplaced(pointer, f"the prompt of {subject.place[-1]} is in its code")
         if why := why_not_edited(subject.work):
-            raise _refusal(pointer, f"the prompt of {subject.place[-1]} has no place: {why}")
+            raise _unplaced(pointer, f"the prompt of {subject.place[-1]} has no place: {why}")
         if node.parameters.keys() - {"system"}:
-            raise _refusal(pointer, "a prebuilt agent has one prompt, `system`")
+            raise _unplaced(pointer, "a prebuilt agent has one prompt, `system`")
         text = node.parameters.get("system")
         if REDACTED in str(text):
-            raise _refusal(pointer, f"it holds {REDACTED}, which stands for a secret that was not exported")
+            raise _unplaced(pointer, f"it holds {REDACTED}, which stands for a secret that was not exported")
         edit = self.edits.get(subject.place, NodeEdit())
         self.edits[subject.place] = replace(edit, prompt=str(text or ""), changes_prompt=True)
 
@@ -194,8 +196,21 @@ class _Applying:
         return f"{pointer}/edges" if at is None else f"{pointer}/edges/{at}{inside}"
 
 
+def _list_edits(change: SpecChange) -> Iterator[FieldChange | None]:
+    """Return the fields of a change that say something to LangGraph, None for what was added or taken out."""
+    if change.what == "breaker":
+        return  # limits of a breaker are the server's
+    if change.kind != "changed":
+        yield None
+    for each in change.fields if change.kind == "changed" else ():
+        if not _says_nothing(change, each):
+            yield each
+
+
 def _says_nothing(change: SpecChange, edit: FieldChange) -> bool:
     """Say whether a difference is none to LangGraph: a word for people, code as text, an `x-` field."""
+    if is_of_inputs(change, edit):
+        return True
     parts = edit.pointer.split("/")[1:]
     if any(part.startswith("x-") for part in parts) or parts[-1] == "source":
         return True
@@ -248,8 +263,9 @@ def _has_own(spec: Any, name: str) -> bool:
     return bool(getattr(spec, "retry_policy" if name == "retry" else "timeout", None))
 
 
-def _refusal(pointer: str, why: str) -> ConfigError:
-    return ConfigError(
-        f"{pointer or '/'} cannot be edited: {why}. Change the code and export the graph again, or undo the"
-        " edit."
-    )
+class _Unplaced(Exception):
+    """An edit that has no place in a graph."""
+
+
+def _unplaced(pointer: str, why: str) -> _Unplaced:
+    return _Unplaced(f"{pointer or '/'} cannot be edited: {why}")

@@ -1,7 +1,8 @@
 """State: a graph's channels with their reducers, and the schema of its input, as a spec says them.
 
-The schema is a help for people and never stricter than LangGraph: what a `TypedDict` asks for is not
-required, and messages may be given in each of the forms that LangChain reads.
+Starts are judged by the schema, which is no stricter than LangGraph: what a `TypedDict` asks for is not
+required, and messages may be given in each of the forms that LangChain reads. But a name that the state does
+not have is refused, as LangGraph would drop its value without a word.
 """
 
 from __future__ import annotations
@@ -55,15 +56,19 @@ def input_schema_of(graph: Pregel[Any, Any, Any, Any]) -> dict[str, JsonValue]:
     fields = schema.get("properties")
     if schema.get("type") != "object" or not isinstance(fields, Mapping):
         return {}
-    managed = getattr(getattr(graph, "builder", None), "managed", None) or {}
+    builder = getattr(graph, "builder", None)
+    managed = getattr(builder, "managed", None) or {}
     made: dict[str, JsonValue] = {
         "type": "object",
         "properties": {str(name): _simple(field) for name, field in fields.items() if name not in managed},
     }
-    declared = getattr(getattr(graph, "builder", None), "input_schema", None)
+    declared = getattr(builder, "input_schema", None)
     required = schema.get("required")
     if isinstance(declared, type) and issubclass(declared, BaseModel) and required:
         made["required"] = [str(name) for name in required]
+    known = {*getattr(builder, "channels", ()), *managed}  # of an `@entrypoint`, which gets all, none
+    if known and fields.keys() <= known:  # or else a field has another name, too
+        made["additionalProperties"] = False
     return made
 
 

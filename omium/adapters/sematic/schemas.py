@@ -37,7 +37,12 @@ def make_inputs_schema(function: Function) -> dict[str, JsonValue]:
     properties: dict[str, JsonValue] = {
         name: make_type_schema(type_) for name, type_ in function.input_types.items()
     }
-    return {"type": "object", "properties": properties, **({"required": required} if required else {})}
+    return {
+        "type": "object",
+        "properties": properties,
+        **({"required": required} if required else {}),
+        "additionalProperties": False,
+    }
 
 
 def make_type_schema(type_: Any, depth: int = 0) -> dict[str, JsonValue]:

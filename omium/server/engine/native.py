@@ -14,7 +14,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Final
 
-from omium.jsonvalue import parse_json
+from omium.jsonvalue import JsonValue, parse_json
 from omium.models.driver import ClaimWork, PinnedVersion
 from omium.server.db.tx import Tx
 from omium.server.store import engine_runs, workflows
@@ -40,6 +40,14 @@ class NativeRuntime:
     queue: str
 
 
+@dataclass(frozen=True, slots=True)
+class NativeStart:
+    """What a native spec says of a start: where it's queued, and the schema of what it takes."""
+
+    queue: str
+    inputs: JsonValue
+
+
 class NativeRuntimes:
     """Runtimes by the digest of their version: versions never change, so each document is read once."""
 
@@ -59,7 +67,16 @@ class NativeRuntimes:
 
 def read_runtime(version: WorkflowVersionRow) -> NativeRuntime:
     """Return what the document of `version` says of where it runs."""
+    return _read_runtime(parse_json(version.document))
+
+
+def read_start(version: WorkflowVersionRow) -> NativeStart:
+    """Return what the document of `version` says of a start."""
     document: Any = parse_json(version.document)
+    return NativeStart(_read_runtime(document).queue, document.get("inputs") or {})
+
+
+def _read_runtime(document: Any) -> NativeRuntime:
     runtime = document.get("runtime") or {}
     return NativeRuntime(runtime.get("entrypoint"), runtime.get("queue") or "default")
 

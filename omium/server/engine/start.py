@@ -83,8 +83,9 @@ def start_execution(tx: Tx, packed: PackedStart, parts: EngineParts | None = Non
     version = pinned = None
     if parts is not None and packed.command.driver is Driver.WORKER:
         version, pinned = starting.find_pinned(tx, row.tenant_id, row.workflow)
-    if pinned is not None and row.queue == "default":
-        row = replace(row, queue=native.read_runtime(pinned).queue)
+    said = native.read_start(pinned) if pinned is not None else None
+    if said is not None and row.queue == "default":
+        row = replace(row, queue=said.queue)
     if parts is not None and version is not None:
         row = starting.as_engine_row(tx, row, starting.get_definition(parts, version))
     meter = None
@@ -101,8 +102,11 @@ def start_execution(tx: Tx, packed: PackedStart, parts: EngineParts | None = Non
         _refuse_archived(tx, row)
     code = packed.taker.code
     if parts is not None and version is not None:
-        starting.refuse_input(starting.get_definition(parts, version), cast("JsonValue", command.input))
+        schema = starting.get_definition(parts, version).spec.inputs
+        starting.refuse_input(row.workflow, schema, cast("JsonValue", command.input))
         code = starting.describe_code(version, row.workflow)
+    if said is not None:
+        starting.refuse_input(row.workflow, said.inputs, cast("JsonValue", command.input))
     details.insert_details(
         tx,
         DetailsRow(

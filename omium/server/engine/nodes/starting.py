@@ -13,7 +13,7 @@ from typing import Final
 
 from omium.errors import InvalidRequest
 from omium.ids import child_execution_id
-from omium.jsonvalue import JsonValue, canonical_bytes, digest, json_bytes
+from omium.jsonvalue import JsonValue, canonical_bytes, digest, json_bytes, plain
 from omium.models.execution import Limits
 from omium.server.db.tx import Tx
 from omium.server.engine import metering
@@ -73,12 +73,17 @@ def as_engine_row(tx: Tx, row: ExecutionRow, definition: Definition) -> Executio
     )
 
 
-def refuse_input(definition: Definition, given: JsonValue) -> None:
-    """Raise `InvalidRequest` with every reason why `given` is not what the workflow takes."""
-    problems = check_value(definition.spec.inputs, given if given is not None else {})
+def refuse_input(workflow: str, schema: JsonValue, given: JsonValue) -> None:
+    """Raise `InvalidRequest` with every reason why `given` is not what the workflow takes.
+
+    Values are judged without the tags of their classes, as conditions read them.
+    """
+    if schema == {}:
+        return
+    problems = check_value(schema, plain(given) if given is not None else {})
     if problems:
         raise InvalidRequest(
-            f"The input of {definition.spec.name} is not as its spec asks: {problems[0].detail}",
+            f"The input of {workflow} is not as its spec asks: {problems[0].detail}",
             errors=[
                 {"pointer": f"/input{problem.pointer}", "detail": problem.detail} for problem in problems
             ],
