@@ -171,6 +171,11 @@ def slot_words(key: str, limit: int) -> str:
     return f"a slot of {key} ({limit:,} at once)"
 
 
+def refused_words(spans: int, most: int) -> str:
+    """Return what is missing of a trace that has more spans than are kept of one."""
+    return f"{count(spans, 'span')} refused, because a trace holds at most {most:,}"
+
+
 def json_text(plain: object, *, indent: int | None = None) -> str:
     """Return JSON of what a terminal would obey nothing: control and direction characters are escaped."""
     text = json.dumps(plain, ensure_ascii=False, indent=indent)

@@ -7,15 +7,17 @@ import shlex
 from typing import TYPE_CHECKING
 
 from omium.cli.cells import state
+from omium.cli.serving import worker_line
 from omium.cli.table import Column
 from omium.money import format_credits
 from omium.states import Driver, ExecutionStatus, Runner, StepStatus, WaitingReason
-from omium.words import ago, count, now_us, size, slot_words, span, value
+from omium.words import ago, count, now_us, refused_words, size, slot_words, span, value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from omium.cli.output import Output
+    from omium.models.approval import AwaitedSignal
     from omium.models.execution import Cost, Execution, ExecutionDetail, Step
     from omium.models.replay import EffectView
     from omium.models.slot import Slot
@@ -81,7 +83,7 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
             ),
             ("Started", f"{started}, attempt {detail.attempt}" if detail.attempt else f"queued {started}"),
             ("Took", None if detail.started_at_us is None else took(detail, at_us)),
-            ("Waits for", tell_slot(detail.awaited_slot)),
+            ("Waits for", tell_slot(detail.awaited_slot) or tell_signals(detail.awaited_signals)),
             ("Wakes", tell_wake(detail, at_us)),
             ("Business key", detail.business_key),
             ("Tags", ", ".join(detail.tags) or None),
@@ -91,6 +93,7 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
             ("Children", ", ".join(detail.children) or None),
             ("Running", ", ".join(detail.running_steps) or None),
             ("Interrupted", count(detail.interruptions, "time") if detail.interruptions else None),
+            ("Incomplete", tell_refused(detail)),
             ("Silent", "its driver has not been heard of" if detail.silent else None),
             (
                 "Usage",
@@ -103,11 +106,37 @@ def _show_facts(output: Output, detail: ExecutionDetail) -> None:
     )
 
 
+def tell_refused(detail: ExecutionDetail) -> str | None:
+    """Return what is missing of what was observed, None where nothing is."""
+    if not detail.refused_spans:
+        return None
+    from omium.models.traces import TRACE_SPANS_MAX
+
+    return refused_words(detail.refused_spans, TRACE_SPANS_MAX)
+
+
 def tell_slot(slot: Slot | None) -> str | None:
     """Return the slot that an execution waits for, None where it waits for none."""
     if slot is None:
         return None
     return f"{slot_words(slot.key, slot.limit)}: omium slots {shlex.quote(slot.key)}"
+
+
+def tell_signals(signals: Sequence[AwaitedSignal]) -> str | None:
+    """Return the names of the signals that an execution waits for, None where it waits for none."""
+    names = list(dict.fromkeys(each.name for each in signals))
+    return f"the signal {' or '.join(names)}" if names else None
+
+
+def answer_words(detail: ExecutionDetail) -> str:
+    """Return what a waiting execution asks, and how it is told."""
+    signals = detail.awaited_signals
+    names = dict.fromkeys(each.name for each in signals)
+    lines = [f"{each.name} asks: {value(each.question)}" for each in signals if each.question is not None]
+    lines += [f"Answer: omium signal {detail.id} {shlex.quote(name)} --data JSON" for name in names]
+    if detail.driver is Driver.LOCAL:
+        lines.append(f"Then:   omium resume {detail.id}")
+    return "\n".join(lines)
 
 
 def tell_wake(detail: ExecutionDetail, at_us: int) -> str | None:
@@ -266,9 +295,14 @@ def _say_next(output: Output, detail: ExecutionDetail, *, decided: bool = False)
             worker = detail.driver is Driver.WORKER
             then = "it goes on by itself" if worker else f"omium resume {detail.id}"
             output.say(f"\nTop up, or raise the cap of its key: omium credits topup 20\nThen: {then}")
+        case ExecutionStatus.WAITING if detail.awaited_signals:
+            output.say(f"\n{answer_words(detail)}")
+        case ExecutionStatus.WAITING if detail.driver is Driver.ENGINE:
+            if detail.reason == WaitingReason.APPROVAL:
+                output.say("\nDecide: omium approvals list")
         case ExecutionStatus.PAUSED | ExecutionStatus.WAITING:
             output.say(f"\nGo on: omium resume {detail.id}")
         case ExecutionStatus.QUEUED if detail.runner.runner is Runner.NONE:
-            output.say(f"\nNo worker serves it. Start one: omium worker PATH.py:{detail.workflow}")
+            output.say(f"\nNo worker serves it. Start one: {worker_line(detail)}")
         case _:
             pass

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from omium.cli.detail import answer_words
 from omium.clock import US_PER_S
 from omium.errors import ConnectionLost
 from omium.states import ENDED_STATUSES, ExecutionStatus, Runner
@@ -14,6 +15,7 @@ from omium.words import count, now_us, span
 
 if TYPE_CHECKING:
     from omium.cli.output import Output
+    from omium.models.approval import AwaitedSignal
     from omium.models.execution import ExecutionDetail
     from omium.sdk.sync_client import Client
 
@@ -50,6 +52,7 @@ def ask_patiently(output: Output, ask: Callable[[], T]) -> T:
 def wait_for_end(output: Output, client: Client, execution_id: str) -> ExecutionDetail:
     """Return the execution once it has ended or is paused. A server that is away is waited for, 5 minutes."""
     delay_s, warned = _POLL_S, False
+    answered: list[AwaitedSignal] = []
     began_us = now_us()
     try:
         while True:
@@ -60,6 +63,10 @@ def wait_for_end(output: Output, client: Client, execution_id: str) -> Execution
                 output.progress("")
                 output.say(explain_unserved(client, detail.workflow, execution_id))
                 warned = True
+            if detail.awaited_signals and detail.awaited_signals != answered:
+                output.progress("")
+                output.say(answer_words(detail))
+            answered = detail.awaited_signals
             output.progress(_live_line(detail, began_us))
             time.sleep(delay_s)
             delay_s = min(delay_s * 1.3, _POLL_MAX_S if not output.live else 1.0)

@@ -32,6 +32,22 @@ class SignalSent(Reply):
     """The node that has taken it; None while none has asked for it."""
 
 
+class AwaitedSignal(Command):
+    """A signal that an execution waits for."""
+
+    name: Name
+    """As it is sent."""
+    question: Json = None
+    """What whoever sends it should know."""
+
+
+class SignalAnswer(Reply):
+    """A signal that a step has been given; `payload` is tagged JSON."""
+
+    signal_id: str
+    payload: Json = None
+
+
 class Approval(Reply):
     """A node that waits for a person."""
 

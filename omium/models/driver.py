@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, RootModel, model_validator
 
+from omium.models.approval import AwaitedSignal, SignalAnswer
 from omium.models.execution import (
     CodeVersion,
     Comparable,
@@ -239,6 +240,14 @@ class SlotAsked(Command):
     limit: Annotated[int, Field(ge=1, le=10_000)]
 
 
+class SignalAsked(Command):
+    """The step at `path` waits for a signal: `WriteResult.signal` is the one that it has, if there is one."""
+
+    type: Literal["signal.asked"] = "signal.asked"
+    path: Path
+    name: Name
+
+
 class SlotReturned(Command):
     """A step's try has ended, or it waits no more: its slot, or its place among those that wait, is free.
 
@@ -280,6 +289,8 @@ class ExecutionWaits(Command):
     reason: WaitingReason
     wake_at_us: TimestampUs | None = None
     detail: Json = None
+    signals: Annotated[list[AwaitedSignal], Field(max_length=100)] = Field(default_factory=list)
+    """Those that end the waiting, where `reason` is `signal`; one that is there already ends it at once."""
 
 
 class ExecutionSuspends(Command):
@@ -305,6 +316,7 @@ Write = Annotated[
     | Heartbeat
     | SlotAsked
     | SlotReturned
+    | SignalAsked
     | CompensationEnded
     | ExecutionCompleted
     | ExecutionFailed
@@ -344,6 +356,8 @@ class WriteResult(Reply):
     effect: EffectAnswer | None = None
     slot: SlotState | None = None
     """Of `slot.asked`. `taken`: there is none, and a step that is around it has one, so it may not wait."""
+    signal: SignalAnswer | None = None
+    """Of `signal.asked`."""
     problem: dict[str, Json] | None = None
 
 

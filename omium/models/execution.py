@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from omium.models.approval import AwaitedSignal
 from omium.models.slot import Slot
 from omium.models.wire import Amount, Command, Count, Digest, Json, Name, Path, Reply, TimestampUs
 from omium.states import CancelOutcome, Driver, Durability, ExecutionStatus, Runner, StepStatus, Takeover
@@ -278,8 +279,12 @@ class ExecutionDetail(ListedExecution):
     cost: Cost | None = None
     """None where it is not metered."""
     runner: RunnerAnswer
+    refused_spans: int = 0
+    """Spans of its trace for which there was no room, where it is `observed`: it is incomplete by them."""
     awaited_slot: Slot | None = None
     """The slot of a concurrency key that it has waited for longest, where its reason is `slot`."""
+    awaited_signals: list[AwaitedSignal] = Field(default_factory=list)
+    """The signals that its driver waits for, where its reason is `signal`."""
 
 
 class CancelExecution(Command):

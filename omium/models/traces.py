@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from omium.models.wire import Reply
+
+TRACE_SPANS_MAX: Final = 5_000
+"""So many spans of a trace are kept; further ones are refused."""
 
 
 class PartialSuccess(Reply):

@@ -11,12 +11,19 @@ Each is a flow of dialogs that any page calls. What somebody else decided meanwh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Final, Literal
 
 from omium.ids import new_id
-from omium.models.approval import Approval, ApprovalDecided, DecideApproval, SendSignal, SignalSent
+from omium.models.approval import (
+    Approval,
+    ApprovalDecided,
+    AwaitedSignal,
+    DecideApproval,
+    SendSignal,
+    SignalSent,
+)
 from omium.models.replay import DecideEffect, EffectView
 from omium.models.wire import Page
 from omium.states import EffectDecision, EffectState
@@ -211,10 +218,11 @@ def _decide(
 
 
 # ------------------------------------------------------------------------------------------- signals
-def send_signal(page: Asking, execution_id: str) -> None:
-    """Tell an execution something by name; a node that waits for it goes on."""
+def send_signal(page: Asking, execution_id: str, awaited: Sequence[AwaitedSignal] = ()) -> None:
+    """Tell an execution something by name; a node or step that waits for it goes on."""
+    name = awaited[0].name if awaited else ""
     fields = [
-        Field("name", "Signal, as the workflow names it", required=True),
+        Field("name", "Signal, as the workflow names it", value=name, required=True),
         Field("payload", "What comes with it (JSON)", kind="lines", check=check_json),
         Field(
             "signal_id",

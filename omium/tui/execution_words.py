@@ -7,12 +7,15 @@ from typing import assert_never
 
 from rich.text import Text
 
+from omium.models.approval import AwaitedSignal
 from omium.models.execution import ExecutionDetail
+from omium.models.traces import TRACE_SPANS_MAX
 from omium.money import format_credits
 from omium.states import Driver, ExecutionStatus, PausedReason, Runner, WaitingReason
 from omium.tui.content import cell, safe, state
 from omium.tui.execution_panes import error_words
-from omium.words import ago, count, now_us, slot_words, span
+from omium.tui.going_on import worker_line
+from omium.words import ago, count, now_us, refused_words, slot_words, span, value
 
 
 def describe(detail: ExecutionDetail, *, acts: bool = True) -> list[Text]:
@@ -26,6 +29,8 @@ def describe(detail: ExecutionDetail, *, acts: bool = True) -> list[Text]:
     why = _why(detail)
     if why:
         lines.append(cell(why, "red" if detail.status is ExecutionStatus.FAILED else "yellow"))
+    if detail.refused_spans:
+        lines.append(cell(f"Incomplete: {refused_words(detail.refused_spans, TRACE_SPANS_MAX)}.", "yellow"))
     following = next_words(detail) if acts else ""
     if following:
         lines.append(cell(following, "dim"))
@@ -73,7 +78,14 @@ def _why(detail: ExecutionDetail) -> str:
 def _awaited(detail: ExecutionDetail) -> str:
     if (slot := detail.awaited_slot) is not None:
         return slot_words(slot.key, slot.limit)
+    if detail.awaited_signals:
+        return " or ".join(dict.fromkeys(_asked(each) for each in detail.awaited_signals))
     return _WAITS.get(detail.reason or "", detail.reason or "something")
+
+
+def _asked(signal: AwaitedSignal) -> str:
+    question = "" if signal.question is None else f": {value(signal.question, length_max=200)}"
+    return f"the signal {signal.name}{question}"
 
 
 _WAITS: Mapping[str, str] = {
@@ -111,10 +123,12 @@ def next_words(detail: ExecutionDetail) -> str:
             return "Next: u goes on, c ends it."
         case ExecutionStatus.WAITING if detail.reason == WaitingReason.APPROVAL:
             return "Next: a answers it."
+        case ExecutionStatus.WAITING if detail.reason == WaitingReason.SIGNAL:
+            local = "; then u goes on" if detail.driver is Driver.LOCAL else ""
+            return f"Next: S tells it{local}."
         case ExecutionStatus.QUEUED if detail.runner.runner is Runner.NONE:
-            return (
-                f"No worker serves it. Start one: omium worker PATH.py:{detail.workflow}; or u runs it here."
-            )
+            line = worker_line(detail.workflow, detail.runner, detail.code)
+            return f"No worker serves it. Start one: {line}; or u runs it here."
         case (
             ExecutionStatus.QUEUED
             | ExecutionStatus.RUNNING

@@ -2,10 +2,12 @@
 
 import pytest
 
-from omium.cli.detail import find_without_step, in_order, tell_slot, tell_wake
-from omium.models.execution import ExecutionDetail, Step
+from omium.cli.detail import find_without_step, in_order, tell_refused, tell_slot, tell_wake
+from omium.cli.serving import worker_line
+from omium.models.execution import CodeVersion, ExecutionDetail, RunnerAnswer, Step
 from omium.models.replay import EffectView
 from omium.models.slot import Slot
+from omium.states import Runner
 
 
 def step(key, started_us, seq):
@@ -68,8 +70,39 @@ def test_one_that_waits_for_a_slot_is_not_said_to_sleep(reason, wake_at_us, told
     assert tell_wake(detail, 1) == told
 
 
+@pytest.mark.parametrize(
+    ("spans", "told"),
+    [
+        (0, None),
+        (1, "1 span refused, because a trace holds at most 5,000"),
+        (1_200, "1,200 spans refused, because a trace holds at most 5,000"),
+    ],
+)
+def test_an_execution_whose_trace_was_refused_spans_says_that_it_is_incomplete(spans, told):
+    assert tell_refused(ExecutionDetail.model_construct(refused_spans=spans)) == told
+
+
 def test_an_execution_that_waits_for_a_slot_names_the_key_and_the_command_that_lists_who_has_it():
     slot = Slot.model_construct(key="provider: a b", limit=4)
 
     assert tell_slot(slot) == "a slot of provider: a b (4 at once): omium slots 'provider: a b'"
     assert tell_slot(None) is None
+
+
+@pytest.mark.parametrize(
+    ("command", "cwd", "code", "line"),
+    [
+        ([], None, None, "omium worker PATH.py:report"),
+        (["omium", "worker", "my crew.py:crew"], None, None, "omium worker 'my crew.py:crew'"),
+        (["python", "a.py"], "/app", "/app/a.py:report", "cd /app && omium worker /app/a.py:report"),
+        ([], None, "agents:report", "omium worker agents:report"),
+    ],
+)
+def test_a_worker_is_named_by_the_code_that_is_known(command, cwd, code, line):
+    detail = ExecutionDetail.model_construct(
+        workflow="report",
+        runner=RunnerAnswer(runner=Runner.NONE, command=command, cwd=cwd),
+        code=None if code is None else CodeVersion.model_construct(entrypoint=code, cwd=cwd),
+    )
+
+    assert worker_line(detail) == line

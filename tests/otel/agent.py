@@ -3,14 +3,10 @@
 import sys
 from typing import TypedDict
 
+from exporting import export_spans
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
 from langgraph.graph import END, START, StateGraph
-from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 
 class State(TypedDict):
@@ -43,28 +39,9 @@ def build(base_url, fails):
     return graph.compile()
 
 
-def instrument(names):
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(compression=Compression.Gzip)))
-    trace.set_tracer_provider(provider)
-    if "openinference-langchain" in names:
-        from openinference.instrumentation.langchain import LangChainInstrumentor
-
-        LangChainInstrumentor().instrument()
-    if "openinference-openai" in names:
-        from openinference.instrumentation.openai import OpenAIInstrumentor
-
-        OpenAIInstrumentor().instrument()
-    if "traceloop-openai" in names:
-        from opentelemetry.instrumentation.openai import OpenAIInstrumentor
-
-        OpenAIInstrumentor().instrument()
-    return provider
-
-
 def main():
     base_url, outcome, *names = sys.argv[1:]
-    provider = instrument(names) if names else None
+    provider = export_spans(names) if names else None
     try:
         build(base_url, outcome == "fails").invoke({"topic": "otters"})
     except ValueError:

@@ -1,25 +1,27 @@
 """A LangGraph agent that knows nothing of Omium, seen through each of the usual instrumentors."""
 
-import os
-import subprocess
-import sys
-import time
-from pathlib import Path
-
 import httpx
 import pytest
 
 from tests.crewai.scripted_model import ScriptedModel
+from tests.otel.observed import list_executions, list_steps, run_script
 
-AGENT = Path(__file__).with_name("agent.py")
 INSTRUMENTORS = {
     "openinference": ["openinference-langchain"],
     "openinference twice": ["openinference-langchain", "openinference-openai"],
     "traceloop beside": ["openinference-langchain", "traceloop-openai"],
-    "three at once": ["openinference-langchain", "openinference-openai", "traceloop-openai"],
+    "official beside": ["openinference-langchain", "official-openai"],
+    "four at once": [
+        "openinference-langchain",
+        "openinference-openai",
+        "traceloop-openai",
+        "official-openai",
+    ],
     "only the model": ["openinference-openai"],
+    "only the model, official": ["official-openai"],
     "langsmith": [],
 }
+ONLY_THE_MODEL = (["openinference-openai"], ["official-openai"])
 LANGSMITH = {
     "LANGSMITH_TRACING": "true",
     "LANGSMITH_OTEL_ENABLED": "true",
@@ -36,39 +38,7 @@ def model():
 
 
 def run_agent(server, model, names, outcome="completes"):
-    environment = {
-        **os.environ,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": server.base_url,
-        "OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{server.api_key}",
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-        "OTEL_SERVICE_NAME": "otters",
-        **({} if names else LANGSMITH),
-    }
-    command = [sys.executable, str(AGENT), model.base_url, outcome, *names]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "Failed to export" not in done.stderr
-
-
-def list_executions(server, calls):
-    """Return what is shown, once nothing runs any more and `calls` of the model are counted.
-
-    A call that a client tells in a trace of its own is shown until the trace around it has been read.
-    """
-    with httpx.Client(base_url=server.base_url, headers=server.headers, timeout=30) as client:
-        for _ in range(200):
-            items = client.get("/v1/executions").json()["items"]
-            shown = [client.get(f"/v1/executions/{item['id']}").json() for item in items]
-            ended = shown and all(each["status"] in {"completed", "failed"} for each in shown)
-            if ended and sum(each["usage"]["calls"] for each in shown) == calls:
-                break
-            time.sleep(0.1)
-        return shown
-
-
-def list_steps(server, execution):
-    with httpx.Client(base_url=server.base_url, headers=server.headers, timeout=30) as client:
-        return client.get(f"/v1/executions/{execution['id']}/steps").json()["items"]
+    run_script("agent.py", server, model.base_url, outcome, *names, environment={} if names else LANGSMITH)
 
 
 @pytest.mark.parametrize("names", INSTRUMENTORS.values(), ids=INSTRUMENTORS)
@@ -82,7 +52,7 @@ def test_tokens_are_those_that_the_model_counted(running_server, model, names):
         sum(each["usage"][name] for each in shown) for name in ("input_tokens", "output_tokens", "calls")
     ]
     assert counted == [model.input_tokens, model.output_tokens, model.calls]
-    if names == ["openinference-openai"]:
+    if names in ONLY_THE_MODEL:
         return  # without the graph around them, each call is a trace of its own
     assert len(shown) == 1
     paths = {step["key"] for step in list_steps(running_server, shown[0])}

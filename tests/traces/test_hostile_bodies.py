@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue
 
+from omium.clock import US_PER_S
 from omium.server.store import traces as store
-from omium.server.traces import ingest, reading
-from omium.server.traces.shower import Shower
+from omium.server.traces import ingest, reading, verify
+from omium.server.traces.shower import QUIET_US, Shower
+from omium.server.traces.verify import list_trace_problems
 from tests.traces.spans import PROTOBUF, S, execution_id, kind, llm, request, send
 
 JSON = "application/json"
@@ -97,6 +99,43 @@ async def test_a_trace_has_no_more_spans_than_allowed(app_client, monkeypatch):
     assert answer.partial_success.rejected_spans == 2
     answer = await send(app_client, [S(1), S(9)])  # what is known already has room
     assert answer.partial_success.rejected_spans == 1
+
+
+async def test_the_execution_says_how_many_of_its_spans_were_refused(each_app_client, monkeypatch):
+    app = each_app_client
+    for module in (ingest, verify):
+        monkeypatch.setattr(module, "TRACE_SPANS_MAX", 3)
+    at_us = app.clock.now_us() - 1_000_000
+
+    async def refused():
+        app.clock.advance(seconds=11)
+        await Shower(app.server.engine).run_once()
+        assert await list_trace_problems(app.server.db) == []
+        shown = (await app.get(f"/v1/executions/{execution_id(app)}")).json()
+        return shown["refused_spans"], shown["usage"]["calls"]
+
+    await send(app, [llm(number, 0) for number in range(1, 3)], at_us=at_us)
+    assert await refused() == (0, 2)
+    await send(app, [llm(number, 0) for number in range(2, 6)], at_us=at_us)
+    assert await refused() == (2, 3)
+    before, *_ = await read_trace(app)
+    await send(app, [llm(9, 0), llm(10, 0)], at_us=at_us)  # nothing of it is kept, so nothing is made anew
+    after, *_ = await read_trace(app)
+    assert (after.revision, after.due_us) == (before.revision, before.due_us)
+    assert await refused() == (4, 3)
+    await send(app, [llm(1, 0, end_ms=200), llm(11, 0)], at_us=at_us)  # what is known changes beside it
+    assert await refused() == (5, 3)
+
+
+async def test_a_trace_that_is_refused_spans_still_goes_on(app_client, monkeypatch):
+    monkeypatch.setattr(ingest, "TRACE_SPANS_MAX", 2)
+    await send(app_client, [llm(1, 9), llm(2, 9)])
+    app_client.clock.advance(seconds=QUIET_US // US_PER_S - 1)
+    await send(app_client, [llm(3, 9)])
+    app_client.clock.advance(seconds=2)
+    await Shower(app_client.server.engine).run_once()
+    shown = (await app_client.get(f"/v1/executions/{execution_id(app_client)}")).json()
+    assert (shown["status"], shown["refused_spans"]) == ("running", 1)
 
 
 async def read_trace(app):

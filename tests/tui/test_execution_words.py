@@ -47,3 +47,11 @@ def test_an_execution_that_waits_says_for_what(reason, slot, told):
     _, why, *_ = describe(waiting(reason, slot))
 
     assert str(why) == told
+
+
+def test_an_execution_whose_trace_was_refused_spans_says_that_it_is_incomplete():
+    detail = waiting("timer").model_copy(update={"driver": Driver.OBSERVED, "refused_spans": 1_200})
+
+    assert "Incomplete: 1,200 spans refused, because a trace holds at most 5,000." in [
+        str(line) for line in describe(detail)
+    ]

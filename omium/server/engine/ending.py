@@ -15,6 +15,7 @@ from omium.errors import IllegalTransition, LeaseLostProblem, StepConflict
 from omium.models.driver import ExecutionCompleted, ExecutionFailed, ExecutionSuspends, ExecutionWaits, Write
 from omium.server.db.tx import Tx
 from omium.server.engine.compensations import is_compensating
+from omium.server.engine.driver_signals import go_on_at_once
 from omium.server.engine.effect_losses import Coming, cut_off
 from omium.server.engine.failures import SERVER, close_occurrence, lock_groups, record_occurrence
 from omium.server.engine.fence import enter, find_under
@@ -115,9 +116,15 @@ def wait_execution(tx: Tx, packed: Packed[ExecutionWaits]) -> Outcome:
         reason=write.reason.value,
         wake_us=write.wake_at_us,
         worker_id=None,
-        data={"detail": write.detail} if write.detail is not None else None,
+        data=_tell_wait(write),
     )
-    return Outcome(row, row.last_seq)
+    seq = row.last_seq
+    return Outcome(go_on_at_once(tx, row, write.signals), seq)
+
+
+def _tell_wait(write: ExecutionWaits) -> dict[str, object]:
+    told: dict[str, object] = {"detail": write.detail} if write.detail is not None else {}
+    return told | ({"signals": [each.model_dump() for each in write.signals]} if write.signals else {})
 
 
 def suspend_execution(tx: Tx, packed: Packed[ExecutionSuspends]) -> Outcome:

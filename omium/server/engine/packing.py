@@ -67,6 +67,14 @@ class EffectOutcome:
 
 
 @light(frozen=True, slots=True)
+class SignalOutcome:
+    """The signal that a step has; its payload is opened after the transaction."""
+
+    signal_id: str
+    payload: StoredValue
+
+
+@light(frozen=True, slots=True)
 class Outcome:
     """What became of a write: the number of its event, and the row after it."""
 
@@ -74,6 +82,7 @@ class Outcome:
     seq: int | None = None
     effect: EffectOutcome | None = None
     slot: driver.SlotState | None = None
+    signal: SignalOutcome | None = None
 
 
 def pack_write(vault: Vault, lease: Lease, write: W) -> Packed[W]:

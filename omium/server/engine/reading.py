@@ -11,10 +11,19 @@ from dataclasses import dataclass
 
 from omium.errors import CheckpointGone, NotFound
 from omium.jsonvalue import JsonValue
+from omium.models.approval import AwaitedSignal
 from omium.models.driver import RecordValue, RecordValues
-from omium.models.execution import Checkpoint, Cost, ExecutionDetail, RunnerAnswer, Step, Usage
+from omium.models.execution import (
+    Checkpoint,
+    Cost,
+    ExecutionDetail,
+    RunnerAnswer,
+    Step,
+    Usage,
+)
 from omium.server.db.tx import Tx
 from omium.server.engine import metering
+from omium.server.engine.driver_signals import list_awaited
 from omium.server.engine.fence import Lease, holds, refusal
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.runners import find_runner
@@ -39,13 +48,14 @@ from omium.server.store import (
     labels,
     slot_lists,
     steps,
+    traces,
 )
 from omium.server.store.checkpoints import CheckpointRow
 from omium.server.store.details import DetailsRow
 from omium.server.store.executions import ExecutionRow, get_execution
 from omium.server.store.slot_lists import ListedSlot
 from omium.server.store.steps import StepRow
-from omium.states import StepStatus, WaitingReason
+from omium.states import Driver, StepStatus, WaitingReason
 
 DETAIL_STEPS = 100
 DETAIL_CHECKPOINTS = 100
@@ -75,9 +85,11 @@ class _Detail:
     usage: Usage
     cost: Cost | None
     runner: RunnerAnswer
+    refused_spans: int
     labels: labels.LabelsRow | None
     run: engine_runs.RunRow | None
     slot: ListedSlot | None
+    signals: list[AwaitedSignal]
 
 
 async def read_detail(
@@ -101,9 +113,11 @@ async def read_detail(
             usage=sum_usage(tx, tenant_id, row.id),
             cost=metering.read_cost(tx, row),
             runner=find_runner(tx, row, parts.policy),
+            refused_spans=traces.count_refused(tx, row.id) if row.driver == Driver.OBSERVED else 0,
             labels=labels.find_labels(tx, row.id),
             run=engine_runs.find_run(tx, row.id),
             slot=_find_awaited_slot(tx, row),
+            signals=list_awaited(tx, row),
         )
 
     found = await parts.db.read(read)
@@ -136,7 +150,9 @@ def _view_detail(parts: EngineParts, found: _Detail) -> ExecutionDetail:
         usage=found.usage,
         cost=found.cost,
         runner=found.runner,
+        refused_spans=found.refused_spans,
         awaited_slot=view_slot(found.slot) if found.slot is not None else None,
+        awaited_signals=found.signals,
         tags=found.labels.list_tags() if found.labels else [],
         business_key=found.labels.business_key if found.labels else None,
     )

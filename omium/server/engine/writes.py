@@ -15,16 +15,33 @@ from typing import Any
 
 from omium.errors import Problem
 from omium.models import driver
-from omium.models.driver import EffectAnswer, GroupResult, WriteAnswer, WriteBatch, WriteGroup, WriteResult
+from omium.models.approval import SignalAnswer
+from omium.models.driver import (
+    EffectAnswer,
+    GroupResult,
+    WriteAnswer,
+    WriteBatch,
+    WriteGroup,
+    WriteResult,
+)
 from omium.models.usage import RecordUsage
 from omium.server.db.light import light
 from omium.server.db.tx import Tx
-from omium.server.engine import checkpoints, effect_results, effects, ending, metering, step_slots, steps
+from omium.server.engine import (
+    checkpoints,
+    driver_signals,
+    effect_results,
+    effects,
+    ending,
+    metering,
+    step_slots,
+    steps,
+)
 from omium.server.engine.breaker_spending import lock_limited
 from omium.server.engine.fence import Lease
 from omium.server.engine.grants import digest_token
 from omium.server.engine.limits import find_reached
-from omium.server.engine.packing import EffectOutcome, Outcome, Packed, pack_write
+from omium.server.engine.packing import EffectOutcome, Outcome, Packed, SignalOutcome, pack_write
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.transitions import append_event
 from omium.server.engine.usage import insert_usage
@@ -52,6 +69,7 @@ HANDLERS: dict[type[Any], Handler] = {
     driver.Heartbeat: checkpoints.record_heartbeat,
     driver.SlotAsked: step_slots.ask_slot,
     driver.SlotReturned: step_slots.return_slot,
+    driver.SignalAsked: driver_signals.ask_signal,
     driver.CompensationEnded: checkpoints.end_compensation,
     driver.ExecutionCompleted: ending.complete_execution,
     driver.ExecutionFailed: ending.fail_execution,
@@ -221,7 +239,12 @@ def _answer_write(vault: Vault, tenant_id: str, result: Result) -> WriteResult:
         seq=result.seq,
         effect=_answer_effect(vault, tenant_id, result.effect) if result.effect is not None else None,
         slot=result.slot,
+        signal=_answer_signal(vault, tenant_id, result.signal) if result.signal is not None else None,
     )
+
+
+def _answer_signal(vault: Vault, tenant_id: str, signal: SignalOutcome) -> SignalAnswer:
+    return SignalAnswer(signal_id=signal.signal_id, payload=vault.open_value(tenant_id, signal.payload))
 
 
 def _answer_effect(vault: Vault, tenant_id: str, effect: EffectOutcome) -> EffectAnswer:

@@ -26,7 +26,9 @@ COLUMNS_OF = Sql("""
     UNION ALL SELECT output FROM steps WHERE execution_id = :execution_id AND output IS NOT NULL
     UNION ALL SELECT input FROM activations WHERE execution_id = :execution_id AND input IS NOT NULL
     UNION ALL SELECT output FROM map_items WHERE execution_id = :execution_id AND output IS NOT NULL
-    UNION ALL SELECT payload FROM signals WHERE execution_id = :execution_id AND consumed_by IS NULL
+    UNION ALL SELECT payload FROM signals WHERE execution_id = :execution_id
+       AND (consumed_by IS NULL OR EXISTS (
+         SELECT 1 FROM executions x WHERE x.id = :execution_id AND x.driver <> 'engine'))
 """)  # the payload of a signal that was taken is counted by the record of the node that took it
 FAILURES = Sql("""
     SELECT id, tenant_id, environment, workflow, fingerprint, kind, status, error_type, message, step, count,

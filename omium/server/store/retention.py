@@ -64,7 +64,9 @@ STATES = Sql("SELECT state AS first, NULL AS second FROM checkpoints WHERE execu
 NODES = Sql("""
     SELECT input AS first, NULL AS second FROM activations WHERE execution_id = :execution_id
     UNION ALL SELECT output, NULL FROM map_items WHERE execution_id = :execution_id
-    UNION ALL SELECT payload, NULL FROM signals WHERE execution_id = :execution_id AND consumed_by IS NULL
+    UNION ALL SELECT payload, NULL FROM signals WHERE execution_id = :execution_id
+       AND (consumed_by IS NULL OR EXISTS (
+         SELECT 1 FROM executions x WHERE x.id = :execution_id AND x.driver <> 'engine'))
 """)
 DELETE_TRACE = Sql("DELETE FROM traces WHERE execution_id = :execution_id")  # where it was seen through one
 DELETE_EXECUTION = Sql("DELETE FROM executions WHERE id = :execution_id")

@@ -1,4 +1,8 @@
-"""Signals: what was told to an execution by name, in order, until a node takes it."""
+"""Signals: what was told to an execution by name, in order, until a node or a step takes it.
+
+A node's record counts the payload of the signal that it took. A step has a record of its own, beside the
+signal that it was given: of executions that workers drive, all signals count theirs.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,11 @@ FIND_NEXT = Sql(f"""
      WHERE execution_id = :execution_id AND name = :name AND consumed_by IS NULL
      ORDER BY seq LIMIT 1
 """)
+FIND_TAKEN = Sql(f"""
+    SELECT {COLUMNS} FROM signals
+     WHERE execution_id = :execution_id AND name = :name AND consumed_by = :path
+     ORDER BY seq LIMIT 1
+""")
 COUNT_WAITING = Sql("""
     SELECT COUNT(*) FROM (
       SELECT 1 FROM signals WHERE execution_id = :execution_id AND consumed_by IS NULL LIMIT :limit) AS few
@@ -58,6 +67,11 @@ def find_signal(tx: Tx, execution_id: str, name: str, signal_id: str) -> SignalR
 def find_next(tx: Tx, execution_id: str, name: str) -> SignalRow | None:
     """Return the signal of that name that came first and that nobody has taken."""
     return tx.one_or_none(FIND_NEXT, SignalRow, execution_id=execution_id, name=name)
+
+
+def find_taken(tx: Tx, execution_id: str, name: str, path: str) -> SignalRow | None:
+    """Return the signal of that name that the step at `path` has taken."""
+    return tx.one_or_none(FIND_TAKEN, SignalRow, execution_id=execution_id, name=name, path=path)
 
 
 def count_waiting(tx: Tx, execution_id: str, limit: int) -> int:

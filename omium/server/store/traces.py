@@ -19,7 +19,10 @@ from omium.server.store.usage import UsageRow
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """A trace: what has come of it (`revision`), and what its execution shows (`shown_revision`)."""
+    """A trace: what has come of it (`revision`), and what its execution shows (`shown_revision`).
+
+    `spans` counts those that came, refused ones included: what is stored is the rest.
+    """
 
     execution_id: str
     tenant_id: str
@@ -85,6 +88,13 @@ NOTE_NEWS = Sql("""
     UPDATE traces SET spans = :spans, kept_bytes = :kept_bytes, revision = revision + 1, seen_us = :now_us,
                       closed = 0, due_us = :due_us
      WHERE execution_id = :execution_id
+""")
+NOTE_REFUSED = Sql("""
+    UPDATE traces SET spans = spans + :refused, seen_us = :now_us WHERE execution_id = :execution_id
+""")
+COUNT_REFUSED = Sql("""
+    SELECT spans - (SELECT COUNT(*) FROM trace_spans WHERE trace_spans.execution_id = traces.execution_id)
+      FROM traces WHERE execution_id = :execution_id
 """)
 LIST_DUE = Sql(
     f"SELECT {_TRACE} FROM traces WHERE due_us IS NOT NULL AND due_us <= :now_us ORDER BY due_us LIMIT :limit"
@@ -157,6 +167,16 @@ def note_news(tx: Tx, execution_id: str, *, spans: int, kept_bytes: int, due_us:
         due_us=due_us,
         now_us=tx.now_us,
     )
+
+
+def note_refused(tx: Tx, execution_id: str, refused: int) -> None:
+    """Note that spans of a locked trace were refused, and nothing else came; what is shown stays."""
+    tx.execute(NOTE_REFUSED, execution_id=execution_id, refused=refused, now_us=tx.now_us)
+
+
+def count_refused(tx: Tx, execution_id: str) -> int:
+    """Return how many spans of the execution's trace were refused; 0 where it has no trace."""
+    return tx.one_or_none(COUNT_REFUSED, int, execution_id=execution_id) or 0
 
 
 def list_due(tx: Tx, now_us: int, limit: int) -> list[TraceRow]:

@@ -102,8 +102,12 @@ AGENT: Final = ("crewai.agent.role", "gen_ai.agent.name", "agent.name")
 NODE: Final = ("langsmith.metadata.langgraph_node", "langgraph.node")
 WORKFLOW: Final = ("omium.workflow",)
 WORKFLOW_NAMED: Final = ("gen_ai.workflow.name", "traceloop.workflow.name")
+WORKFLOW_UNNAMED: Final = "Agent workflow"
+"""What the OpenAI Agents SDK calls a workflow that nobody named."""
 SERVICE: Final = "service.name"
 ERROR_TYPE: Final = ("error.type", "exception.type")
+OTHER_ERROR: Final = "_OTHER"
+"""What OpenTelemetry's conventions call an error that has no type."""
 
 
 def kind_of(attributes: Attributes) -> Kind:

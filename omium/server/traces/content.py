@@ -35,7 +35,9 @@ OUTPUT: Final = (
     "gen_ai.completion",
     "traceloop.entity.output",
     "crewai.task.output",
+    "final_result",
 )
+CONVERSATION: Final = "pydantic_ai.all_messages"
 _INDEXED: Final = re.compile(
     r"(gen_ai\.prompt|gen_ai\.completion|llm\.input_messages|llm\.output_messages)\.(\d{1,4})\.(?:message\.)?(.+)"
 )
@@ -62,7 +64,27 @@ def read_content(attributes: Attributes, conceal: Conceal) -> tuple[JsonValue, J
         messages = _messages(attributes)
         given = shorten(messages.get("input"), conceal) if given is None else given
         made = shorten(messages.get("output"), conceal) if made is None else made
+    if given is None and CONVERSATION in attributes:
+        given = shorten(_find_asked(attributes[CONVERSATION]), conceal)
     return given, made
+
+
+def _find_asked(conversation: JsonValue) -> JsonValue:
+    """Return what an agent of Pydantic AI was asked: what was said until a person, no tool, spoke last."""
+    messages = unpack(conversation)
+    if not isinstance(messages, list):
+        return None
+    asked = [number for number, message in enumerate(messages, 1) if _is_said_by_user(message)]
+    return messages[: asked[-1]] if asked else None
+
+
+def _is_said_by_user(message: JsonValue) -> bool:
+    if not isinstance(message, dict) or message.get("role") != "user":
+        return False
+    parts = message.get("parts")
+    return isinstance(parts, list) and any(
+        isinstance(part, dict) and part.get("type") == "text" for part in parts
+    )
 
 
 def _first(attributes: Attributes, names: tuple[str, ...], conceal: Conceal) -> JsonValue:

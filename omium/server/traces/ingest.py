@@ -20,6 +20,7 @@ from omium.clock import US_PER_S
 from omium.errors import InvalidRequest, UnsupportedMediaType
 from omium.ids import derived_id
 from omium.jsonvalue import canonical_bytes, digest
+from omium.models.traces import TRACE_SPANS_MAX
 from omium.redact import redact
 from omium.redact.screen import may_hold_secret
 from omium.server.db.tx import Database, Tx
@@ -32,7 +33,6 @@ from omium.server.traces.body import inflate
 from omium.server.traces.reading import Span, find_fault, pack_span, read_span
 from omium.server.traces.wire import SPANS_MAX, NotOtlp, RawSpan
 
-TRACE_SPANS_MAX: Final = 5_000
 TRACE_BYTES_MAX: Final = 32 * 2**20
 """Contents of a trace that are kept: all of it is read, and shown in one transaction, again and again."""
 LEFT_OUT: Final = "its contents were left out: a trace keeps 32 MiB"
@@ -159,9 +159,11 @@ def store_batch(tx: Tx, principal: Principal, batch: Batch) -> Stored:
     for execution_id in sorted(batch.rows):
         trace = store.lock_trace(tx, _new_trace(principal, execution_id, batch.trace_ids[execution_id]))
         rows = batch.rows[execution_id]
-        spans = trace.spans
-        if spans + len(rows) > TRACE_SPANS_MAX:
-            rows, refused = _fit(rows, store.list_span_ids(tx, execution_id))
+        refused = refused_before = 0
+        if trace.spans + len(rows) > TRACE_SPANS_MAX:
+            known = store.list_span_ids(tx, execution_id)
+            refused_before = trace.spans - len(known)
+            rows, refused = _fit(rows, known)
             if refused:
                 stored.faults[f"a trace has more than {TRACE_SPANS_MAX:,} spans"] += refused
         kept_bytes = trace.kept_bytes + sum(len(row.body) for row in rows)
@@ -169,9 +171,11 @@ def store_batch(tx: Tx, principal: Principal, batch: Batch) -> Stored:
             rows, kept_bytes, emptied = _fit_bytes(rows, store.list_kept(tx, execution_id))
             stored.flags[LEFT_OUT] += emptied
         if store.put_spans(tx, rows):
-            spans = store.count_spans(tx, execution_id)
+            spans = store.count_spans(tx, execution_id) + refused_before + refused
             due_us = _due_us(tx, trace, kept_bytes)
             store.note_news(tx, execution_id, spans=spans, kept_bytes=kept_bytes, due_us=due_us)
+        elif refused:
+            store.note_refused(tx, execution_id, refused)
     return stored
 
 

@@ -25,6 +25,10 @@ PATH_BYTES_MAX: Final = 1024
 DEPTH_MAX: Final = 16
 _ESCAPES: Final = str.maketrans({character: f"%{ord(character):02X}" for character in "%/#[]~"})
 UNNAMED: Final = "traces"
+NEVER_FAILING: Final = frozenset(
+    {"openinference.instrumentation.openai_agents", "opentelemetry.instrumentation.genai.openai_agents"}
+)
+"""Instrumentation of the OpenAI Agents SDK, whose traces tell nothing of how they ended; their agents do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +111,11 @@ def draw(execution_id: str, spans: Sequence[Span], *, closed: bool) -> Picture |
     paths = {step.span.span_id: step.path for step in steps}
     if not closed and is_open(spans):
         status = ExecutionStatus.RUNNING
-    elif root.failed or body.failed or (root.span_id in tops and any(tree.spans[id_].failed for id_ in tops)):
+    elif (
+        root.failed
+        or _has_failed(body, tree, below)
+        or (root.span_id in tops and any(_has_failed(tree.spans[id_], tree, below) for id_ in tops))
+    ):
         status = ExecutionStatus.FAILED
     else:
         status = ExecutionStatus.COMPLETED
@@ -160,16 +168,41 @@ def _name_steps(tree: Tree, below: dict[str | None, list[str]], whole: str | Non
     return steps
 
 
+def _has_failed(span: Span, tree: Tree, below: dict[str | None, list[str]]) -> bool:
+    """Say whether the span failed, or where it would never tell, the agent that ended last in it."""
+    while not span.failed and span.scope in NEVER_FAILING:
+        if span.kind != "workflow" and tree.above[span.span_id] is not None:
+            break  # an agent: what failed inside it need not be its failure
+        inner = [tree.spans[id_] for id_ in below.get(span.span_id, [])]
+        inner = [each for each in inner if each.kind in {"agent", "workflow"}]
+        if not inner:
+            break
+        span = max(inner, key=lambda each: (each.end_us, each.start_us, each.span_id))
+    return span.failed
+
+
 def _find_cause(tree: Tree, below: dict[str | None, list[str]], whole: Span | None) -> Span | None:
     """Return the innermost span that failed, following the one that failed first; None if no step did."""
     cause = whole if whole is not None and whole.failed else None
     at = whole.span_id if whole is not None else None
     while True:
-        failed = [tree.spans[id_] for id_ in below.get(at, []) if tree.spans[id_].failed]
+        failed = _list_failed(at, tree, below)
         if not failed:
             return cause
         cause = min(failed, key=lambda span: (span.end_us, span.start_us, span.span_id))
         at = cause.span_id
+
+
+def _list_failed(at: str | None, tree: Tree, below: dict[str | None, list[str]]) -> list[Span]:
+    """Return the spans that failed right below `at`, through those that would never tell."""
+    failed, left = [], list(below.get(at, []))
+    while left:
+        span = tree.spans[left.pop()]
+        if span.failed:
+            failed.append(span)
+        elif span.kind == "workflow" and span.scope in NEVER_FAILING:
+            left += below.get(span.span_id, [])
+    return failed
 
 
 def _list_usage(execution_id: str, tree: Tree, paths: dict[str, str]) -> list[ObservedUsage]:

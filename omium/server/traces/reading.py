@@ -125,6 +125,8 @@ def read_span(raw: RawSpan, conceal: Conceal) -> Span:
     # LangSmith's exporter sometimes says of a run that failed that it is fine, beside the exception.
     failed = raw.failed or (bool(raw.exceptions) and raw.origin.scope == LANGSMITH)
     workflow = first_text(given, named.WORKFLOW) or first_text(resource, named.WORKFLOW)
+    if not workflow and (own := first_text(given, named.WORKFLOW_NAMED)) != named.WORKFLOW_UNNAMED:
+        workflow = own
     span = {
         "span_id": raw.span_id,
         "parent_id": raw.parent_id if raw.parent_id.strip("0") else "",
@@ -135,7 +137,7 @@ def read_span(raw: RawSpan, conceal: Conceal) -> Span:
         "end_us": raw.end_ns // 1000,
         "failed": failed,
         "error": read_error(raw, conceal) if failed else None,
-        "workflow": clean_name(workflow or first_text(given, named.WORKFLOW_NAMED), otherwise=""),
+        "workflow": clean_name(workflow, otherwise=""),
         "service": clean_name(service, otherwise=""),
     }
     if not kind:  # of what belongs to no agent nobody is shown the content
@@ -216,6 +218,7 @@ def read_error(raw: RawSpan, conceal: Conceal) -> dict[str, JsonValue]:
     """Return what went wrong, as other errors are stored: type, message, traceback."""
     event = raw.exceptions[-1] if raw.exceptions else {}
     error_type = first_text(event, ("exception.type",)) or first_text(raw.attributes, named.ERROR_TYPE)
+    error_type = "" if error_type == named.OTHER_ERROR else error_type
     message = first_text(event, ("exception.message",)) or first_text(raw.attributes, ("exception.message",))
     traceback = first_text(event, ("exception.stacktrace",))
     if "Traceback (most recent" in message:  # LangSmith's: the error as it is written, then the stack

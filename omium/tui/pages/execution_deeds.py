@@ -107,7 +107,8 @@ class ExecutionDeeds(PageScreen):
 
     def action_signal(self) -> None:
         """Tell it something by name."""
-        send_signal(self, self.execution_id)
+        awaited = self.detail.awaited_signals if self.detail is not None else ()
+        send_signal(self, self.execution_id, awaited)
 
     def action_skip_compensations(self) -> None:
         """Leave out the compensations that have not ended."""

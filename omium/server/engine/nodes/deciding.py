@@ -8,11 +8,12 @@ nobody has said anything.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Literal
 
-from omium.errors import AlreadyDecided, IllegalTransition, LimitReached, NotFound
+from omium.errors import AlreadyDecided, IllegalTransition, NotFound
 from omium.jsonvalue import JsonValue
 from omium.server.db.tx import Tx
+from omium.server.engine.driver_signals import deliver, refuse_more
 from omium.server.engine.nodes.driving import drive
 from omium.server.engine.nodes.settling import settle
 from omium.server.engine.nodes.waits import end_wait, iso_time, take_signal
@@ -21,18 +22,16 @@ from omium.server.engine.parts import EngineParts
 from omium.server.engine.values import PackedValue, put_value
 from omium.server.principal import Principal
 from omium.server.store import activations, signals, steps
-from omium.server.store.executions import ExecutionRow, get_execution
+from omium.server.store.executions import ExecutionRow, get_execution, lock_execution
 from omium.server.store.signals import SignalRow
 from omium.states import ENDED_STATUSES, Driver, EventType, ExecutionStatus
 
-SIGNALS_MAX: Final = 1_000
-"""Signals that wait for a node, of one execution."""
 Decision = Literal["approved", "rejected"]
 
 
 @dataclass(frozen=True, slots=True)
 class SignalTaken:
-    """What became of a signal; `path` is the node that took it, None while none has asked for it."""
+    """What became of a signal; `path` is the node or step that took it, None while none has asked for it."""
 
     execution: ExecutionRow
     fresh: bool
@@ -50,18 +49,21 @@ def deliver_signal(
 ) -> SignalTaken:
     """Give a signal to the node that has waited longest for one of that name, or keep it for the next one.
 
-    Raises `NotFound`, `IllegalTransition` (the execution has ended, or is not the engine's), `LimitReached`.
+    One for an execution that workers drive is kept for a step. Raises `NotFound`, `IllegalTransition` (the
+    execution has ended, or was only observed), `LimitReached`.
     """
+    found = get_execution(tx, principal.tenant_id, execution_id)
+    if found.driver != Driver.ENGINE:
+        principal.require_workflow(found.workflow)
+        locked = lock_execution(tx, principal.tenant_id, execution_id)
+        locked, signal, fresh = deliver(tx, parts.policy, principal, locked, name, payload, signal_id)
+        return SignalTaken(locked, fresh=fresh, path=signal.consumed_by)
     work = _open(tx, parts, principal, execution_id)
     known = signals.find_signal(tx, execution_id, name, signal_id)
     if known is not None:
         return SignalTaken(work.row, fresh=False, path=known.consumed_by)
     _refuse_ended(work)
-    if signals.count_waiting(tx, execution_id, SIGNALS_MAX) >= SIGNALS_MAX:
-        raise LimitReached(
-            f"{SIGNALS_MAX} signals wait in {execution_id} already, and no node takes them.",
-            limit="signals",
-        )
+    refuse_more(tx, execution_id)
     seq = work.record(EventType.SIGNAL_RECEIVED, {"name": name, "signal_id": signal_id, "by": principal.id})
     row = SignalRow(
         name=name,
@@ -127,8 +129,8 @@ def _open(tx: Tx, parts: EngineParts, principal: Principal, execution_id: str) -
     principal.require_workflow(found.workflow)
     if found.driver != Driver.ENGINE:
         raise IllegalTransition(
-            f"{execution_id} is not driven by the engine; only executions of specs take signals and"
-            " decisions.",
+            f"{execution_id} is not driven by the engine; only executions of specs have approvals: "
+            f"`omium executions show {execution_id}` says what it waits for.",
             status_now=found.status,
             allowed=[],
         )
