@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from omium.sdk.options import Concurrency
     from omium.sdk.run import areplay, aresume, arun_workflow, replay, resume, run_workflow
     from omium.sdk.session import init
+    from omium.sdk.signals import await_for_signal, wait_for_signal
     from omium.sdk.sync_client import Client
     from omium.sdk.task_context import TaskContext
     from omium.sdk.tool_calls import ToolCalls
@@ -80,6 +81,8 @@ _PLACES = {
     "resume": "omium.sdk.run",
     "run_workflow": "omium.sdk.run",
     "init": "omium.sdk.session",
+    "await_for_signal": "omium.sdk.signals",
+    "wait_for_signal": "omium.sdk.signals",
     "AsyncClient": "omium.sdk.async_client",
     "Client": "omium.sdk.sync_client",
     "TaskContext": "omium.sdk.task_context",
@@ -110,6 +113,7 @@ __all__ = [
     "areplay",
     "aresume",
     "arun_workflow",
+    "await_for_signal",
     "capture_failure",
     "checkpoint",
     "effect_key",
@@ -123,6 +127,7 @@ __all__ = [
     "run_workflow",
     "start_execution",
     "step",
+    "wait_for_signal",
     "workflow",
 ]
 

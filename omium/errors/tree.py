@@ -5,6 +5,7 @@ One class per code of the server is problems.py's. Import all of them from `omiu
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 Member = str | int | bool | None | list[object] | dict[str, object]
@@ -156,7 +157,8 @@ class Suspended(Suspension):
 class Waits(Suspended):
     """The workflow gave itself back until `wake_at_us` (microseconds UTC), or what `reason` names comes.
 
-    `reason` is one of `states.WaitingReason`, `detail` what people are shown of it, as JSON.
+    `reason` is one of `states.WaitingReason`, `detail` what people are shown of it, as JSON; `signals` are
+    those that it waits for, each a name with its question (`models.approval.AwaitedSignal` as JSON).
     """
 
     def __init__(
@@ -168,10 +170,12 @@ class Waits(Suspended):
         resume_command: str = "",
         wake_at_us: int | None = None,
         detail: object = None,
+        signals: Sequence[Mapping[str, object]] = (),
     ) -> None:
         super().__init__(message, execution_id=execution_id, reason=reason, resume_command=resume_command)
         self.wake_at_us = wake_at_us
         self.detail = detail
+        self.signals = signals
 
 
 class LeaseLost(Suspension):

@@ -35,7 +35,7 @@ SPLIT_STATUSES: Final = frozenset({400, 413, 422, 500})
 UNAVAILABLE_AFTER_S: Final = 300.0  # semantics 3.6
 
 NEEDS_SERVER: Final = frozenset(
-    {"effect.intended", "heartbeat", "slot.asked", "compensation.ended", "execution.waits"}
+    {"effect.intended", "heartbeat", "slot.asked", "signal.asked", "compensation.ended", "execution.waits"}
 )
 """Writes that a spool cannot stand in for, because their point is what the server answers."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -110,6 +110,8 @@ class Driving:
         """Steps that do not run yet (a later try, a slot), and until when (microseconds UTC)."""
         self._in_row: set[str] = set()
         """Of these the ones that wait for a slot, whose turn may come before."""
+        self._awaited: dict[str, Mapping[str, object]] = {}
+        """Steps that wait for a signal, and what it is."""
         self._held: set[str] = set()
         """Steps that ask for a slot, or have one and are not recorded yet: one does not leave meanwhile."""
         self.slot_rows = SlotRows()
@@ -261,6 +263,17 @@ class Driving:
                 self._delayed.pop(path, None)
                 self._in_row.discard(path)
 
+    @contextmanager
+    def awaiting(self, path: str, signal: Mapping[str, object]) -> Iterator[None]:
+        """Note that the step `path` waits for a signal: its name, and what is asked."""
+        with self._changed:
+            self._awaited[path] = signal
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._awaited.pop(path, None)
+
     def hold(self, path: str) -> bool:
         """Note that the step `path` asks for a slot; False where the execution is left: then it may not."""
         with self._changed:
@@ -276,15 +289,21 @@ class Driving:
     def leave_if_idle(self, path: str, reason: WaitingReason, what: str, **detail: str) -> None:
         """Raise `Waits` if nothing runs here but the steps around delayed ones; `detail` is for people."""
         with self._changed:
-            if not self.leaves and any(
-                not any(delayed.startswith(f"{running}/") for delayed in self._delayed)
+            idle = (*self._delayed, *self._awaited)
+            busy = any(
+                not any(each.startswith(f"{running}/") for each in idle)
                 for running in (*self._running, *self._held)
-            ):
+            )
+            waits_here = bool(self._delayed) and not self.on_worker  # a script goes on with that by itself
+            if (busy or waits_here) and not self.leaves:
                 return
             timers = [due_us for each, due_us in self._delayed.items() if each not in self._in_row]
-            wake_at_us = max(timers or self._delayed.values())
+            wake_at_us = max(timers or self._delayed.values(), default=None)
             if self._in_row:  # what has a place is woken for its turn, and it must not lose that place
                 reason = WaitingReason.SLOT
+            elif self._awaited:
+                reason = WaitingReason.SIGNAL
+            signals = [*self._awaited.values()]
             self.leaves = True
         raise Waits(
             f"Execution {self.execution_id} waits for {what}.",
@@ -293,6 +312,7 @@ class Driving:
             resume_command=self.resume_command,
             wake_at_us=wake_at_us,
             detail={"step": path, **detail},
+            signals=signals,
         )
 
     def pause(self, seconds: float, frame: Frame) -> Flow[None]:

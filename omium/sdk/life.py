@@ -153,6 +153,7 @@ def _wait(driving: Driving, ending: Waits) -> Flow[None]:
             "reason": ending.reason,
             "wake_at_us": ending.wake_at_us,
             "detail": ending.detail,
+            "signals": [*ending.signals],
         }
     )
 

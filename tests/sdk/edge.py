@@ -33,6 +33,7 @@ class Edge:
         self.effects = {}
         self.answers = {}
         self.slots = []  # what the next questions for a slot are answered with; then "held"
+        self.signals = []  # what the next questions for a signal are answered with; then none has come
         self._lock = threading.Lock()
 
     def write(self, request):
@@ -54,6 +55,10 @@ class Edge:
         if body["type"] == "slot.asked":
             with self._lock:
                 result["slot"] = self.slots.pop(0) if self.slots else "held"
+        if body["type"] == "signal.asked":
+            with self._lock:
+                payload = self.signals.pop(0) if self.signals else None
+                result["signal"] = payload if payload is None else {"signal_id": "sg_1", "payload": payload}
         return WriteOutcome(result, dict(self.group))
 
     def write_beside(self, requests):

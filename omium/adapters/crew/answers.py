@@ -1,43 +1,138 @@
-"""Answers of people: what somebody typed for a task with `human_input` is recorded, not asked for again."""
+"""Answers of people: what somebody said to a task with `human_input` is recorded, not asked for again.
+
+A script asks at its terminal, as CrewAI does. A worker has none: there the execution waits for the signal
+that is called as the task or method that asks (`omium signal ID write --data '"shorter"'`), and costs no
+process.
+"""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
-from typing import Any
+from contextvars import ContextVar
+from typing import Any, Final
 
-from omium.adapters.crew.runs import Part, arecord, find_place, record
+from omium.adapters.crew.runs import Part, Run, arecord, find_place, record
+from omium.sdk.context import Frame
+from omium.sdk.flows import drive_async, drive_sync
 from omium.sdk.options import make_step_options
+from omium.sdk.signals import Asked, ask, wait_for
+
+STEP: Final = "answer"
+_PLEASE: Final = "What is to be done otherwise? An empty text: it is fine as it is."
+_END: Final = re.compile(r"[#:|]")
+
+_GIVEN: ContextVar[object] = ContextVar("omium_crew_given_answer", default=None)
+"""What the agent has answered, and a person is asked about."""
+
+
+def wrap_feedback(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that has an agent's answer judged by a person, who is shown it."""
+
+    @functools.wraps(function)
+    def handle(self: Any, formatted_answer: Any, context: Any) -> Any:
+        token = _GIVEN.set(formatted_answer.output)
+        try:
+            return function(self, formatted_answer, context)
+        finally:
+            _GIVEN.reset(token)
+
+    return handle
+
+
+def wrap_async_feedback(function: Callable[..., Any]) -> Callable[..., Any]:
+    """As `wrap_feedback`, for a coroutine function."""
+
+    @functools.wraps(function)
+    async def handle(self: Any, formatted_answer: Any, context: Any) -> Any:
+        token = _GIVEN.set(formatted_answer.output)
+        try:
+            return await function(self, formatted_answer, context)
+        finally:
+            _GIVEN.reset(token)
+
+    return handle
 
 
 def wrap_answer(function: Callable[..., str]) -> Callable[..., str]:
-    """Return a function that asks a person, recorded inside of a run."""
+    """Return a function that asks a person about an agent's answer, recorded inside of a run."""
 
     @functools.wraps(function)
-    def ask(crew: Any) -> str:
+    def prompt(crew: Any) -> str:
         place = find_place()
         if place is None:
             return function(crew)
+        if _is_on_worker(place):
+            return _wait(place, _ask_about_answer())
         answer: str = record(place, _describe(), lambda: function(crew))
         return answer
 
-    return ask
+    return prompt
 
 
 def wrap_async_answer(function: Callable[..., Any]) -> Callable[..., Any]:
     """As `wrap_answer`, for a coroutine function."""
 
     @functools.wraps(function)
-    async def ask(crew: Any) -> str:
+    async def prompt(crew: Any) -> str:
         place = find_place()
         if place is None:
             return str(await function(crew))
+        if _is_on_worker(place):
+            asked = _make(place, _ask_about_answer())
+            return str(await drive_async(wait_for(asked), place[1].driving.link.async_ports()))
         answer: str = await arecord(place, _describe(), lambda: function(crew))
         return answer
 
-    return ask
+    return prompt
+
+
+def wrap_flow_feedback(method: Callable[..., str]) -> Callable[..., str]:
+    """Return a method of a flow that has a person judge what another one gave."""
+
+    @functools.wraps(method)
+    def request(self: Any, message: str, output: Any, *args: Any, **kwargs: Any) -> str:
+        place = find_place()
+        if place is None or not _is_on_worker(place):
+            return method(self, message, output, *args, **kwargs)
+        return _wait(place, {"message": message, "output": output})
+
+    return request
+
+
+def wrap_flow_input(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method of CrewAI's console that asks what a flow wants to know (`self.ask(...)`)."""
+
+    @functools.wraps(method)
+    def request(self: Any, message: str, *args: Any, **kwargs: Any) -> Any:
+        place = find_place()
+        if place is None or not _is_on_worker(place):
+            return method(self, message, *args, **kwargs)
+        return _wait(place, message)
+
+    return request
+
+
+def _is_on_worker(place: tuple[Run, Frame]) -> bool:
+    return bool(place[1].driving.on_worker)
+
+
+def _ask_about_answer() -> object:
+    given = _GIVEN.get()
+    return {"message": _PLEASE, "answer": given} if isinstance(given, str) else _PLEASE
+
+
+def _wait(place: tuple[Run, Frame], question: object) -> str:
+    return str(drive_sync(wait_for(_make(place, question)), place[1].driving.link.ports))
+
+
+def _make(place: tuple[Run, Frame], question: object) -> Asked:
+    frame = place[1]
+    around = frame.scope.path.rpartition("/")[2]
+    return ask(frame, _END.split(around, maxsplit=1)[0] or STEP, question, step=STEP)
 
 
 def _describe() -> Part:
     # By its number: a loop that is gone through again asks the same questions in the same order.
-    return Part(make_step_options("answer", match="name"), {}, str, str)
+    return Part(make_step_options(STEP, match="name"), {}, str, str)

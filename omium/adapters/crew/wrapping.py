@@ -17,11 +17,19 @@ from typing import Any
 
 from crewai import Crew, Flow, Task
 from crewai.core.providers.human_input import SyncHumanInputProvider
+from crewai.flow.async_feedback.providers import ConsoleProvider
 from crewai.llms.base_llm import BaseLLM
 from crewai.tools.base_tool import BaseTool
 from crewai.tools.structured_tool import CrewStructuredTool
 
-from omium.adapters.crew.answers import wrap_answer, wrap_async_answer
+from omium.adapters.crew.answers import (
+    wrap_answer,
+    wrap_async_answer,
+    wrap_async_feedback,
+    wrap_feedback,
+    wrap_flow_feedback,
+    wrap_flow_input,
+)
 from omium.adapters.crew.methods import run_method
 from omium.adapters.crew.model_calls import wrap_acall, wrap_call, wrap_tracking
 from omium.adapters.crew.runs import find_place
@@ -54,6 +62,10 @@ def install() -> None:
         _wrap_own(Flow, "_execute_method", _wrap_flow_method)
         _wrap_static(SyncHumanInputProvider, "_prompt_input", wrap_answer)
         _wrap_static(SyncHumanInputProvider, "_prompt_input_async", wrap_async_answer)
+        _wrap_method(SyncHumanInputProvider, "handle_feedback", wrap_feedback)
+        _wrap_method(SyncHumanInputProvider, "handle_feedback_async", wrap_async_feedback)
+        _wrap_own(Flow, "_request_human_feedback", wrap_flow_feedback)
+        _wrap_method(ConsoleProvider, "request_input", wrap_flow_input)
         _wrap_tree(BaseLLM, MODEL_METHODS)
         _wrap_tree(BaseTool, TOOL_METHODS)
         _wrap_class(CrewStructuredTool, INVOKE_METHODS)

@@ -7,14 +7,15 @@ execution. Called inside an active frame; the calls of the graph itself are in i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from langchain_core.runnables import RunnableConfig
 from langchain_core.runnables.config import merge_configs
 from langgraph.pregel import Pregel
-from langgraph.types import Command
+from langgraph.types import Command, StateSnapshot
 
+from omium.adapters.langgraph.questions import Question, find_answers, list_questions, show
 from omium.adapters.langgraph.saver import OmiumSaver
 from omium.adapters.langgraph.threads import MARK, has_begun, prepare_replay, thread_of
 from omium.errors import NotFound, Waits
@@ -71,33 +72,61 @@ def begin_run(
     merged = merge_configs(
         config or {}, {"configurable": {"thread_id": thread}, "metadata": {MARK: execution_id}}
     )
-    going_on = begun and not isinstance(input, Command)
+    run = Run(frame, input, merged, {"durability": "sync", **options})
     # "sync": what a step of the graph wrote is acknowledged by the server before the next step begins.
-    return Run(frame, None if going_on else input, merged, {"durability": "sync", **options})
+    return replace(run, input=_go_on(graph, run)) if begun and not isinstance(input, Command) else run
+
+
+def _go_on(graph: _Graph, run: Run) -> Command[Any] | None:
+    """Return what a graph goes on with: the answers that were sent, nothing where there are none.
+
+    On a worker raises `GraphWaits` where all that is left of it asks: it would only ask again.
+    """
+    state = graph.graph.get_state(run.config, subgraphs=True)
+    questions = list_questions(graph.saver, state)
+    answers = find_answers(run.frame, questions)
+    if answers:
+        return Command(resume=answers)
+    only_asks = bool(questions) and all(task.interrupts or task.result is not None for task in state.tasks)
+    if only_asks and run.frame.driving.on_worker:
+        raise _waits(run, state, questions, state.values)
+    return None
 
 
 def end_run(graph: _Graph, run: Run, output: Any = None) -> Any:
     """Return the output; raise `GraphWaits` where the graph stopped at an interrupt."""
     state = graph.graph.get_state(run.config)
     output = state.values if output is None else output
-    interrupts = [*state.interrupts] if hasattr(state, "interrupts") else []
-    if not interrupts and not state.next:
+    if not state.interrupts and not state.next:
         return output
+    if state.interrupts:
+        state = graph.graph.get_state(run.config, subgraphs=True)
+    raise _waits(run, state, list_questions(graph.saver, state), output)
+
+
+def _waits(run: Run, state: StateSnapshot, questions: list[Question], output: Any) -> GraphWaits:
     execution_id, types = run.frame.driving.execution_id, run.frame.driving.link.types
-    thread = run.config["configurable"]["thread_id"]
     shown = input_record(
-        {"interrupts": [each.value for each in interrupts], "next": [*state.next]}, types=types
+        {"interrupts": [each.value for each in state.interrupts], "next": [*state.next]}, types=types
+    )
+    thread = run.config["configurable"]["thread_id"]
+    on_thread = f'graph.invoke(Command(resume=...), {{"configurable": {{"thread_id": "{thread}"}}}})'
+    answer = (
+        f"waits for an answer to its graph. Answer it: omium signal {execution_id} {questions[0].node} --data"
+        f" JSON, or {on_thread}"
+        if questions
+        else f"stands before {', '.join(state.next)}. Go on with: omium resume {execution_id}"
     )
     waits = GraphWaits(
-        f"Execution {execution_id} waits for an answer to its graph. Go on with: "
-        f'graph.invoke(Command(resume=...), {{"configurable": {{"thread_id": "{thread}"}}}})',
+        f"Execution {execution_id} {answer}",
         execution_id=execution_id,
         reason=WaitingReason.SIGNAL.value,
         resume_command=f"omium resume {execution_id}",
         detail=shown.json,
+        signals=show(questions, types),
     )
     waits.output = output
-    raise waits
+    return waits
 
 
 def find_waiting(
