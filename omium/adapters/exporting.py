@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Final
 
+from omium.adapters.factories import call_factory
 from omium.errors import ConfigError
 from omium.jsonvalue import JsonValue
 
@@ -113,7 +114,8 @@ def list_subjects(module: ModuleType) -> list[Subject]:
 def get_subject(place: str, module: ModuleType, found: object, name: str) -> Subject:
     """Return what the command line named: `found`, or of a module the only thing that can be exported.
 
-    A function without arguments is called to see what it makes. Raises `ConfigError` with the candidates.
+    A function without arguments is called to see what it makes. Raises `ConfigError` with the candidates,
+    or with the reason why a function makes nothing (factories.py).
     """
     if isinstance(found, ModuleType):
         subjects = list_subjects(module)
@@ -127,26 +129,21 @@ def get_subject(place: str, module: ModuleType, found: object, name: str) -> Sub
             f" one, name it: {place}:FUNCTION."
         )
     framework = find_framework(found)
-    if framework is None:
-        found = call_factory(found)
-        framework = find_framework(found)
+    made = found if framework is not None else call_factory(found, f"{place}:{name}")
+    framework = find_framework(made)
     if framework is None:
         raise ConfigError(
-            f"{place}:{name} is {_describe(found)}, which Omium cannot export. It exports"
-            f" {_wanted(FRAMEWORKS)}."
+            f"{describe_other(f'{place}:{name}', found, made)} Omium exports {_wanted(FRAMEWORKS)}."
         )
-    return Subject(framework, name, found)
+    return Subject(framework, name, made)
 
 
-def call_factory(found: object) -> object:
-    """Return what a function without arguments makes; anything else as it is."""
-    if isinstance(found, type) or not callable(found) or inspect.iscoroutinefunction(found):
-        return found
-    try:
-        inspect.signature(found).bind()
-    except (TypeError, ValueError):
-        return found
-    return found()
+def describe_other(target: str, found: object, made: object, verb: str = "export") -> str:
+    """Return what `found` is, or what it has `made`, where that is no object of a framework."""
+    if made is None and found is not None:
+        return f"{target} is a function that returns nothing: let it return the object to {verb}."
+    is_or_makes = "is" if made is found else "makes"
+    return f"{target} {is_or_makes} {_describe(made)}, which Omium cannot {verb}."
 
 
 def load_exporter(framework: Framework) -> Callable[..., dict[str, JsonValue]]:

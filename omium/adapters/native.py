@@ -11,6 +11,7 @@ A spec brings no code: its refs and its entrypoint are names to compare, and not
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 from collections.abc import Callable, Collection
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from omium.adapters.exporting import (
     Framework,
     Subject,
-    call_factory,
+    describe_other,
     export,
     find_framework,
     find_missing,
@@ -31,16 +32,20 @@ from omium.adapters.exporting import (
     list_subjects,
     load_part,
 )
+from omium.adapters.factories import NotAFactory, call_factory, is_factory
 from omium.adapters.native_edits import refuse_other_code, refuse_unfollowed
+from omium.adapters.native_inputs import take_either, take_inputs
 from omium.errors import ConfigError
-from omium.sdk.coroutines import is_async
 from omium.sdk.decorators import workflow
 from omium.sdk.handlers import find_handlers
+from omium.sdk.load_errors import NotInFile, NotLoaded, say_known
 from omium.sdk.loading import find_workflows, normal_target, split_target
+from omium.sdk.options import WorkflowOptions
 from omium.sdk.registry import ATTRIBUTE, REGISTRY, PinnedVersion, Workflow, find_workflow
 from omium.sdk.session import current_session
 from omium.spec.check import load_spec, restore_spec
 from omium.spec.document import Spec
+from omium.spec.problems import find_close
 from omium.spec.reading_order import in_reading_order
 
 if TYPE_CHECKING:
@@ -48,6 +53,9 @@ if TYPE_CHECKING:
 
 KEPT: Final = 32
 """Versions of one object that are kept made: each holds a copy of it."""
+
+_ITSELF: Final = "To serve the function itself, put @omium.workflow or @omium.handler on it."
+_NOTHING: Final = "workflow and no framework's object"
 
 _registering = threading.Lock()
 _log = logging.getLogger("omium.worker")
@@ -61,7 +69,7 @@ def adopt(target: str, module: ModuleType, found: object) -> dict[str, Workflow]
     """
     place, name = split_target(target)
     if not isinstance(found, ModuleType):
-        subject = _find_subject(found, name)
+        subject = _find_subject(found, place, name)
         made = serve(subject, place, module) if subject is not None else None
         return {made.name: made} if made is not None else {}
     adopted: dict[str, Workflow] = {}
@@ -77,27 +85,55 @@ def adopt(target: str, module: ModuleType, found: object) -> dict[str, Workflow]
     return adopted
 
 
-def _find_subject(found: object, name: str) -> Subject | None:
+def _find_subject(found: object, place: str, name: str) -> Subject | None:
     """Return the object of a framework that the command line named, or that the named function makes."""
     if find_handlers(found) or (find_workflow(found) is not None and find_framework(found) is None):
         return None
-    value = found if find_framework(found) is not None else call_factory(found)
+    value = found if find_framework(found) is not None else _call_factory(found, f"{place}:{name}")
     framework = find_framework(value)
     return Subject(framework, name, value) if framework is not None else None
 
 
+def _call_factory(found: object, target: str) -> object:
+    """Return what a named function makes, or `found`; `ConfigError` for a function that makes no object."""
+    try:
+        made = call_factory(found, target)
+    except NotAFactory as error:
+        raise ConfigError(f"{error} {_ITSELF}") from error
+    if is_factory(found) and find_framework(made) is None:
+        raise ConfigError(f"{describe_other(target, found, made, 'serve')} {_ITSELF}")
+    return made
+
+
 @contextmanager
 def missing_told() -> Iterator[None]:
-    """Where a user's module cannot be imported because its framework is missing, say how to install it."""
+    """Tell what a user's file lacks in words of the frameworks: one to be installed, objects it does have."""
     try:
         yield
-    except ModuleNotFoundError as error:
-        missing = find_missing(error)
+    except NotLoaded as error:
+        raised = error.raised
+        missing = find_missing(raised) if isinstance(raised, ModuleNotFoundError) else None
         if missing is None:
             raise
+        assert isinstance(raised, ModuleNotFoundError), "found by its name"
         raise ConfigError(
-            f"{error.name} is not installed in this Python, and the file needs it: {missing.pip}"
+            f"{raised.name} is not installed in this Python, and the file needs it: {missing.pip}"
         ) from error
+    except NotInFile as error:
+        module = error.module
+        known = sorted({*find_workflows(module), *(each.name for each in list_subjects(module))})
+        near = find_close(error.name, sorted({*known, *_list_functions(module)}))
+        told = f"Did you mean {error.place}:{near}?" if near else say_known(error.name, known, _NOTHING)
+        raise ConfigError(f"There is no {error.name!r} in {error.place}. {told}") from error
+
+
+def _list_functions(module: ModuleType) -> list[str]:
+    """Return the functions and handlers that the module defines: one of them may make the object."""
+    return [
+        name
+        for name, value in vars(module).items()
+        if name[0] != "_" and is_factory(value) and getattr(value, "__module__", None) == module.__name__
+    ]
 
 
 def serve(subject: Subject, place: str, module: ModuleType, taken: Collection[str] = ()) -> Workflow:
@@ -111,13 +147,27 @@ def serve(subject: Subject, place: str, module: ModuleType, taken: Collection[st
     if own is None and name in taken:
         raise ConfigError(f"Something else in {place} is called {name}; serve this alone: {entrypoint}")
     versions = Served(subject, entrypoint, _list_entrypoints(place, subject.name), module)
-    if own is not None:  # what the user instrumented is called as the user calls it
-        made = replace(own, versions=versions)
-        REGISTRY.workflows[made.name] = made
-        return made
-    return replace(
-        _as_workflow(subject.framework, subject.value, name, module, subject.name), versions=versions
-    )
+    if own is None:
+        made = _as_workflow(subject.framework, subject.value, name, module, subject.name)
+        return replace(made, versions=versions)
+    made = own
+    if not getattr(subject.value, "takes_by_name", False):
+        function = take_either(own, functools.partial(_list_declared, subject, entrypoint))
+        made = _declare(own.options, name, function, module, subject.name)
+    made = replace(made, options=own.options, versions=versions)
+    REGISTRY.workflows[made.name] = made  # so that this process goes on with it as a worker would
+    return made
+
+
+def _list_declared(subject: Subject, entrypoint: str) -> frozenset[str]:
+    """Return the names of the inputs that an export of `subject` has; none where it has no export."""
+    try:
+        inputs = export(subject, name=None, entrypoint=entrypoint).get("inputs")
+    except Exception as error:  # a boundary: anything may come out of a framework
+        _log.debug("%s has no document: %s", entrypoint, error)
+        return frozenset()
+    properties = inputs.get("properties") if isinstance(inputs, dict) else None
+    return frozenset(properties) if isinstance(properties, dict) else frozenset()
 
 
 class Served:
@@ -193,9 +243,15 @@ def _as_workflow(
     inner = find_workflow(instrumented)
     assert inner is not None, "what `instrument` returns is a workflow"
     by_name = getattr(instrumented, "takes_by_name", False)
-    run = inner.function if by_name else _take_inputs(inner.function)
+    run = inner.function if by_name else take_inputs(inner.function)
+    return _declare(inner.options, name, run, module, qualname)
+
+
+def _declare(
+    options: WorkflowOptions, name: str, run: Callable[..., Any], module: ModuleType, qualname: str
+) -> Workflow:
+    """Return `run` as a workflow that a worker finds as `qualname` in `module`."""
     run.__module__, run.__qualname__ = module.__name__, qualname
-    options = inner.options
     made = find_workflow(
         workflow(
             name=name,
@@ -207,21 +263,6 @@ def _as_workflow(
     )
     assert made is not None, "it was decorated just now"
     return made
-
-
-def _take_inputs(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function`, whose first parameter takes all inputs, as one that takes them by name."""
-    if is_async(function):
-
-        async def arun(**inputs: Any) -> Any:
-            return await function(inputs)
-
-        return arun
-
-    def run(**inputs: Any) -> Any:
-        return function(inputs)
-
-    return run
 
 
 def _declare_breakers(spec: Spec) -> None:

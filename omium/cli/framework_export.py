@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,10 +20,11 @@ import typer
 
 from omium.cli.context import Common, for_server
 from omium.cli.ending import WrongUse
-from omium.cli.here import quiet_stdout, user_code
+from omium.cli.here import user_file
+from omium.cli.stdout import take_stdout
 from omium.cli.workflow_documents import refuse, show_changes, show_findings, to_text
 from omium.cli.workflows import Note, tell_saved
-from omium.errors import ConfigError, SpecInvalid
+from omium.errors import ConfigError, OmiumError, SpecInvalid
 
 if TYPE_CHECKING:
     from omium.adapters.exporting import Subject
@@ -34,6 +37,9 @@ _SILENT: Final = {
     "CREWAI_DISABLE_VERSION_CHECK": "true",
 }
 """An export asks nobody: what CrewAI would send when it is imported is turned off."""
+
+_KEY_NAME: Final = re.compile(r"\b[A-Z][A-Z0-9_]*(?:KEY|TOKEN)\b")
+"""How an environment variable is called that holds the key of a model, in what a framework raises."""
 
 Target = Annotated[
     str,
@@ -150,8 +156,8 @@ class Wanted:
 def _export(common: Common, target: str, framework: str | None, wanted: Wanted) -> None:
     if wanted.to is not None:
         _refuse_overwriting(wanted.to)
-    with quiet_stdout():
-        document = _read_document(target, framework, wanted)
+    take_stdout()
+    document = _read_document(target, framework, wanted)
     _refuse_invalid(common, document)
     if wanted.to is not None:
         try:
@@ -183,20 +189,52 @@ def _refuse_overwriting(to: Path) -> None:
 
 def _read_document(target: str, framework: str | None, wanted: Wanted) -> dict[str, JsonValue]:
     """Return the document of what the command line names; everything of the user's module runs in here."""
-    from omium.adapters.exporting import export, get_subject
-    from omium.adapters.native import missing_told
-    from omium.sdk.loading import load_target, normal_target, split_target
+    from omium.adapters.exporting import get_subject
+    from omium.sdk.load_errors import NotLoaded
+    from omium.sdk.loading import load_target, split_target
 
     for name, value in _SILENT.items():
         os.environ.setdefault(name, value)
-    with user_code():
-        with missing_told():
+    try:
+        with user_file():
             module, found = load_target(target)
-        place, name = split_target(target)
-        subject = get_subject(place, module, found, name)
-        _refuse_other(subject, framework, target)
-        entrypoint = normal_target(f"{place}:{subject.name}")
-        return export(subject, name=wanted.name, entrypoint=entrypoint, mode=wanted.mode, **wanted.options)
+            place, name = split_target(target)
+            subject = get_subject(place, module, found, name)
+            _refuse_other(subject, framework, target)
+            return _export_subject(subject, place, wanted)
+    except NotLoaded as error:
+        raise ConfigError(f"{error}{_say_key(error.raised, target)}") from error
+
+
+def _export_subject(subject: Subject, place: str, wanted: Wanted) -> dict[str, JsonValue]:
+    """Return the document of `subject`; `NotLoaded` for what the user's own code raises meanwhile."""
+    from omium.adapters.exporting import export
+    from omium.sdk.load_errors import NotLoaded, say_raised
+    from omium.sdk.loading import normal_target
+
+    named = f"{place}:{subject.name}"
+    try:
+        return export(
+            subject,
+            name=wanted.name,
+            entrypoint=normal_target(named),
+            mode=wanted.mode,
+            **wanted.options,
+        )
+    except OmiumError:
+        raise
+    except Exception as error:  # a boundary: a class of the user's own is made here, and a framework works
+        raise NotLoaded(f"{named} cannot be exported: {say_raised(error)}", error) from error
+
+
+def _say_key(raised: BaseException, target: str) -> str:
+    """Return what to do where `raised` may be about the key of a model; else nothing."""
+    if (named := _KEY_NAME.search(str(raised))) is not None:
+        return (
+            " An export calls no model, so a placeholder stands in for a key:"
+            f" {named[0]}=placeholder omium export {shlex.quote(target)}"
+        )
+    return ""
 
 
 def _refuse_other(subject: Subject, framework: str | None, target: str) -> None:
@@ -219,6 +257,10 @@ def _say_mode(common: Common, document: dict[str, JsonValue]) -> None:
     because = _reasons(document)
     if _mode(document) == "engine":
         common.output.say(f"{document['name']}: engine mode, Omium's server runs it without the framework.")
+        for provider, models in sorted(_find_models(document).items()):
+            common.output.say(
+                f"  the server needs the provider {provider}, for {', '.join(models)}: omium providers --help"
+            )
         return
     common.output.say(f"{document['name']}: native mode, a worker runs the framework itself.")
     for each in because:
@@ -275,6 +317,20 @@ def _summary(
 
 def _mode(document: dict[str, JsonValue]) -> str:
     return str(_runtime(document).get("mode", "engine"))
+
+
+def _find_models(document: dict[str, JsonValue]) -> dict[str, list[str]]:
+    """Return the models that the document's agents ask for, by the provider that has to answer."""
+    agents = document.get("agents")
+    found: dict[str, list[str]] = {}
+    for agent in agents.values() if isinstance(agents, dict) else ():
+        llm = agent.get("llm") if isinstance(agent, dict) else None
+        if isinstance(llm, dict) and "provider" in llm:
+            models = found.setdefault(str(llm["provider"]), [])
+            model = str(llm.get("model") or "its default model")
+            if model not in models:
+                models.append(model)
+    return found
 
 
 def _entrypoint(document: dict[str, JsonValue]) -> str:

@@ -13,12 +13,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
 import omium
 from omium.cli.ending import FAILED
+from omium.cli.stdout import take_stdout
 from omium.errors import ConfigError, ConnectionLost, OmiumError
 from omium.safetext import safe_text
 from omium.words import value
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from omium.models.execution import ExecutionDetail
     from omium.sdk.sync_client import Client
 
+_IMPORTING: Final = "<frozen importlib."
+"""Python's own frames around a module that is imported."""
 Told = Callable[[str], None]
 """What takes the id of the execution as soon as it is known."""
 
@@ -65,12 +68,13 @@ def run_once(
     output: Output, client: Client, target: str, execution_id: str | None, *, queue: str = "default"
 ) -> None:
     """Run one execution in this process, a certain one or the next of `queue`, and print how it ended."""
-    from omium.adapters.native import adopt, missing_told
+    from omium.adapters.native import adopt
     from omium.sdk.session import current_session
     from omium.sdk.supervisor import Service, load_service
     from omium.sdk.worker import Worker
 
-    with own_stdout(output), missing_told():
+    own_stdout(output)
+    with user_file():
         served = load_service(Service(target, queue, adopt=adopt))
     serving = Worker(
         current_session(), served.workflows, handlers=served.handlers, queue=queue, concurrency=1
@@ -100,7 +104,8 @@ def _run(output: Output, client: Client, run: Callable[[Told], object]) -> None:
     result: object = None
     ended, error = "failed", None
     try:
-        with own_stdout(output), user_code():
+        own_stdout(output)
+        with user_code():
             try:
                 result = run(known.append)
             except BaseException as raised:
@@ -134,28 +139,24 @@ def _plain(result: object) -> object:
     return plain(encode(result, types=current_session().link.types))
 
 
-@contextlib.contextmanager
-def own_stdout(output: Output) -> Iterator[None]:
+def own_stdout(output: Output) -> None:
     """With `--json`, let what the user's code and its children print go to stderr: stdout holds JSON."""
-    if not output.as_json:
-        yield
-        return
-    with quiet_stdout():
-        yield
+    if output.as_json:
+        take_stdout()
 
 
 @contextlib.contextmanager
-def quiet_stdout() -> Iterator[None]:
-    """Let what the user's code and its children print go to stderr."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
+def user_file() -> Iterator[None]:
+    """Where the user's own file cannot be loaded, print its frames of what it raised, then say why."""
+    from omium.adapters.native import missing_told
+    from omium.sdk.load_errors import NotLoaded
+
     try:
-        yield
-    finally:
-        sys.stdout.flush()
-        os.dup2(kept, 1)
-        os.close(kept)
+        with missing_told():
+            yield
+    except NotLoaded as error:
+        _show_raised(error.raised)
+        raise
 
 
 @contextlib.contextmanager
@@ -166,17 +167,26 @@ def user_code() -> Iterator[None]:
     except OmiumError:
         raise
     except Exception as error:  # a boundary: anything at all may come out of the user's code
-        told = traceback.TracebackException.from_exception(error)
-        if not os.environ.get("OMIUM_DEBUG"):
-            _leave_out_ours(told)
-        sys.stderr.write(safe_text("".join(told.format()), keep_newlines=True))
+        _show_raised(error)
         raise typer.Exit(FAILED) from error
+
+
+def _show_raised(error: BaseException) -> None:
+    """Print an exception with the user's own frames."""
+    told = traceback.TracebackException.from_exception(error)
+    if not os.environ.get("OMIUM_DEBUG"):
+        _leave_out_ours(told)
+    sys.stderr.write(safe_text("".join(told.format()), keep_newlines=True))
 
 
 def _leave_out_ours(told: traceback.TracebackException) -> None:
     """Take this package's frames out of a traceback, and out of those that it follows from."""
     own = Path(omium.__file__).parent
-    kept = [frame for frame in told.stack if own not in Path(frame.filename).parents]
+    kept = [
+        frame
+        for frame in told.stack
+        if own not in Path(frame.filename).parents and not frame.filename.startswith(_IMPORTING)
+    ]
     told.stack = traceback.StackSummary.from_list(kept)
     for each in (told.__cause__, told.__context__, *(told.exceptions or ())):
         if each is not None:

@@ -22,7 +22,12 @@ def main() -> None:
         for stream in (sys.stdout, sys.stderr):
             if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
                 reconfigure(errors="omium")  # a terminal that has no ✓ gets a +, not a traceback
-        code = run()
+        from omium.cli.stdout import let_go
+
+        try:
+            code = _run(None)
+        finally:
+            let_go()
     except KeyboardInterrupt:
         code = _INTERRUPTED
     sys.exit(code)
@@ -30,10 +35,20 @@ def main() -> None:
 
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line on `arguments` (default: this process's) and return the exit code."""
+    from omium.cli.stdout import give_back
+
+    try:
+        return _run(arguments)
+    finally:
+        give_back()
+
+
+def _run(arguments: list[str] | None) -> int:
     import typer
 
     from omium.cli.application import make_command
     from omium.cli.ending import FAILED, INTERRUPTED, WRONG_USE, describe, describe_invalid, exit_code
+    from omium.cli.stdout import stdout_descriptor
     from omium.errors import OmiumError, Suspension
 
     try:
@@ -44,7 +59,7 @@ def run(arguments: list[str] | None = None) -> int:
         print("omium: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:  # `| head` has read enough; what Python still flushes at its end goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stdout_descriptor())
         return FAILED
     except (OmiumError, Suspension) as error:
         print(f"omium: {describe(error)}", file=sys.stderr)

@@ -16,6 +16,7 @@ import typer
 
 from omium.cli.cells import Cell, to_cell
 from omium.cli.ending import WrongUse
+from omium.cli.stdout import stdout
 from omium.cli.table import Column, lay_out
 from omium.safetext import safe_text
 from omium.words import json_text
@@ -41,11 +42,11 @@ class Output:
 
     def json(self, value: object) -> None:
         """Print `value` (a model, or what JSON has) on stdout: indented for a person, one line for a pipe."""
-        _write(sys.stdout, json_text(_to_plain(value), indent=2 if sys.stdout.isatty() else None))
+        _write(stdout(), json_text(_to_plain(value), indent=2 if stdout().isatty() else None))
 
     def json_line(self, value: object) -> None:
         """Print one of many values, each on a line of its own."""
-        _write(sys.stdout, json_text(_to_plain(value)))
+        _write(stdout(), json_text(_to_plain(value)))
 
     def say(self, words: str) -> None:
         """Say something that is not the result, unless --quiet."""
@@ -60,9 +61,9 @@ class Output:
         """Print a part of the result for people; the text may have several lines."""
         for line in safe_text(text, keep_newlines=True).split("\n"):
             if style:
-                self._print(sys.stdout, [Cell(line, style)])
+                self._print(stdout(), [Cell(line, style)])
             else:
-                _write(sys.stdout, line)
+                _write(stdout(), line)
 
     def line(self, cells: Iterable[str | Cell], *, cut: bool = False) -> None:
         """Print cells one behind the other, two blanks apart; with `cut` not beyond the terminal's edge."""
@@ -73,7 +74,7 @@ class Output:
                 break
             parts += [Cell("  "), cell.cut(left)] if parts else [cell]
             left -= cell.width + 2
-        self._print(sys.stdout, parts)
+        self._print(stdout(), parts)
 
     def table(self, columns: Sequence[Column], rows: Iterable[Any], *, empty: str) -> None:
         """Print `rows`; `empty` says what to do where there is none."""
@@ -82,7 +83,7 @@ class Output:
             self.say(empty)
             return
         for line in lay_out(columns, rows, width_of_stdout()):
-            self._print(sys.stdout, line)
+            self._print(stdout(), line)
 
     def facts(self, facts: Iterable[tuple[str | Cell, str | Cell | None]]) -> None:
         """Print a detail view: a name and a value per line; None is left out."""
@@ -97,12 +98,12 @@ class Output:
             lines = [value] if width is None else list(value.fold(max(width - left, 20)))
             for number, line in enumerate(lines):
                 head = Cell("", "dim") if number else name
-                self._print(sys.stdout, [head, Cell(" " * (left - head.width)), line])
+                self._print(stdout(), [head, Cell(" " * (left - head.width)), line])
 
     def heading(self, words: str) -> None:
         """Print a heading above the next part."""
-        _write(sys.stdout, "")
-        self._print(sys.stdout, [Cell(words, "bold")])
+        _write(stdout(), "")
+        self._print(stdout(), [Cell(words, "bold")])
 
     def progress(self, words: str) -> None:
         """Write over the live line on stderr; empty words remove it. Nothing where there is none."""
@@ -131,7 +132,7 @@ class Output:
 
 def width_of_stdout() -> int | None:
     """Return how wide a table may be: the terminal's width, or None in a pipe, where nothing is cut."""
-    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+    if not stdout().isatty() and "COLUMNS" not in os.environ:
         return None
     return max(shutil.get_terminal_size().columns, 40)
 

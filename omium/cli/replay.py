@@ -114,7 +114,7 @@ def go_on(
     """Run a new execution here, wait for the worker that runs it, or say who will."""
     detail = client.get_execution(started_id)
     asked = runner is Runner.NONE and common.output.interactive
-    if here or target or (asked and agrees(common.output, detail.workflow, yes=yes)):
+    if here or target or (asked and agrees(common.output, detail, yes=yes)):
         common.output.say(f"Replay {started_id}")
         common.use_here()
         run_here(common.output, client, detail, target)

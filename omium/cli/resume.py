@@ -12,6 +12,7 @@ from omium.cli.ending import WrongUse
 from omium.cli.here import run_here
 from omium.cli.ids import ExecutionId, find_execution_id
 from omium.cli.options import Here, Target, Yes
+from omium.cli.serving import worker_line
 from omium.cli.waiting import wait_for_end
 from omium.cli.worker import end_as
 from omium.clock import US_PER_S
@@ -20,6 +21,7 @@ from omium.states import FINAL_STATUSES, Driver, ExecutionStatus, Runner
 
 if TYPE_CHECKING:
     from omium.cli.output import Output
+    from omium.models.execution import ExecutionDetail
 
 
 @for_server
@@ -76,7 +78,7 @@ def resume(
             loop_limits=dict(_read_loop_limit(pair) for pair in loop_limit or ()),
         )
         if command == ResumeExecution() and (
-            here or target or (unserved and agrees(common.output, detail.workflow, yes=yes))
+            here or target or (unserved and agrees(common.output, detail, yes=yes))
         ):
             common.use_here()
             run_here(common.output, client, detail, target)
@@ -114,15 +116,15 @@ def _read_loop_limit(pair: str) -> tuple[str, int]:
     return name, int(most)
 
 
-def agrees(output: Output, workflow: str, *, yes: bool) -> bool:
+def agrees(output: Output, detail: ExecutionDetail, *, yes: bool) -> bool:
     """Ask whether to run here what no worker serves. Raises `ConfigError` where nobody can be asked."""
     if yes:
         return True
     if not output.interactive:
         raise ConfigError(
-            f"No worker serves {workflow}. Start one (omium worker PATH.py:{workflow}), or add --here."
+            f"No worker serves {detail.workflow}. Start one ({worker_line(detail)}), or add --here."
         )
-    return output.agrees(f"No worker serves {workflow}. Run it here?", default=True)
+    return output.agrees(f"No worker serves {detail.workflow}. Run it here?", default=True)
 
 
 def who_goes_on(runner: Runner) -> str:

@@ -6,15 +6,16 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from omium.cli.context import Common, for_server
 from omium.cli.detail import error_text
 from omium.cli.ending import FAILED, WrongUse
-from omium.cli.here import own_stdout, run_file, run_once
+from omium.cli.here import own_stdout, run_file, run_once, user_file
 from omium.cli.inputs import read_inputs
+from omium.cli.serving import warn_of_engine_mode
 from omium.cli.waiting import wait_for_end
 from omium.errors import ConfigError, StepFailed, Suspended
 from omium.states import ExecutionStatus
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from omium.cli.output import Output
     from omium.models.execution import ExecutionDetail
 
+_ASKING_S: Final = 5.0  # for what a worker could do without
 Isolation = Literal["thread", "process"]
 
 
@@ -65,22 +67,25 @@ def worker(
         with common.client() as client:
             run_once(common.output, client, target, execution, queue=queue)
     else:
-        _serve(common.output, target, queue, concurrency, isolation)
+        _serve(common, target, queue, concurrency, isolation)
 
 
-def _serve(output: Output, target: str, queue: str, concurrency: int, isolation: Isolation) -> None:
-    from omium.adapters.native import adopt, missing_told
+def _serve(common: Common, target: str, queue: str, concurrency: int, isolation: Isolation) -> None:
+    from omium.adapters.native import adopt
     from omium.sdk.session import current_session
     from omium.sdk.supervisor import Service, Supervisor, load_service
     from omium.sdk.worker import Worker
 
-    with missing_told():
+    with user_file():
         served = load_service(Service(target, queue, adopt=adopt))
     _log_to_stderr()
+    output = common.output
     output.say(
         f"Serving {', '.join(served.names)} on {current_session().settings.base_url}, queue {queue}, "
         f"{concurrency} at a time. Ctrl-C stops."
     )
+    with common.client(timeout_s=_ASKING_S) as client:
+        warn_of_engine_mode(output, client, served.workflows)
     left = 0
     if isolation == "process":
         _hand_down()
@@ -237,10 +242,11 @@ def end_as(detail: ExecutionDetail) -> None:
 
 
 def _load(output: Output, target: str) -> Callable[..., object]:
-    from omium.adapters.native import adopt, missing_told
+    from omium.adapters.native import adopt
     from omium.sdk.loading import find_workflows, load_target
 
-    with own_stdout(output), missing_told():
+    own_stdout(output)
+    with user_file():
         module, found = load_target(target)
         workflows = {**find_workflows(found), **adopt(target, module, found)}
     if len(workflows) != 1:

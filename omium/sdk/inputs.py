@@ -7,7 +7,7 @@ recorded because it has no JSON form.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from omium.errors import Undecodable
@@ -18,8 +18,10 @@ from omium.sdk.calls import Call
 OPAQUE_KEY = "$opaque"
 
 
-def restore_call(function: Callable[..., Any], recorded: object, types: TypeRegistry) -> Call:
-    """Return the call of `function` with its recorded arguments.
+def restore_call(
+    function: Callable[..., Any], recorded: object, types: TypeRegistry, ignore: Collection[str] = ()
+) -> Call:
+    """Return the call of `function` with its recorded arguments; parameters to `ignore` are never recorded.
 
     Raises `Undecodable` naming a parameter that was not recorded, or that the function does not have (any
     more).
@@ -34,13 +36,24 @@ def restore_call(function: Callable[..., Any], recorded: object, types: TypeRegi
     unknown = [name for name in arguments if name not in kinds]
     if unknown and variable is None:
         raise Undecodable(
-            f"The function {function.__qualname__} has no parameter {unknown[0]!r}, which this execution was "
-            f"started with. It has: {', '.join(kinds) or 'none'}. Rename it back, or start a new execution."
+            _refuse_parameter(function, unknown[0], [each for each in kinds if each not in ignore])
         )
     if variable is not None:
         extra = {name: arguments.pop(name) for name in unknown}
-        bound.arguments[variable] = {**arguments.get(variable, {}), **extra}
+        collected = arguments.pop(variable, {})
+        if not isinstance(collected, Mapping):  # it was started with one of that name, not with all in one
+            collected = {variable: collected}
+        arguments[variable] = {**collected, **extra}
     return Call(function, bound.args, bound.kwargs)
+
+
+def _refuse_parameter(function: Callable[..., Any], unknown: str, known: list[str]) -> str:
+    named = function.__qualname__ or "What is served"  # an object of a framework has no name of its own
+    return (
+        f"{named} has no parameter {unknown!r}, which this execution was started with. It has: "
+        f"{', '.join(known) or 'none'}. Start a new execution with what it has, or rename it back if it was "
+        "called so."
+    )
 
 
 def _restore(name: str, form: JsonValue, types: TypeRegistry) -> Any:

@@ -12,10 +12,12 @@ import importlib
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-from omium.errors import ConfigError
+from omium.errors import ConfigError, OmiumError
+from omium.sdk.load_errors import NotInFile, NotLoaded, explain_import
 from omium.sdk.registry import Workflow, find_workflow
 
 MAIN = "__main__"
@@ -24,22 +26,15 @@ MAIN = "__main__"
 def load_target(target: str) -> tuple[ModuleType, object]:
     """Import the module of `target`; return it with the object that is named, itself if none is.
 
-    Raises `ConfigError` with the remedy when there is no such file, module or object.
+    Raises `ConfigError` with the remedy when there is no such file, module or object; `NotLoaded` where the
+    module's own code ends its import, `NotInFile` where it has no such name.
     """
     place, name = split_target(target)
     module = _load_file(Path(place)) if place.endswith(".py") or "/" in place else _load_module(place)
     found: object = module
     for part in filter(None, name.split(".")):
         if not hasattr(found, part):
-            known = sorted(find_workflows(module))
-            raise ConfigError(
-                f"There is no {name!r} in {place}. "
-                + (
-                    f"Its workflows are: {', '.join(known)}."
-                    if known
-                    else "It holds no @omium.workflow either."
-                )
-            )
+            raise NotInFile(place, name, module, sorted(find_workflows(module)))
         found = getattr(found, part)
     return module, found
 
@@ -91,7 +86,8 @@ def _load_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _import_explained(str(path)):
+            spec.loader.exec_module(module)
     except BaseException:
         sys.modules.pop(name, None)
         raise
@@ -102,14 +98,27 @@ def _load_module(name: str) -> ModuleType:
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
+        with _import_explained(name):
+            return importlib.import_module(name)
+    except NotLoaded as error:
+        missing = error.raised.name if isinstance(error.raised, ModuleNotFoundError) else None
+        if missing is not None and (name == missing or name.startswith(f"{missing}.")):
             raise ConfigError(
                 f"There is no module {name!r} here; give a path such as ./agents.py:report, "
                 "or start in the folder that holds the package."
-            ) from error
+            ) from error.raised
         raise
+
+
+@contextlib.contextmanager
+def _import_explained(place: str) -> Iterator[None]:
+    """Raise `NotLoaded` for what the module's own code raises; Omium's own errors have their sentence."""
+    try:
+        yield
+    except OmiumError:
+        raise
+    except (Exception, SystemExit) as error:  # a boundary: anything at all may come out of the user's code
+        raise explain_import(place, error) from error
 
 
 def _is_drive(target: str) -> bool:

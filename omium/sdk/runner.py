@@ -154,7 +154,8 @@ def _prepare(
         if call is None:
             assert granted.grant is not None
             known = yield from as_pinned(known, granted)
-            call = restore_call(known.function, granted.grant.get("input"), session.link.types)
+            recorded = granted.grant.get("input")
+            call = restore_call(known.function, recorded, session.link.types, known.options.ignore)
     except Exception as error:  # whatever it is, the lease must not be left to run out
         yield from end_quietly(driving, error)
         raise

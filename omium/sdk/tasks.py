@@ -107,7 +107,8 @@ class Running:
         assert granted.grant is not None
         try:
             workflow = yield from as_pinned(find_served(self._workflows, granted), granted)
-            call = restore_call(workflow.function, granted.grant.get("input"), self._session.link.types)
+            recorded, types = granted.grant.get("input"), self._session.link.types
+            call = restore_call(workflow.function, recorded, types, workflow.options.ignore)
         except Exception as error:  # whatever it is, the lease must not be left to run out
             yield from life.end_quietly(driving, error)
             raise

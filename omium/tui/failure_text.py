@@ -14,7 +14,7 @@ from rich.text import Text
 from omium.models.execution import ExecutionDetail, StepAttempt
 from omium.models.failure import FailureDetail, ReplayBatch
 from omium.money import format_credits
-from omium.states import ENDED_STATUSES, ExecutionStatus, FailureKind, FailureStatus
+from omium.states import ENDED_STATUSES, Driver, ExecutionStatus, FailureKind, FailureStatus
 from omium.tui.content import cell, safe, state
 from omium.words import ago, count, now_us, span
 
@@ -77,6 +77,8 @@ def say_next(detail: FailureDetail) -> Next:
         return Next("v", "It was completed all the same: resolve it.")
     if execution.status not in {ExecutionStatus.FAILED, ExecutionStatus.PAUSED}:
         return Next("o", f"It goes on ({execution.status.value}): look at it, and wait for its end.")
+    if execution.driver is Driver.OBSERVED:
+        return Next("o", safe(detail.next_action))
     if detail.cause is not None:
         return Next("t", "Something else failed first: go to the cause, and mend that.")
     if detail.open_count > 1:

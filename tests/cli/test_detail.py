@@ -2,12 +2,21 @@
 
 import pytest
 
-from omium.cli.detail import find_without_step, in_order, tell_refused, tell_slot, tell_wake
+from omium.cli.detail import (
+    answer_words,
+    find_without_step,
+    in_order,
+    tell_refused,
+    tell_signals,
+    tell_slot,
+    tell_wake,
+)
 from omium.cli.serving import worker_line
+from omium.models.approval import AwaitedSignal
 from omium.models.execution import CodeVersion, ExecutionDetail, RunnerAnswer, Step
 from omium.models.replay import EffectView
 from omium.models.slot import Slot
-from omium.states import Runner
+from omium.states import Driver, Runner
 
 
 def step(key, started_us, seq):
@@ -106,3 +115,21 @@ def test_a_worker_is_named_by_the_code_that_is_known(command, cwd, code, line):
     )
 
     assert worker_line(detail) == line
+
+
+def test_what_waits_for_signals_names_each_once_and_says_how_to_send_it():
+    asked = [
+        AwaitedSignal(name="a b", question="May we?"),
+        AwaitedSignal(name="a b"),
+        AwaitedSignal(name="paid"),
+    ]
+    detail = ExecutionDetail.model_construct(id="ex_1", driver=Driver.LOCAL, awaited_signals=asked)
+
+    assert tell_signals(asked) == "the signal a b or paid"
+    assert tell_signals([]) is None
+    assert answer_words(detail).splitlines() == [
+        "a b asks: May we?",
+        "Answer: omium signal ex_1 'a b' --data JSON",
+        "Answer: omium signal ex_1 paid --data JSON",
+        "Then:   omium resume ex_1",
+    ]

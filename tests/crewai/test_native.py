@@ -161,3 +161,43 @@ def test_executions_of_one_crew_on_one_worker_have_their_own_inputs(native, mode
 
     said = [re.findall(r'"raw": "([^"]+)"', json.dumps(each["output"]))[0] for each in done]
     assert said == [f"Dear {customer}." for customer in customers]
+
+
+OWN = """
+from crew import Judging, letters
+from omium.adapters.crew import instrument
+
+own_letters = instrument(letters, name="own-letters")
+own_judging = instrument(Judging, name="own-judging")
+"""
+
+
+def test_a_crew_and_a_flow_that_were_instrumented_take_their_inputs_as_imported_ones_do(
+    native, server, model
+):
+    server.write("own.py", OWN)
+    with native.worker("own.py"):
+        said = {"topic": "tea", "customer": "Ann"}
+        for way in (said, {"inputs": said, "way": "kickoff"}):
+            assert "Dear Ann." in json.dumps(native.run("own-letters", **way)["output"])
+        for way in ({"rounds": 3}, {"inputs": {"rounds": 3}}):
+            assert native.run("own-judging", **way)["output"] == "shortened"
+
+
+def test_an_export_in_engine_mode_says_that_the_server_needs_a_provider_of_its_models(native, server):
+    server.write("plain.py", PLAIN)
+
+    told = native.omium("export", "plain.py:plain").stderr
+
+    assert "plain: engine mode" in told
+    assert "the server needs the provider openai, for gpt-4o-mini: omium providers --help" in told
+
+
+PLAIN = """
+from crewai import LLM, Agent, Crew, Task
+
+llm = LLM(model="openai/gpt-4o-mini")
+writer = Agent(role="Writer", goal="Write", backstory="Writes.", llm=llm)
+task = Task(name="write", description="Write of {topic}.", expected_output="A text", agent=writer)
+plain = Crew(name="plain", agents=[writer], tasks=[task])
+"""

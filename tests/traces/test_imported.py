@@ -250,6 +250,17 @@ async def test_what_cannot_go_on_here_says_where_it_can(app_client):
             assert way in refused.json()["detail"]
 
 
+async def test_a_failure_of_what_cannot_go_on_here_says_what_does_instead_of_a_resume(app_client):
+    await send(app_client, run(app_client))
+    [group] = (await get(app_client, "/v1/failures"))["items"]
+
+    next_action = (await get(app_client, f"/v1/failures/{group['id']}"))["next_action"]
+
+    assert next_action.startswith("Fix the cause. Omium did not run it, and cannot go on with it. ")
+    assert "take_thread(saver, 'thread 7')" in next_action
+    assert "omium resume" not in next_action
+
+
 async def test_what_retention_would_remove_is_not_stored(app_client):
     app = app_client
     assert (await send(app, finished(run(app, days=31))))["outcome"] == "expired"

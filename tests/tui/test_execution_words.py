@@ -2,10 +2,11 @@
 
 import pytest
 
+from omium.models.approval import AwaitedSignal
 from omium.models.execution import ExecutionDetail, RunnerAnswer, Usage
 from omium.models.slot import Slot
 from omium.states import Driver, ExecutionStatus
-from omium.tui.execution_words import describe
+from omium.tui.execution_words import describe, next_words
 
 SLOT = Slot.model_construct(key="provider:openai", limit=4)
 
@@ -47,6 +48,19 @@ def test_an_execution_that_waits_says_for_what(reason, slot, told):
     _, why, *_ = describe(waiting(reason, slot))
 
     assert str(why) == told
+
+
+@pytest.mark.parametrize(
+    ("driver", "then"),
+    [(Driver.WORKER, "Next: S tells it."), (Driver.LOCAL, "Next: S tells it; then u goes on.")],
+)
+def test_an_execution_that_waits_for_signals_says_what_they_ask_and_which_key_tells_it(driver, then):
+    signals = [AwaitedSignal(name="paid"), AwaitedSignal(name="approve", question="May we?")]
+    detail = waiting("signal").model_copy(update={"awaited_signals": signals, "driver": driver})
+
+    _, why, *_ = describe(detail)
+    assert str(why) == "It waits for the signal paid or the signal approve: May we?."
+    assert next_words(detail) == then
 
 
 def test_an_execution_whose_trace_was_refused_spans_says_that_it_is_incomplete():

@@ -5,6 +5,10 @@ import json
 import pytest
 from textual.widgets import TextArea
 
+from omium.models.execution import Execution
+from omium.models.failure import FailureDetail
+from omium.states import Driver, ExecutionStatus, FailureStatus
+from omium.tui.failure_text import Next, say_next
 from tests.tui.driving import open_dashboard
 from tests.tui.shop import DELIVERY, PRICING, Shop
 
@@ -298,3 +302,17 @@ async def test_the_morning_after(own_shop):
     assert len(found) in range(1, 5)
     outputs = {json.dumps(own_shop.get(f"/v1/executions/{each['id']}")["output"]) for each in found}
     assert outputs == {"3"}
+
+
+def test_of_what_omium_did_not_run_the_next_thing_is_the_servers_words_and_no_key_that_is_refused():
+    detail = FailureDetail.model_construct(
+        batch=None,
+        status=FailureStatus.OPEN,
+        retry_safe=True,
+        kind="error",
+        cause=None,
+        execution=Execution.model_construct(driver=Driver.OBSERVED, status=ExecutionStatus.FAILED),
+        next_action="Run it again where it ran.",
+    )
+
+    assert say_next(detail) == Next("o", "Run it again where it ran.")

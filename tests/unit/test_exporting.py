@@ -8,13 +8,14 @@ import pytest
 
 from omium.adapters.exporting import (
     FRAMEWORKS,
-    call_factory,
     find_framework,
     find_missing,
     get_subject,
     list_subjects,
 )
+from omium.adapters.factories import call_factory
 from omium.errors import ConfigError
+from omium.sdk.load_errors import NotLoaded
 
 
 def class_of(module, name, *bases):
@@ -94,17 +95,42 @@ def test_a_function_without_arguments_is_asked_what_it_makes():
     module = module_of()
 
     assert get_subject("mine.py", module, lambda: crew, "make").value is crew
-    with pytest.raises(ConfigError, match=r"mine\.py:make is the function .*, which Omium cannot export"):
-        get_subject("mine.py", module, lambda topic: topic, "make")
-    with pytest.raises(ConfigError, match=r"mine\.py:make is an object of the class builtins\.int"):
+    with pytest.raises(ConfigError, match=r"mine\.py:make makes an object of the class builtins\.int"):
         get_subject("mine.py", module, lambda: 1, "make")
+    with pytest.raises(ConfigError, match=r"mine\.py:make is an object of the class builtins\.int"):
+        get_subject("mine.py", module, 1, "make")
+    with pytest.raises(ConfigError, match=r"returns nothing: let it return the object"):
+        get_subject("mine.py", module, lambda: None, "make")
+
+
+def test_a_function_that_needs_arguments_is_not_called_and_they_are_named():
+    def make(llm, *, topic, count=1):
+        raise AssertionError("it was called")
+
+    with pytest.raises(ConfigError, match=r"m\.py:make is a function that needs arguments \(llm, topic\)"):
+        call_factory(make, "m.py:make")
 
 
 async def test_an_async_function_is_not_called():
     async def make():
         raise AssertionError("it was called")
 
-    assert call_factory(make) is make
+    for each in (make, lambda: make()):  # noqa: PLW0108  # one that does not look like it
+        with pytest.raises(ConfigError, match=r"m\.py:make is an async function"):
+            call_factory(each, "m.py:make")
+
+
+def test_what_a_function_raises_is_told_and_an_error_of_omium_stays_its_own():
+    def make():
+        raise ValueError("no key")
+
+    def refuse():
+        raise ConfigError("There is no node.")
+
+    with pytest.raises(NotLoaded, match=r"m\.py:make makes nothing: ValueError: no key\."):
+        call_factory(make, "m.py:make")
+    with pytest.raises(ConfigError, match=r"^There is no node\.$"):
+        call_factory(refuse, "m.py:refuse")
 
 
 def test_a_missing_framework_is_told_with_the_line_that_installs_it():

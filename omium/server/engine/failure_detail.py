@@ -14,6 +14,7 @@ from omium.models.failure import FailureDetail, ReplayBatch, WhatChanged
 from omium.server.db.tx import Tx
 from omium.server.engine.batches import view_batch
 from omium.server.engine.inbox import failure_view, get_failure, occurrence_view
+from omium.server.engine.observed import say_instead
 from omium.server.engine.parts import EngineParts
 from omium.server.engine.runners import find_runner
 from omium.server.engine.values import StoredValue, fetch_values
@@ -52,6 +53,7 @@ class _Facts:
     attempts: list[StepAttempt]
     effects: list[EffectRow]  # of the whole lineage, the newest redo of each
     runner: RunnerAnswer
+    instead: str | None  # what goes on with it, where Omium cannot
     batch: ReplayBatch | None
 
 
@@ -72,7 +74,7 @@ async def read_failure(parts: EngineParts, tenant_id: str, failure_id: str) -> F
         effects=[_effect_line(effect) for effect in facts.effects[:EFFECTS_SHOWN]],
         execution=view_execution(facts.row),
         runner=facts.runner,
-        next_action=say_next(facts.group, facts.row, facts.runner, facts.effects),
+        next_action=say_next(facts.group, facts.row, facts.runner, facts.effects, facts.instead),
         batch=facts.batch,
     )
 
@@ -102,6 +104,7 @@ def _read(tx: Tx, parts: EngineParts, tenant_id: str, failure_id: str) -> _Facts
         ],
         effects=list(replays.find_newest_effects(tx, tenant_id, row.lineage_root).values()),
         runner=find_runner(tx, row, parts.policy),
+        instead=say_instead(tx, row),
         batch=view_batch(batch) if batch else None,
     )
 
@@ -153,8 +156,14 @@ def judge_retry(found: list[EffectRow]) -> tuple[bool, str]:
     return True, "No step of this execution has done a recorded side effect."
 
 
-def say_next(group: FailureRow, row: ExecutionRow, runner: RunnerAnswer, found: list[EffectRow]) -> str:
-    """Return the next thing to do, as a sentence with its command."""
+def say_next(
+    group: FailureRow,
+    row: ExecutionRow,
+    runner: RunnerAnswer,
+    found: list[EffectRow],
+    instead: str | None = None,
+) -> str:
+    """Return the next thing to do, as a sentence with its command; `instead` of going on under Omium."""
     if group.status != FailureStatus.OPEN:
         return f"Nothing: it is {group.status.replace('_', ' ')}."
     if not judge_retry(found)[0]:
@@ -168,6 +177,8 @@ def say_next(group: FailureRow, row: ExecutionRow, runner: RunnerAnswer, found: 
         return f"It was completed all the same; resolve it (`omium failures resolve {group.id}`)."
     if row.status not in {ExecutionStatus.FAILED, ExecutionStatus.PAUSED}:
         return f"It goes on ({row.status}); wait for its end."
+    if instead is not None:
+        return f"Fix the cause. Omium did not run it, and cannot go on with it. {instead}"
     here = " here, since no worker serves it" if runner.runner is Runner.NONE else ""
     return f"Fix the cause and go on{here}: `omium resume {row.id}`, or look at a replay's plan first."
 

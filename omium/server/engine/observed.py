@@ -12,13 +12,22 @@ from omium.states import Driver
 def refuse_observed(tx: Tx, row: ExecutionRow, what: str) -> None:
     """Raise `IllegalTransition` for an observed execution; `what` says what cannot be done with it."""
     if row.driver == Driver.OBSERVED:
-        labels = find_labels(tx, row.id)
-        seen, instead = _explain(labels.list_tags(), labels.business_key or "") if labels else _SEEN
+        seen, instead = _explain_row(tx, row)
         raise IllegalTransition(
             f"{row.id} was only {seen}: Omium did not run it, so it cannot be {what}. {instead}",
             status_now=row.status,
             allowed=[],
         )
+
+
+def say_instead(tx: Tx, row: ExecutionRow) -> str | None:
+    """Return what goes on with an observed execution, as Omium cannot; None for any other."""
+    return _explain_row(tx, row)[1] if row.driver == Driver.OBSERVED else None
+
+
+def _explain_row(tx: Tx, row: ExecutionRow) -> tuple[str, str]:
+    labels = find_labels(tx, row.id)
+    return _explain(labels.list_tags(), labels.business_key or "") if labels else _SEEN
 
 
 _SEEN = (
