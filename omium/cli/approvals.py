@@ -91,7 +91,7 @@ def signal(
         str | None, typer.Option("--id", metavar="ID", help="The same id is one signal, however often sent.")
     ] = None,
 ) -> None:
-    """Tell an execution something by name. A node that waits for it goes on.
+    """Tell an execution something by name. A node or step that waits for it goes on.
 
     \b
     omium signal last paid
@@ -113,7 +113,7 @@ def signal(
     elif sent.taken_by is not None:
         common.output.say(f"{sent.taken_by} of {wanted} has taken it.")
     elif sent.fresh:
-        common.output.say(f"{wanted} keeps it until a node asks for {name}.")
+        common.output.say(f"{wanted} keeps it until a node or step asks for {name}.")
     else:
         common.output.say(f"{wanted} has it already.")
 

@@ -251,7 +251,7 @@ def send_signal(page: Asking, execution_id: str, awaited: Sequence[AwaitedSignal
         if answer.taken_by is not None:
             said = f"{answer.taken_by} has taken it."
         elif answer.fresh:
-            said = f"It is kept until a node asks for {answer.name}."
+            said = f"It is kept until a node or step asks for {answer.name}."
         else:
             said = "It has it already."
         page.dashboard.notify(safe(said), markup=False)
