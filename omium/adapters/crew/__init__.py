@@ -6,6 +6,7 @@
     model_calls.py what models answered, tokens           tool_calls.py   what tools returned
     answers.py     what people typed                      codec.py        how outputs are recorded
     naming.py      the ids of tasks and methods           export.py       a crew or flow as a document
+    flow_copies.py a flow's object for one run            turns.py        runs that need the same object
 
 The user's objects are not changed. Guide: docs/crewai.md.
 """

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import copy
 import inspect
+import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,16 +22,21 @@ from crewai.flow.async_feedback import HumanFeedbackPending
 from omium.adapters.crew.applied import Applied
 from omium.adapters.crew.applying_copies import Texts, copy_for_run, read_texts
 from omium.adapters.crew.codec import register_codecs
+from omium.adapters.crew.flow_copies import Blank, NotCopied, read_blank
 from omium.adapters.crew.naming import make_id, name_nodes
 from omium.adapters.crew.policy import TaskPolicy
 from omium.adapters.crew.quiet import keep_quiet
 from omium.adapters.crew.runs import Run, running
 from omium.adapters.crew.subjects import get_subject
+from omium.adapters.crew.turns import Ticket, Turns
 from omium.adapters.crew.wrapping import install
 from omium.errors import ConfigError
 from omium.retry import RetryPolicy
 from omium.sdk.calling import find_active_frame
+from omium.sdk.context import Frame
 from omium.sdk.decorators import workflow
+from omium.sdk.flows import Flow as Steps
+from omium.sdk.flows import drive_async, drive_sync
 from omium.sdk.frames import shorten
 from omium.sdk.registry import find_workflow
 from omium.sdk.session import current_session
@@ -52,6 +58,7 @@ _UNSAID: Final[dict[str, Any]] = {
     "max_credits": None,
 }
 """Options of which nothing was said."""
+_log = logging.getLogger("omium.crew")
 
 
 def instrument(
@@ -145,7 +152,6 @@ class _Instrumented:
         self.policies: Mapping[str, TaskPolicy] = {}
         self.effects: frozenset[str] = frozenset()
         self._begin = begin
-        self._busy = threading.Lock()
         register_codecs(current_session().link.types)  # a worker reads records before it calls anything
         run, arun = self._make_functions()
         for function in (run, arun):
@@ -160,8 +166,13 @@ class _Instrumented:
             raise AttributeError(name)
         return getattr(self.subject, name)
 
+    def _ask(self, frame: Frame) -> Steps[Any]:  # noqa: ARG002  # a flow's waits in it
+        """Wait until this run may have what it works with; a crew's need not."""
+        yield from ()
+        return None
+
     @contextmanager
-    def _taken(self) -> Iterator[Any]:
+    def _taken(self, given: Any) -> Iterator[Any]:  # noqa: ARG002  # what `_ask` returned
         """Give what this run works with, for it alone."""
         yield self.subject
 
@@ -169,14 +180,18 @@ class _Instrumented:
         """Return the workflow's function, sync and async; parameters other than the ignored are recorded."""
 
         def run(inputs: Any = None, way: str = "kickoff", options: Mapping[str, Any] | None = None) -> Any:
-            with self._taken() as taken, running(self._begin(taken)) as current:
+            frame = _get_frame()
+            given = drive_sync(self._ask(frame), frame.driving.link.ports)
+            with self._taken(given) as taken, running(self._begin(taken)) as current:
                 output = getattr(taken, way)(inputs, **(options or {}))
                 return _check(current, output)
 
         async def arun(
             inputs: Any = None, way: str = "kickoff", options: Mapping[str, Any] | None = None
         ) -> Any:
-            with self._taken() as taken, running(self._begin(taken)) as current:
+            frame = _get_frame()
+            given = await drive_async(self._ask(frame), frame.driving.link.async_ports())
+            with self._taken(given) as taken, running(self._begin(taken)) as current:
                 method = getattr(taken, way)
                 if _WAYS[way]:
                     output = await method(inputs, **(options or {}))
@@ -224,6 +239,7 @@ class InstrumentedCrew(_Instrumented):
     """A crew under Omium. What is not named here is the crew's own: `tasks`, `agents`, ..."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._busy = threading.Lock()
         self._copying = threading.Lock()
         self._texts: Texts = {}
         super().__init__(*args, **kwargs)
@@ -253,7 +269,7 @@ class InstrumentedCrew(_Instrumented):
         return await self._acall("akickoff_for_each", inputs, options)
 
     @contextmanager
-    def _taken(self) -> Iterator[Any]:
+    def _taken(self, given: Any) -> Iterator[Any]:  # noqa: ARG002  # a flow's matters
         """Give the crew itself, or a copy while it works: one crew cannot do two things at a time.
 
         A worker's executions have nothing to do with each other, so each of them has a copy.
@@ -273,13 +289,22 @@ class InstrumentedCrew(_Instrumented):
 class InstrumentedFlow(_Instrumented):
     """A flow under Omium. What is not named here is the flow's own: `state`, `plot`, ...
 
-    Of a class each run makes an object of its own; an object does one run at a time, each from the state that
-    it had when it was instrumented. `subject` is the object of the latest run.
+    Of a class each run makes an object of its own; `subject` is that of the latest run. Of an object a run
+    has the object itself while it is free, and otherwise, or on a worker, a copy of its own, from the state
+    that it had when it was instrumented. Where it cannot be copied surely, its runs wait for one another.
     """
 
     def __init__(self, subject: Any, *args: Any, **kwargs: Any) -> None:
         self._class = subject if isinstance(subject, type) else None
         self._state_at_first = None if self._class else copy.deepcopy(subject._state)  # noqa: SLF001  # `state` is a proxy
+        self._turns = Turns()
+        self._blank: Blank | None = None
+        self._uncopied = ""
+        if self._class is None:
+            try:
+                self._blank = read_blank(subject, self._state_at_first)
+            except NotCopied as error:
+                self._uncopied = str(error)
         super().__init__(subject, *args, **kwargs)
 
     def kickoff(self, inputs: dict[str, Any] | None = None, **options: Any) -> Any:
@@ -294,27 +319,48 @@ class InstrumentedFlow(_Instrumented):
         """As `kickoff_async`."""
         return await self._acall("akickoff", inputs, options)
 
-    @contextmanager
-    def _taken(self) -> Iterator[Flow[Any]]:
+    def _ask(self, frame: Frame) -> Steps[Ticket | Flow[Any]]:
+        """Return an object for this run alone, or its turn with the one that there is."""
         if self._class is not None:
-            flow = self._class()
-            refuse_stream(flow)
-            _stamp(flow)
-            self.subject = flow
-            yield flow
+            self.subject = self._class()
+            refuse_stream(self.subject)
+            return self.subject
+        ticket = self._turns.take() if self._blank is None or not _is_served() else None
+        if ticket is not None:
+            return ticket
+        copied = self._copy()
+        if copied is not None:
+            return copied
+        name = type(self.subject).__name__
+        _log.info("A run of %s waits for its turn, as %s; runs of its class do not.", name, self._uncopied)
+        return (yield from self._turns.wait(frame, f"This {name}"))
+
+    @contextmanager
+    def _taken(self, given: Ticket | Flow[Any]) -> Iterator[Flow[Any]]:
+        if not isinstance(given, Ticket):
+            _stamp(given)
+            yield given
             return
-        if not self._busy.acquire(blocking=False):
-            name = type(self.subject).__name__
-            raise ConfigError(
-                "This flow runs already, and one object can do one run at a time: instrument its class, or"
-                f" let a worker serve that (PATH.py:{name})."
-            )
-        try:
+        with self._turns.held(given):
             self.subject._state = copy.deepcopy(self._state_at_first)  # noqa: SLF001  # `state` is a proxy
             _stamp(self.subject)
             yield self.subject
-        finally:
-            self._busy.release()
+
+    def _copy(self) -> Flow[Any] | None:
+        """Return a copy of the object as it was instrumented; None where there can be none."""
+        if self._blank is None:
+            return None
+        try:
+            return self._blank.make()
+        except Exception as error:  # a boundary: a class may want to be made otherwise
+            self._blank, self._uncopied = None, f"a copy cannot be made ({type(error).__name__}: {error})"
+            return None
+
+
+def _get_frame() -> Frame:
+    frame = find_active_frame()
+    assert frame is not None, "a workflow runs inside an execution"
+    return frame
 
 
 def _is_served() -> bool:

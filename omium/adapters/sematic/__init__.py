@@ -2,6 +2,8 @@
 
     instrument.py    the pipeline that users hold, OmiumRunner     machine.py   Sematic's loop, with steps
     steps.py         one function as a step                        policies.py  retries and timeouts
+    caching.py       values that need no call                      cache_keys.py  which calls are equal
+    cache_shelf.py   values that executions share
     context.py       one function at a time                        naming.py    node ids
     values.py        how values are recorded                       order.py     of dicts and sets
     modules.py       one name for a script's classes               subjects.py  what may stand for a pipeline

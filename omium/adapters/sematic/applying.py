@@ -14,7 +14,12 @@ from typing import Any
 from omium.adapters.native_edits import asks_policy, edit_policy
 from omium.adapters.recorded import StepPolicy
 from omium.adapters.sematic.naming import join_path, name_nodes
-from omium.adapters.sematic.subjects import AppliedPipeline, find_policies, get_function
+from omium.adapters.sematic.subjects import (
+    AppliedPipeline,
+    find_cache_namespace,
+    find_policies,
+    get_function,
+)
 from omium.errors import ConfigError
 from omium.spec.document import Node, Spec
 
@@ -38,7 +43,8 @@ def apply_spec(obj: Any, spec: Spec) -> AppliedPipeline:
             f"The pipeline {function.__name__} and the spec do not agree on {', '.join(unknown[:5])}: a spec "
             "cannot change what a function calls. Change the code, and export it again."
         )
-    return AppliedPipeline(function, {**find_policies(obj), **list_policies(spec)})
+    policies = {**find_policies(obj), **list_policies(spec)}
+    return AppliedPipeline(function, policies, find_cache_namespace(obj))
 
 
 def list_policies(spec: Spec) -> dict[str, StepPolicy]:

@@ -15,9 +15,10 @@ from sematic.function import Function
 from sematic.runners.silent_runner import SilentRunner
 
 from omium.adapters.recorded import StepPolicy
+from omium.adapters.sematic.caching import CacheNamespace
 from omium.adapters.sematic.context import between_functions, refuse_inside
 from omium.adapters.sematic.machine import PipelineMachine
-from omium.adapters.sematic.subjects import find_policies, get_function
+from omium.adapters.sematic.subjects import find_cache_namespace, find_policies, get_function
 from omium.adapters.sematic.values import make_future
 from omium.adapters.workflows import find_calling_module
 from omium.errors import ConfigError
@@ -40,14 +41,16 @@ def instrument(
     durability: Literal["strict", "relaxed"] | None = None,
     takeover: Literal["never", "auto"] = "never",
     queue: str = "default",
+    cache_namespace: CacheNamespace = None,
 ) -> InstrumentedPipeline:
     """Return `pipeline`, a function under `@sematic.func`, as a durable workflow; its object stays as it is.
 
     `name` is the workflow's name, by default the function's. `nodes` gives single functions their policy by
     their place (`square-2`, inside another function `total/square`; the pipeline's own is empty); `retry`,
     `timeout_s` and `breaker` hold for all others. A `retry` replaces Sematic's own `retry=`, its
-    `timeout_mins` always holds. `durability`, `takeover` and `queue` are those of `@omium.workflow`. Raises
-    `ConfigError` for what is no function of Sematic's.
+    `timeout_mins` always holds. `durability`, `takeover` and `queue` are those of `@omium.workflow`. Under a
+    `cache_namespace`, a text or a function of the pipeline's future, executions share what functions with
+    `cache=True` returned. Raises `ConfigError` for what is no function of Sematic's.
     """
     function = get_function(pipeline)
     return InstrumentedPipeline(
@@ -57,6 +60,7 @@ def instrument(
         StepPolicy(retry=retry, timeout_s=timeout_s, breaker=breaker),
         {"durability": durability, "takeover": takeover, "queue": queue},
         module=find_calling_module(),
+        cache_namespace=find_cache_namespace(pipeline) if cache_namespace is None else cache_namespace,
     )
 
 
@@ -75,10 +79,12 @@ class InstrumentedPipeline:
         options: Mapping[str, Any],
         *,
         module: str,
+        cache_namespace: CacheNamespace = None,
     ) -> None:
         self.name = name
         self.source = function
         self.nodes = nodes
+        self.cache_namespace = cache_namespace
         signature = function.__signature__()
 
         def run(*args: Any, **kwargs: Any) -> Any:
@@ -86,7 +92,8 @@ class InstrumentedPipeline:
             assert frame is not None, "a workflow runs inside an execution"
             with between_functions():
                 future = make_future(function, signature.bind(*args, **kwargs).arguments)
-            return PipelineMachine(frame, lambda node_id: nodes.get(node_id, default)).run(future)
+            machine = PipelineMachine(frame, lambda node_id: nodes.get(node_id, default), cache_namespace)
+            return machine.run(future)
 
         run.__module__, run.__name__, run.__qualname__ = module, function.__name__, ""
         run.__doc__, run.__signature__ = function.__doc__, signature  # type: ignore[attr-defined]

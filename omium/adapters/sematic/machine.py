@@ -2,7 +2,8 @@
 
 Owns what Sematic's states mean for steps. Which function comes when, retries that let others go first, lists
 of futures and nested pipelines stay Sematic's own. The pipeline's own function is the execution itself and no
-step: on resume its body is called again, to find what it calls. Signals are left to the process.
+step: on resume its body is called again, to find what it calls. Signals are left to the process. Which values
+need no call, as an equal one was made before, is caching.py.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from sematic.abstract_future import AbstractFuture, FutureState
 from sematic.runners.silent_runner import SilentRunner
 
 from omium.adapters.recorded import StepPolicy
+from omium.adapters.sematic.caching import CacheNamespace, FunctionCache
 from omium.adapters.sematic.context import in_function
 from omium.adapters.sematic.naming import is_helper, join_path, name_level
 from omium.adapters.sematic.policies import NO_POLICY, make_options
@@ -29,10 +31,11 @@ Policies = Callable[[str], StepPolicy]
 class PipelineMachine(SilentRunner):  # type: ignore[misc]  # Sematic has no types
     """Runs one pipeline inside the current execution; `policies` gives the policy of a node by its id."""
 
-    def __init__(self, frame: Frame, policies: Policies) -> None:
+    def __init__(self, frame: Frame, policies: Policies, cache_namespace: CacheNamespace = None) -> None:
         super().__init__()
         self._frame = frame
         self._policies = policies
+        self._cache_namespace = cache_namespace
         self._names: dict[str, str] = {}  # the ids below are Sematic's own, of this process
         self._paths: dict[str, str] = {}
         self._frames: dict[str, Frame] = {}
@@ -42,6 +45,7 @@ class PipelineMachine(SilentRunner):  # type: ignore[misc]  # Sematic has no typ
 
     def run(self, future: AbstractFuture) -> Any:
         """Return the pipeline's value; raise the error of the function that failed, as it was raised."""
+        self._cache = FunctionCache(self._frame, self._cache_namespace, future)
         try:
             return super().run(future)
         except BaseException as error:
@@ -51,6 +55,13 @@ class PipelineMachine(SilentRunner):  # type: ignore[misc]  # Sematic has no typ
 
     def _register_signal_handlers(self) -> None:
         """Leave signals to the process: an interrupted run is not cancelled, it goes on later."""
+
+    def _can_schedule_future(self, future: AbstractFuture) -> bool:
+        return not self._cache.must_wait(future, self._find_policy(future))
+
+    def _wait_for_scheduled_runs_with_timeout(self) -> None:
+        """Go on: Sematic's loop comes here where nothing has happened in a turn of it."""
+        self._cache.stop_waiting()
 
     def _run_inline(self, future: AbstractFuture) -> None:
         self._set_future_state(future, FutureState.SCHEDULED)
@@ -67,14 +78,16 @@ class PipelineMachine(SilentRunner):  # type: ignore[misc]  # Sematic has no typ
     def _run_step(self, future: AbstractFuture) -> None:
         step = self._steps.get(future.id)
         if step is None:
-            parent = future.parent_future
+            parent, policy = future.parent_future, self._find_policy(future)
             assert parent is not None, "only the pipeline itself has none"
-            path = join_path(self._paths.get(parent.id, ""), self._names[future.id])
-            self._paths[future.id] = path
-            step = FunctionStep(self._frames[parent.id], self._names[future.id], future, self._policies(path))
+            step = FunctionStep(self._frames[parent.id], self._names[future.id], future, policy)
             self._steps[future.id] = step
             if (recorded := step.find_record()) is not None:
                 self._resolve(future, recorded.value)
+                return
+            if (taken := self._cache.take(future, policy)) is not None:
+                step.take(taken.form, taken.source)
+                self._resolve(future, taken.value)
                 return
         created: list[AbstractFuture] = []
         outcome = step.run(lambda: self._call(future, created))
@@ -92,11 +105,14 @@ class PipelineMachine(SilentRunner):  # type: ignore[misc]  # Sematic has no typ
 
     def _run_unrecorded(self, future: AbstractFuture) -> None:
         """Call what is no step: the pipeline's own function, and what puts lists together."""
+        policy = self._find_policy(future)
+        if not self._failures[future.id] and (taken := self._cache.take(future, policy)) is not None:
+            self._resolve(future, taken.value)
+            return
         # A frame for each call: a timeout closes it, and the next try is to count.
         scope = Scope(self._frame.scope.path, self._frame.scope.depth)
         frame = Frame(self._frame.driving, scope, parent=self._frame)
         created: list[AbstractFuture] = []
-        policy = NO_POLICY if is_helper(future) else self._policies("")
         options = make_options(future, policy)
         try:
             outcome = call_bounded(lambda: self._call(future, created), frame, future, options.timeout_s)
@@ -136,7 +152,20 @@ class PipelineMachine(SilentRunner):  # type: ignore[misc]  # Sematic has no typ
         self._set_future_state(future, FutureState.RESOLVED)
 
     def _future_did_resolve(self, future: AbstractFuture) -> None:
-        """Record a function that called others, now that their last value is there."""
+        """Record a function that called others, now that their last value is there; keep what is cached."""
         step = self._open.pop(future.id, None)
         if step is not None:
             step.succeed(future.value)
+        self._cache.keep(future, self._find_place(future))
+
+    def _find_place(self, future: AbstractFuture) -> str:
+        """Return where the function stands in the pipeline, whose own place is empty."""
+        parent = future.parent_future
+        if parent is None or is_helper(future):
+            return ""
+        if future.id not in self._paths:
+            self._paths[future.id] = join_path(self._find_place(parent), self._names[future.id])
+        return self._paths[future.id]
+
+    def _find_policy(self, future: AbstractFuture) -> StepPolicy:
+        return NO_POLICY if is_helper(future) else self._policies(self._find_place(future))

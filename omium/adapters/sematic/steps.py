@@ -9,7 +9,7 @@ open: if the process dies, its body is called again, and what it calls returns f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sematic.abstract_function import FunctionError
@@ -23,6 +23,7 @@ from omium.jsonvalue import input_record
 from omium.sdk.attempts import Attempt, StepCall
 from omium.sdk.book import Reuse
 from omium.sdk.calls import Call
+from omium.sdk.capture import StepLog
 from omium.sdk.context import Frame
 from omium.sdk.flows import Flow, drive_sync
 from omium.sdk.pausing import wait_out
@@ -111,6 +112,19 @@ class FunctionStep:
             self._drive(self._attempt.fail(error, 0))
             raise
         self._drive(self._attempt.succeed(form))
+
+    def take(self, form: Any, source: str) -> None:
+        """Record `form`, a value of the function's that is known already; it comes from `source`.
+
+        Nothing runs, so nothing is asked of a breaker or a concurrency key.
+        """
+        assert self._attempt is not None, "`find_record` comes first"
+        options = replace(self._options, breaker=None, concurrency=None)
+        attempt = Attempt(replace(self._call, options=options), self._attempt.run)
+        self._drive(attempt.begin())
+        if isinstance(attempt.frame.log, StepLog):
+            attempt.frame.log.add("log", f"taken from the cache: {source}", "INFO")
+        self._drive(attempt.succeed(form))
 
     def return_slot(self) -> None:
         """Give back the slot of its concurrency key: its own code has ended, what it called has steps."""

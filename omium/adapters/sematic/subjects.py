@@ -10,6 +10,7 @@ from sematic.abstract_future import AbstractFuture
 from sematic.function import Function
 
 from omium.adapters.recorded import StepPolicy
+from omium.adapters.sematic.caching import CacheNamespace
 from omium.errors import ConfigError
 
 
@@ -17,11 +18,13 @@ from omium.errors import ConfigError
 class AppliedPipeline:
     """A pipeline with the policies that a spec gives its functions: what `apply_spec` returns.
 
-    `policies` are by the place of the function, `total/square-2`; the pipeline's own has an empty place.
+    `policies` are by the place of the function, `total/square-2`; the pipeline's own has an empty place. The
+    `cache_namespace` is that of the instrumented pipeline.
     """
 
     function: Function
     policies: Mapping[str, StepPolicy]
+    cache_namespace: CacheNamespace = None
 
 
 def get_function(subject: Any) -> Function:
@@ -42,6 +45,14 @@ def find_policies(subject: Any) -> Mapping[str, StepPolicy]:
         return subject.policies
     nodes = getattr(subject, "__dict__", {}).get("nodes")  # of an instrumented one
     return nodes if isinstance(nodes, Mapping) else {}
+
+
+def find_cache_namespace(subject: Any) -> CacheNamespace:
+    """Return under what the values of cached functions of `subject` are shared, if they are."""
+    if isinstance(subject, AppliedPipeline):
+        return subject.cache_namespace
+    found: CacheNamespace = getattr(subject, "__dict__", {}).get("cache_namespace")  # of an instrumented one
+    return found
 
 
 def get_name(subject: Any) -> str:
