@@ -112,6 +112,8 @@ class Driving:
         """Of these the ones that wait for a slot, whose turn may come before."""
         self._awaited: dict[str, Mapping[str, object]] = {}
         """Steps that wait for a signal, and what it is."""
+        self._recording = 0
+        """Writes that are under way: what they record must not be cut off."""
         self._held: set[str] = set()
         """Steps that ask for a slot, or have one and are not recorded yet: one does not leave meanwhile."""
         self.slot_rows = SlotRows()
@@ -290,7 +292,7 @@ class Driving:
         """Raise `Waits` if nothing runs here but the steps around delayed ones; `detail` is for people."""
         with self._changed:
             idle = (*self._delayed, *self._awaited)
-            busy = any(
+            busy = self._recording > 0 or any(
                 not any(each.startswith(f"{running}/") for each in idle)
                 for running in (*self._running, *self._held)
             )
@@ -343,7 +345,13 @@ class Driving:
             yield from write(self.lease, each, wait=False)
         if within_s is None and self.stop_reason is not None:
             within_s = STOPPING_S
-        outcome = yield from write(self.lease, body, within_s=within_s)
+        with self._changed:
+            self._recording += 1
+        try:
+            outcome = yield from write(self.lease, body, within_s=within_s)
+        finally:
+            with self._changed:
+                self._recording -= 1
         self.note(outcome)
         return outcome
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from omium.errors import ConfigError
-from omium.jsonvalue import decode, input_record
+from omium.jsonvalue import JsonValue, decode, input_record, json_bytes
 from omium.sdk.attempts import StepCall
 from omium.sdk.book import Reuse, Run
 from omium.sdk.calling import find_active_frame
@@ -26,6 +26,7 @@ from omium.sdk.steps import look_up, make_attempt, recall
 from omium.states import WaitingReason
 
 FIRST_NAP_S: Final = 0.05
+SHOWN_CHARACTERS_MAX: Final = 4_000
 
 
 def wait_for_signal(name: str, question: object = None, *, key: str | None = None) -> Any:
@@ -75,13 +76,32 @@ def ask(
     """
     driving = frame.driving
     driving.lease.require()
+    _refuse_effect(frame, name)
     types = driving.link.types
     recorded = input_record({"name": name, "question": question}, types=types)
     # What is asked may be put otherwise the next time; it is the same question by its place.
     options = make_step_options(step or f"signal-{name}", match="name")
     identity = frame.scope.allot(options.name, key)
     call = StepCall(frame, options, identity, recorded, frame.in_order, types, _never)
-    return Asked(call, name, {"name": name, "question": recorded.json.get("question")})
+    return Asked(call, name, {"name": name, "question": shorten(recorded.json.get("question"))})
+
+
+def _refuse_effect(frame: Frame | None, name: str) -> None:
+    """Refuse to wait inside of an effect: nobody could tell afterwards whether it has happened."""
+    while frame is not None:
+        if frame.effect_key is not None:
+            raise ConfigError(
+                f"The signal {name!r} cannot be waited for inside of {frame.scope.path}, which is an effect:"
+                " wait for it before that step begins."
+            )
+        frame = frame.parent
+
+
+def shorten(question: JsonValue) -> JsonValue:
+    """Return what is shown of a question: all of it, or how it begins."""
+    text = question if isinstance(question, str) else json_bytes(question).decode()
+    left = len(text) - SHOWN_CHARACTERS_MAX
+    return question if left <= 0 else f"{text[:SHOWN_CHARACTERS_MAX]}… {left:,} more characters"
 
 
 def wait_for(asked: Asked) -> Flow[Any]:
@@ -122,16 +142,27 @@ def _take(asked: Asked, run: Run, *, waits: bool) -> Flow[tuple[Any] | None]:
 
 def _receive(asked: Asked, path: str, *, waits: bool) -> Flow[Mapping[str, Any] | None]:
     driving, frame, nap_s = asked.call.driving, asked.call.frame, FIRST_NAP_S
+    by = f"{path}{_tell_attempts(frame)}"
     with driving.awaiting(path, asked.shown):
         while True:
-            outcome = yield from driving.write({"type": "signal.asked", "path": path, "name": asked.name})
+            outcome = yield from driving.write({"type": "signal.asked", "path": by, "name": asked.name})
             given: Mapping[str, Any] | None = outcome.result.get("signal")
             if given is not None or not waits:
                 return given
-            driving.leave_if_idle(path, WaitingReason.SIGNAL, _told(driving.execution_id, asked.name))
+            if nap_s > FIRST_NAP_S:  # at the first look another branch may stand between two steps
+                driving.leave_if_idle(path, WaitingReason.SIGNAL, _told(driving.execution_id, asked.name))
             yield from driving.pause(nap_s, frame)
             yield from wait_out(driving, frame)
             nap_s = min(2 * nap_s, NAP_S)
+
+
+def _tell_attempts(frame: Frame | None) -> str:
+    """Return what tells the tries of the steps around apart: an answer to a failed one is not the next's."""
+    attempts = []
+    while frame is not None:
+        attempts.append(frame.attempt)
+        frame = frame.parent
+    return "@" + ".".join(map(str, reversed(attempts))) if max(attempts) > 1 else ""
 
 
 def _told(execution_id: str, name: str) -> str:

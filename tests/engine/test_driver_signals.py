@@ -115,7 +115,17 @@ async def test_an_execution_that_waits_for_a_time_is_not_woken(engine):
     assert await status(engine, run) == ("waiting", "timer")
 
 
-async def test_of_a_script_that_nobody_serves_the_signal_is_kept_for_its_resume(engine):
+async def test_what_is_asked_is_kept_without_credentials(engine):
+    run = await engine.worker_run()
+    question = {"api_key": "sk-proj-9fK2mQ7xLw3RzT8vB1nC4dE6", "title": "Tea"}
+    await run.write(type="execution.waits", reason="signal", signals=[{"name": "a", "question": question}])
+
+    detail, _ = await reading.read_detail(engine.parts, engine.who.tenant_id, run.id)
+    assert detail.awaited_signals[0].question["title"] == "Tea"
+    assert "sk-proj" not in str(detail.awaited_signals)
+
+
+async def test_of_a_script_the_signal_is_kept_for_its_resume(engine):
     run = await engine.start()
     await wait(run)
     await tell(engine, run.id)

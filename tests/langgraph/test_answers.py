@@ -62,12 +62,43 @@ graph = builder.add_edge("twice", "team").compile(name="asking")
 """
 
 
+PARALLEL = """
+import operator
+from pathlib import Path
+from typing import Annotated
+
+from langgraph.graph import START, StateGraph
+from langgraph.types import Send, interrupt
+from typing_extensions import TypedDict
+
+
+class State(TypedDict, total=False):
+    said: Annotated[list[str], operator.add]
+    number: int
+
+
+def check(state):
+    answer = interrupt(f"number {state['number']}?")
+    with open("ran.txt", "a") as file:
+        print(f"{state['number']}-{answer}", file=file)
+    if answer == "two" and not Path("failed.txt").exists():
+        Path("failed.txt").touch()
+        raise ConnectionError("the model is away")
+    return {"said": [f"{state['number']} {answer}"]}
+
+
+builder = StateGraph(State).add_node(check)
+builder.add_conditional_edges(START, lambda _: [Send("check", {"number": at}) for at in (1, 2)], ["check"])
+graph = builder.compile(name="asking")
+"""
+
+
 class Asking:
     """A folder with the graph, and the command line."""
 
-    def __init__(self, server):
+    def __init__(self, server, graph=GRAPH):
         self.server, self.folder = server, server.folder
-        server.write("asking.py", GRAPH)
+        server.write("asking.py", graph)
         self.id = json.loads(self.omium("run", "asking", "--inputs", "{}", "--no-wait", "--json").stdout)[
             "id"
         ]
@@ -168,3 +199,21 @@ def test_a_resume_without_an_answer_runs_nothing_and_waits_on(asking):
     assert (detail["status"], detail["reason"]) == ("waiting", "signal")
     assert asking.asked() == [("left", {"left": "which?"})]
     assert asking.ran() == {"right": 1}
+
+
+def test_of_nodes_that_ask_beside_each_other_each_has_its_own_answer_and_one_that_fails_keeps_it(server):
+    asking = Asking(server, PARALLEL)
+    asking.work()
+    assert asking.asked() == [("check", "number 1?"), ("check", "number 2?")]
+
+    asking.answer("check", "one")
+    asking.work()
+    assert asking.asked() == [("check", "number 2?")]  # LangGraph keeps the other interrupt beside its answer
+    asking.answer("check", "two")
+    assert asking.work()["status"] == "failed"
+    asking.omium("resume", asking.id)
+    done = asking.work()
+
+    assert done["status"] == "completed", done["awaited_signals"]
+    assert done["output"]["said"] == ["1 one", "2 two"]
+    assert asking.ran() == {"1-one": 1, "2-two": 2}

@@ -208,7 +208,7 @@ def test_state_shows_channels_and_reducers():
         "reducer": "_operator:add",
         "value": "list[str]",
     }
-    assert document["inputs"]["properties"]["count"]["type"] == "integer"
+    assert document["inputs"]["properties"]["count"]["type"] == ["integer", "null"]
     assert "required" not in document["inputs"]
     assert export_graph(KINDS["a_state_that_is_checked"]().graph)["inputs"]["required"] == ["topic"]
 

@@ -7,11 +7,12 @@ import threading
 import pytest
 
 import omium
-from omium.errors import ConfigError, Waits
+from omium.errors import ConfigError, Suspended, Waits
 from omium.jsonvalue import encode
 from omium.sdk import runner
 from omium.sdk.calls import Call
 from omium.sdk.registry import find_workflow
+from omium.states import WaitingReason
 from tests.sdk.edge import Edge
 
 
@@ -52,7 +53,7 @@ def test_where_none_has_come_the_execution_is_handed_back_at_once(edge, on_worke
     with pytest.raises(Waits) as caught:
         drive(edge, approve, on_worker=on_worker)
 
-    assert edge.types_of() == ["signal.asked", "execution.waits"]
+    assert edge.types_of() == ["signal.asked", "signal.asked", "execution.waits"]
     waits = edge.writes[-1]
     assert (waits["reason"], waits["wake_at_us"]) == ("signal", None)
     assert waits["signals"] == [{"name": "approved", "question": "May we publish?"}]
@@ -69,6 +70,57 @@ def test_a_step_around_it_is_not_what_runs(edge):
         drive(edge, publish, on_worker=True)
 
     assert edge.of("step.attempt_failed") == []
+
+
+def test_inside_of_an_effect_nobody_waits(edge):
+    @omium.step(effect=True)
+    def publish():
+        return approve()
+
+    with pytest.raises(
+        Suspended, match="unknown after ConfigError"
+    ):  # a person looks at it, now and not later
+        drive(edge, publish, on_worker=True)
+    assert "inside of publish, which is an effect" in str(edge.of("effect.ended")[0]["error"])
+
+
+def test_a_step_that_is_tried_again_asks_again(edge):
+    """What it asks about may be another by then: an answer is for the try that it was given to."""
+    edge.signals = ["yes", "no"]
+    tries = []
+
+    @omium.step(retry=omium.RetryPolicy(max_attempts=2, initial_delay_s=0, jitter=False))
+    def publish():
+        tries.append(approve())
+        if len(tries) == 1:
+            raise OSError
+
+    drive(edge, publish, on_worker=True)
+
+    assert tries == ["yes", "no"]
+    assert [each["path"] for each in edge.of("signal.asked")] == [
+        "publish/signal-approved",
+        "publish/signal-approved@0.2",
+    ]
+
+
+def test_a_long_question_is_shown_as_it_begins(edge):
+    with pytest.raises(Waits):
+        drive(edge, lambda: omium.wait_for_signal("approved", "x" * 10_000), on_worker=True)
+
+    shown = edge.writes[-1]["signals"][0]["question"]
+    assert (len(shown) < 4_100, shown[-23:]) == (True, "… 6,000 more characters")
+
+
+def test_nobody_leaves_while_something_is_being_recorded(edge):
+    driving = edge.driving(on_worker=True)
+    writing = driving.write({"type": "step.completed"})
+    next(writing)
+
+    driving.leave_if_idle("ask", WaitingReason.SIGNAL, "a signal")
+    writing.close()
+    with pytest.raises(Waits):
+        driving.leave_if_idle("ask", WaitingReason.SIGNAL, "a signal")
 
 
 def test_async_code_waits_the_same_way(edge):

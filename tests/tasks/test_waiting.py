@@ -109,8 +109,9 @@ async def test_a_signal_is_taken_by_the_node_that_waits_for_it_once(each_app_cli
     assert (late.status_code, late.json()["code"]) == (409, "illegal-transition")
 
 
-async def test_an_execution_of_code_takes_neither(app_client):
+async def test_an_execution_of_code_takes_signals_and_no_decisions(app_client):
     body = {"workflow": "code", "driver": "worker", "input": {}, "input_digest": "0" * 64}
     execution_id = (await app_client.post_keyed("/v1/executions", body)).json()["id"]
-    for reply in (await decide(app_client, execution_id), await signal(app_client, execution_id)):
-        assert (reply.status_code, reply.json()["code"]) == (409, "illegal-transition")
+    refused, sent = await decide(app_client, execution_id), await signal(app_client, execution_id)
+    assert (refused.status_code, refused.json()["code"]) == (409, "illegal-transition")
+    assert (sent.status_code, sent.json()["taken_by"]) == (200, None)

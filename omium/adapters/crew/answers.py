@@ -8,15 +8,18 @@ process.
 from __future__ import annotations
 
 import functools
+import json
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, Final
 
 from omium.adapters.crew.runs import Part, Run, arecord, find_place, record
+from omium.errors import ConfigError
 from omium.sdk.context import Frame
 from omium.sdk.flows import drive_async, drive_sync
 from omium.sdk.options import make_step_options
+from omium.sdk.runner import in_running_loop
 from omium.sdk.signals import Asked, ask, wait_for
 
 STEP: Final = "answer"
@@ -81,7 +84,7 @@ def wrap_async_answer(function: Callable[..., Any]) -> Callable[..., Any]:
             return str(await function(crew))
         if _is_on_worker(place):
             asked = _make(place, _ask_about_answer())
-            return str(await drive_async(wait_for(asked), place[1].driving.link.async_ports()))
+            return _as_text(await drive_async(wait_for(asked), place[1].driving.link.async_ports()))
         answer: str = await arecord(place, _describe(), lambda: function(crew))
         return answer
 
@@ -109,6 +112,11 @@ def wrap_flow_input(method: Callable[..., Any]) -> Callable[..., Any]:
         place = find_place()
         if place is None or not _is_on_worker(place):
             return method(self, message, *args, **kwargs)
+        if in_running_loop():  # waiting here would hold up all that runs in this loop
+            raise ConfigError(
+                "self.ask() in an async method of a flow cannot wait for a signal at a worker: make the"
+                " method a plain function."
+            )
         return _wait(place, message)
 
     return request
@@ -124,7 +132,16 @@ def _ask_about_answer() -> object:
 
 
 def _wait(place: tuple[Run, Frame], question: object) -> str:
-    return str(drive_sync(wait_for(_make(place, question)), place[1].driving.link.ports))
+    return _as_text(drive_sync(wait_for(_make(place, question)), place[1].driving.link.ports))
+
+
+def _as_text(answer: object) -> str:
+    """Return an answer as somebody would have typed it; a signal that brings nothing is an empty one."""
+    if answer is None:
+        return ""
+    if isinstance(answer, str):
+        return answer
+    return json.dumps(answer, ensure_ascii=False, default=str)
 
 
 def _make(place: tuple[Run, Frame], question: object) -> Asked:

@@ -138,7 +138,8 @@ def _make_inputs(state: Any) -> dict[str, JsonValue]:
     fields, known = schema.get("properties"), getattr(state, "model_fields", {})
     drops = getattr(state, "model_config", {}).get("extra") in (None, "ignore")
     if isinstance(fields, dict) and drops and fields.keys() <= known.keys():  # or else by other names, too
-        schema["properties"] = {"id": {"type": "string"}, **fields}  # an `id` names a persisted state
+        # CrewAI's own: the `id` of a persisted state, and what a trigger hands to the first methods.
+        schema["properties"] = {"id": {"type": "string"}, "crewai_trigger_payload": {}, **fields}
         schema["additionalProperties"] = False
     return schema or {"type": "object"}
 

@@ -17,6 +17,7 @@ from typing import Final
 from omium.errors import ConfigError
 from omium.sdk.context import Frame
 from omium.sdk.flows import Flow
+from omium.sdk.pausing import wait_out
 
 _NAP_S: Final = 0.05
 _INSIDE: ContextVar[frozenset[int]] = ContextVar("omium_crew_turns", default=frozenset())
@@ -53,6 +54,7 @@ class Turns:
             self._row.append(ticket)
         try:
             while self._row[0] is not ticket:
+                yield from wait_out(frame.driving, frame)
                 yield from frame.driving.pause(_NAP_S, frame)
         except BaseException:
             self._leave(ticket)

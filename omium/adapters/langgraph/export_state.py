@@ -58,18 +58,26 @@ def input_schema_of(graph: Pregel[Any, Any, Any, Any]) -> dict[str, JsonValue]:
         return {}
     builder = getattr(graph, "builder", None)
     managed = getattr(builder, "managed", None) or {}
-    made: dict[str, JsonValue] = {
+    made: dict[str, Any] = {
         "type": "object",
         "properties": {str(name): _simple(field) for name, field in fields.items() if name not in managed},
     }
     declared = getattr(builder, "input_schema", None)
     required = schema.get("required")
-    if isinstance(declared, type) and issubclass(declared, BaseModel) and required:
+    is_checked = isinstance(declared, type) and issubclass(declared, BaseModel)
+    if not is_checked:
+        made["properties"] = {name: _or_null(field) for name, field in made["properties"].items()}
+    if is_checked and required:
         made["required"] = [str(name) for name in required]
     known = {*getattr(builder, "channels", ()), *managed}  # of an `@entrypoint`, which gets all, none
     if known and fields.keys() <= known:  # or else a field has another name, too
         made["additionalProperties"] = False
     return made
+
+
+def _or_null(field: Any) -> JsonValue:
+    """Return the schema of a field of a class that nobody checks: there is often None in it at the start."""
+    return {**field, "type": [field["type"], "null"]} if "type" in field else field
 
 
 def _names_only(graph: Pregel[Any, Any, Any, Any]) -> dict[str, Any]:

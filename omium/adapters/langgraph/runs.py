@@ -87,7 +87,9 @@ def _go_on(graph: _Graph, run: Run) -> Command[Any] | None:
     answers = find_answers(run.frame, questions)
     if answers:
         return Command(resume=answers)
-    only_asks = bool(questions) and all(task.interrupts or task.result is not None for task in state.tasks)
+    only_asks = bool(questions) and all(
+        (task.interrupts or task.result is not None) and task.error is None for task in state.tasks
+    )
     if only_asks and run.frame.driving.on_worker:
         raise _waits(run, state, questions, state.values)
     return None

@@ -5,7 +5,7 @@ on, by its path: asked again, after a crash, it is told the same one. Where ther
 the execution back (`execution.waits`), and a signal of any name lets it go on: the driver asks again. One
 that came in between ends the waiting at once. Nodes of the engine take theirs in nodes/deciding.py.
 
-A script without a worker is not woken, as nobody would run it: the signal is kept for whoever resumes it.
+A script's execution is not woken, as it ended with its process: the signal is kept for whoever resumes it.
 
 If the process dies before the commit, nobody has said anything, or nobody has taken it. Sent twice under one
 id, a signal is one. Late, to an execution that has ended: refused.
@@ -24,8 +24,6 @@ from omium.server.db.tx import Tx
 from omium.server.engine.fence import enter
 from omium.server.engine.observed import refuse_observed
 from omium.server.engine.packing import Outcome, Packed, SignalOutcome
-from omium.server.engine.policy import Policy
-from omium.server.engine.runners import is_served
 from omium.server.engine.transitions import append_event, move
 from omium.server.engine.values import PackedValue, StoredValue, fetch_value, put_value
 from omium.server.principal import Principal
@@ -56,14 +54,13 @@ def _fetch(tx: Tx, row: ExecutionRow, signal: SignalRow) -> StoredValue:
 
 def deliver(
     tx: Tx,
-    policy: Policy,
     principal: Principal,
     row: ExecutionRow,
     name: str,
     payload: PackedValue,
     signal_id: str,
 ) -> tuple[ExecutionRow, SignalRow, bool]:
-    """Keep a signal for a step of the locked `row`, and let it go on where somebody runs it.
+    """Keep a signal for a step of the locked `row`, and let it go on where a worker runs it.
 
     Returns the execution, the signal, and whether it came for the first time. Raises `IllegalTransition`
     (the execution takes no signals any more), `LimitReached`.
@@ -86,8 +83,9 @@ def deliver(
         consumed_by=None,
     )
     signals.insert_signal(tx, row.id, made)
-    if (row.status, row.reason) == (ExecutionStatus.WAITING, WaitingReason.SIGNAL) and (
-        row.driver == Driver.WORKER or is_served(tx, row, policy)
+    if row.driver == Driver.WORKER and (row.status, row.reason) == (
+        ExecutionStatus.WAITING,
+        WaitingReason.SIGNAL,
     ):
         row = _queue(tx, row)
     return row, made, True

@@ -133,7 +133,7 @@ def pack_write(vault: Vault, lease: Lease, write: W) -> Packed[W]:
             )
         case driver.ExecutionWaits():
             _refuse_endless(write)
-            return Packed(lease, write)
+            return Packed(lease, cast("W", _redact_wait(vault, write)))
         case driver.LogWritten():
             return Packed(lease, write, logs=pack_lines(write.lines))
         case _:
@@ -148,6 +148,16 @@ def _pack_input(
     if write.input is None:
         return None
     return vault.pack(tenant_id, cast("JsonValue", write.input), what=f"The input of {write.path}")
+
+
+def _redact_wait(vault: Vault, write: driver.ExecutionWaits) -> driver.ExecutionWaits:
+    """Return what is said about a wait without credentials: it stands in an event."""
+    signals = [
+        each.model_copy(update={"question": vault.redact(cast("JsonValue", each.question))})
+        for each in write.signals
+    ]
+    detail = vault.redact(cast("JsonValue", write.detail))
+    return write.model_copy(update={"detail": detail, "signals": signals})
 
 
 def _refuse_endless(write: driver.ExecutionWaits) -> None:

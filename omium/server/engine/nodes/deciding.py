@@ -56,7 +56,7 @@ def deliver_signal(
     if found.driver != Driver.ENGINE:
         principal.require_workflow(found.workflow)
         locked = lock_execution(tx, principal.tenant_id, execution_id)
-        locked, signal, fresh = deliver(tx, parts.policy, principal, locked, name, payload, signal_id)
+        locked, signal, fresh = deliver(tx, principal, locked, name, payload, signal_id)
         return SignalTaken(locked, fresh=fresh, path=signal.consumed_by)
     work = _open(tx, parts, principal, execution_id)
     known = signals.find_signal(tx, execution_id, name, signal_id)
