@@ -1,14 +1,8 @@
 """A crew and a flow that ask people, on a worker: they wait without a process, and an answer is used once."""
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-import omium
 
 CREW = """
 from crewai import LLM, Agent, Crew, Task
@@ -45,22 +39,8 @@ class Folder:
     """Somebody's crew.py, with a worker that does what there is and ends."""
 
     def __init__(self, server):
-        self.server, self.folder = server, server.folder
+        self.server, self.omium = server, server.omium
         server.write("crew.py", CREW)
-
-    def omium(self, *arguments, codes=(0,)):
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "omium", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(Path(omium.__file__).parents[1])},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode in codes, done.stderr
-        return done
 
     def start(self, name):
         return json.loads(self.omium("run", name, "--inputs", "{}", "--no-wait", "--json").stdout)["id"]

@@ -2,15 +2,11 @@
 
 import importlib.util
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import omium
 from tests.frameworks.scripted import ask, say
 
 HERE = Path(__file__).parent
@@ -56,17 +52,7 @@ def test_a_worker_runs_what_was_exported(server, model, module, folder, file, sc
     model.script = list(script)
 
     def run(*arguments):
-        done = subprocess.run(
-            [sys.executable, "-m", "omium", *arguments],
-            cwd=server.folder,
-            env={**os.environ, "PYTHONPATH": str(Path(omium.__file__).parents[1])},
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        return server.omium(*arguments).stdout
 
     saved = json.loads(run("export", file, "--import", "--json"))
     given = [f"--input={name}={json.dumps(value)}" for name, value in inputs.items()]

@@ -1,15 +1,9 @@
 """Interrupted graphs at a worker: asked of people, answered with `omium signal`, each answer used once."""
 
 import json
-import os
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
-
-import omium
 
 GRAPH = """
 import operator
@@ -97,24 +91,10 @@ class Asking:
     """A folder with the graph, and the command line."""
 
     def __init__(self, server, graph=GRAPH):
-        self.server, self.folder = server, server.folder
+        self.server, self.folder, self.omium = server, server.folder, server.omium
         server.write("asking.py", graph)
-        self.id = json.loads(self.omium("run", "asking", "--inputs", "{}", "--no-wait", "--json").stdout)[
-            "id"
-        ]
-
-    def omium(self, *arguments, codes=(0,)):
-        done = subprocess.run(
-            [sys.executable, "-m", "omium", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(Path(omium.__file__).parents[1])},
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode in codes, done.stderr
-        return done
+        started = self.omium("run", "asking", "--inputs", "{}", "--no-wait", "--json")
+        self.id = json.loads(started.stdout)["id"]
 
     def work(self, codes=(0, 1)):
         """Let a worker do what there is, and return the execution as it stands then."""

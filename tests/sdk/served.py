@@ -100,6 +100,21 @@ class Server:
             text=True,
         )
 
+    def omium(self, *arguments, codes=(0,)) -> subprocess.CompletedProcess:
+        """Run the command line in the folder, with nobody at its terminal; it ends with one of `codes`."""
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "omium", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": str(Path(omium.__file__).parents[1])},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=False,
+        )
+        assert done.returncode in codes, done.stderr
+        return done
+
     def run(self, path, *arguments, **environment):
         process = self.start(path, *arguments, **environment)
         out, err = process.communicate(timeout=TIMEOUT_S)

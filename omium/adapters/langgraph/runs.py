@@ -72,8 +72,8 @@ def begin_run(
     merged = merge_configs(
         config or {}, {"configurable": {"thread_id": thread}, "metadata": {MARK: execution_id}}
     )
-    run = Run(frame, input, merged, {"durability": "sync", **options})
     # "sync": what a step of the graph wrote is acknowledged by the server before the next step begins.
+    run = Run(frame, input, merged, {"durability": "sync", **options})
     return replace(run, input=_go_on(graph, run)) if begun and not isinstance(input, Command) else run
 
 
