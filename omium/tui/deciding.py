@@ -33,7 +33,7 @@ from omium.tui.content import safe
 from omium.tui.dialogs import Field, Form
 from omium.tui.going_on import resume
 from omium.tui.json_edit import check_json, read_json
-from omium.words import ago, json_text, now_us
+from omium.words import ago, json_text, now_us, value
 
 _MEANS: Final = {
     EffectDecision.CONFIRM: "it happened, and is not done again",
@@ -221,6 +221,7 @@ def _decide(
 def send_signal(page: Asking, execution_id: str, awaited: Sequence[AwaitedSignal] = ()) -> None:
     """Tell an execution something by name; a node or step that waits for it goes on."""
     name = awaited[0].name if awaited else ""
+    asked = value(awaited[0].question) if awaited and awaited[0].question is not None else ""
     fields = [
         Field("name", "Signal, as the workflow names it", value=name, required=True),
         Field("payload", "What comes with it (JSON)", kind="lines", check=check_json),
@@ -256,4 +257,4 @@ def send_signal(page: Asking, execution_id: str, awaited: Sequence[AwaitedSignal
             said = "It has it already."
         page.dashboard.notify(safe(said), markup=False)
 
-    page.dashboard.push_screen(Form(f"Signal to {execution_id}", fields), answered)
+    page.dashboard.push_screen(Form(f"Signal to {execution_id}", fields, note=asked), answered)

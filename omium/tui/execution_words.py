@@ -69,7 +69,8 @@ def _why(detail: ExecutionDetail) -> str:
     if detail.status is ExecutionStatus.WAITING:
         latest = ", at the latest" if detail.reason == WaitingReason.SLOT else ""
         wakes = f"; wakes {ago(detail.wake_at_us, now_us())}{latest}" if detail.wake_at_us is not None else ""
-        return f"It waits for {_awaited(detail)}{wakes}."
+        told = f"It waits for {_awaited(detail)}{wakes}"
+        return told if told.endswith(("?", "!", ".")) else f"{told}."  # as a question ends by itself
     if detail.status is ExecutionStatus.PAUSED:
         return _PAUSED.get(detail.reason or "", "It is paused.")
     return ""

@@ -59,7 +59,7 @@ def test_an_execution_that_waits_for_signals_says_what_they_ask_and_which_key_te
     detail = waiting("signal").model_copy(update={"awaited_signals": signals, "driver": driver})
 
     _, why, *_ = describe(detail)
-    assert str(why) == "It waits for the signal paid or the signal approve: May we?."
+    assert str(why) == "It waits for the signal paid or the signal approve: May we?"
     assert next_words(detail) == then
 
 
